@@ -1,0 +1,41 @@
+# Every target does its own set-up: the first run installs into .venv.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+# Browser clients that make serve lets in: the public CDS Hooks Sandbox, on its site and run locally.
+CDS_CORS_ORIGINS ?= ["https://sandbox.cds-hooks.org","http://localhost:8080","http://127.0.0.1:8080"]
+
+.PHONY: help serve test lint bench clean
+.DEFAULT_GOAL := help
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+$(STAMP): setup.cfg pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("cds-service needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=23.1' 'setuptools>=77'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $(STAMP)
+
+serve: $(STAMP) ## Serve on http://127.0.0.1:8000 (HOST= and PORT= override)
+	CDS_CORS_ORIGINS='$(CDS_CORS_ORIGINS)' $(BIN)/cds-service serve --host $(HOST) --port $(PORT)
+
+test: $(STAMP) ## Run the whole test suite
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## Check style, types and known vulnerabilities
+	$(BIN)/python -m flake8 cds_service tests
+	$(BIN)/python -m mypy
+	$(BIN)/python -m pip check
+
+bench: $(STAMP) ## Measure the cost of a call beside that of reading its JSON
+	$(BIN)/python -m tests.bench
+
+clean: ## Remove the environment and everything built
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .hypothesis

@@ -1,0 +1,52 @@
+"""Findings in words: what, when and from where, in the sentences of `cards/wording.toml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from cds_service.advice.markdown import quoted
+from cds_service.clinical.findings import Finding
+
+# Up to three weeks people count days, up to ten weeks, then months, from two years on years.
+_DAYS_UP_TO, _WEEKS_UP_TO, _MONTHS_UP_TO = 20, 69, 729
+
+Wording = Mapping[str, Mapping[str, str]]
+
+
+def finding_words(finding: Finding, wording: Wording) -> str:
+    """What was found: our own words for its code, else the EHR's, quoted."""
+    if finding.label:
+        return finding.label
+    quote = quoted(finding.quote)
+    return wording["why"]["quoted"].format(quote=quote) if finding.from_text else quote
+
+
+def when_words(finding: Finding, today: date, wording: Wording) -> str:
+    """When: `onset 2026-11-17, 5 days ago`; a span that is not one day is given without counting."""
+    sentence = wording["when"][finding.basis.value if finding.when else "unknown"]
+    if finding.when is None:
+        return sentence
+    ago = _ago((today - finding.when.latest).days, wording["when"]) if finding.when.is_exact else ""
+    return sentence.format(date=finding.when, ago=ago)
+
+
+def _ago(days: int, words: Mapping[str, str]) -> str:
+    if days <= 0:
+        return words["today"]
+    if days == 1:
+        return words["one_day"]
+    if days <= _DAYS_UP_TO:
+        return words["days"].format(count=days)
+    if days <= _WEEKS_UP_TO:
+        return words["weeks"].format(count=days // 7)
+    if days <= _MONTHS_UP_TO:
+        return words["months"].format(count=round(days / 30.4))
+    return words["years"].format(count=int(days / 365.25))
+
+
+def joined(names: Sequence[str]) -> str:
+    """`A`, `A and B`, `A, B and C`."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"

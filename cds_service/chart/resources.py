@@ -1,0 +1,179 @@
+"""FHIR R4 resources (and the R3 and DSTU2 spellings of their elements) read into chart records.
+
+Each reader takes one resource as a plain dict and a `Reading` that collects what could not be read.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from cds_service.chart.elements import Json, Reading
+from cds_service.clinical.records import (
+    Component,
+    Concept,
+    Condition,
+    Encounter,
+    Observation,
+    Order,
+    Patient,
+)
+from cds_service.clinical.span import Span
+
+# UCUM units of an Age, in days.
+_AGE_UNITS = {"a": 365.25, "year": 365.25, "years": 365.25, "mo": 30.4, "month": 30.4, "months": 30.4}
+_AGE_UNITS |= {"wk": 7, "week": 7, "weeks": 7, "d": 1, "day": 1, "days": 1}
+
+
+def subject_of(resource: Json, reading: Reading) -> str:
+    """The patient a resource is about, as `Patient/id`; DSTU2 called the element `patient`."""
+    return reading.reference(resource.get("subject") or resource.get("patient"), "subject")
+
+
+def read_patient(resource: Json, reading: Reading) -> Patient:
+    replaced = any(
+        reading.text(link.get("type"), "link.type") == "replaced-by"
+        for link in reading.items(resource.get("link"), "link")
+    )
+    return Patient(
+        birth=reading.date(resource.get("birthDate"), "birthDate"),
+        gender=reading.text(resource.get("gender"), "gender"),
+        deceased=resource.get("deceasedBoolean") is True or bool(resource.get("deceasedDateTime")),
+        active=resource.get("active") is not False,
+        replaced=replaced,
+    )
+
+
+def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Condition:
+    """A Condition. Its onset may be a date, a period, an age, a range of ages or text."""
+    onset_text = reading.text(resource.get("onsetString"), "onsetString")
+    recorded = resource.get("recordedDate") or resource.get("assertedDate") or resource.get("dateRecorded")
+    abatement = (
+        reading.date(resource.get("abatementDateTime"), "abatementDateTime")
+        or reading.period(resource.get("abatementPeriod"), "abatementPeriod")
+        or _at_age(resource.get("abatementAge"), birth, reading, "abatementAge")
+    )
+    return Condition(
+        reference=reading.where,
+        concept=reading.concept(resource.get("code"), "code"),
+        sites=reading.concepts(resource.get("bodySite"), "bodySite"),
+        clinical_status=reading.status(resource.get("clinicalStatus"), "clinicalStatus"),
+        verification_status=reading.status(resource.get("verificationStatus"), "verificationStatus"),
+        onset=_onset(resource, reading, birth),
+        onset_text=onset_text,
+        recorded=reading.date(recorded, "recordedDate"),
+        encounter=reading.reference(resource.get("encounter") or resource.get("context"), "encounter"),
+        abated=any(
+            value is not None and value is not False
+            for key, value in resource.items()
+            if key.startswith("abatement")
+        ),
+        abatement=abatement,
+        note=" ".join(reading.text(item.get("text"), "note") for item in reading.items(resource.get("note"), "note")),
+    )
+
+
+def _onset(resource: Json, reading: Reading, birth: Span | None) -> Span | None:
+    if (value := resource.get("onsetDateTime")) is not None:
+        return reading.date(value, "onsetDateTime")
+    if (value := resource.get("onsetPeriod")) is not None:
+        period = reading.period(value, "onsetPeriod")
+        return Span.day(period.earliest) if period else None
+    if (value := resource.get("onsetAge")) is not None:
+        return _at_age(value, birth, reading, "onsetAge")
+    if isinstance(value := resource.get("onsetRange"), dict):
+        low = _at_age(value.get("low"), birth, reading, "onsetRange.low")
+        high = _at_age(value.get("high"), birth, reading, "onsetRange.high")
+        return Span.between(low, high)
+    return None
+
+
+def _at_age(value: object, birth: Span | None, reading: Reading, element: str) -> Span | None:
+    """The days in which the patient had this age: an age of 58 years lasts until the next birthday."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        reading.cannot(element, "is not an age")
+        return None
+    number = reading.number(value.get("value"), f"{element}.value")
+    unit = reading.text(value.get("code") or value.get("unit"), f"{element}.unit")
+    if number is None or birth is None:
+        return None
+    if unit not in _AGE_UNITS:
+        reading.cannot(element, "has a unit that is not a unit of age")
+        return None
+    days = _AGE_UNITS[unit]
+    try:
+        return Span(
+            birth.earliest + timedelta(days=int(number * days)),
+            birth.latest + timedelta(days=int((number + 1) * days)),
+        )
+    except OverflowError:
+        reading.cannot(element, "is outside the calendar")
+        return None
+
+
+def read_observation(resource: Json, reading: Reading) -> Observation:
+    effective = (
+        reading.date(resource.get("effectiveDateTime") or resource.get("effectiveInstant"), "effectiveDateTime")
+        or _start(reading.period(resource.get("effectivePeriod"), "effectivePeriod"))
+        or reading.date(resource.get("issued"), "issued")
+    )
+    components = tuple(
+        Component(reading.concept(item.get("code"), "component.code"), reading.value(item))
+        for item in reading.items(resource.get("component"), "component")
+    )
+    return Observation(
+        reference=reading.where,
+        status=reading.text(resource.get("status"), "status"),
+        concept=reading.concept(resource.get("code"), "code"),
+        value=reading.value(resource),
+        sites=_one_or_more(resource.get("bodySite"), reading),
+        components=components,
+        interpretation=_one_or_more(resource.get("interpretation"), reading),
+        effective=effective,
+        encounter=reading.reference(resource.get("encounter") or resource.get("context"), "encounter"),
+    )
+
+
+def _one_or_more(value: object, reading: Reading) -> tuple[Concept, ...]:
+    return reading.concepts(value, "bodySite or interpretation")
+
+
+def _start(period: Span | None) -> Span | None:
+    return Span.day(period.earliest) if period else None
+
+
+def read_encounter(resource: Json, reading: Reading) -> Encounter:
+    reasons = resource.get("reasonCode") or resource.get("reason")
+    return Encounter(
+        reference=reading.where,
+        status=reading.text(resource.get("status"), "status"),
+        reasons=reading.concepts(reasons, "reasonCode"),
+        period=reading.period(resource.get("period"), "period"),
+    )
+
+
+def read_order(resource: Json, reading: Reading, medications: dict[str, Concept]) -> Order:
+    """An order or a study: what it orders (code, drug, or the Medication it points to) and why.
+
+    Args:
+        resource: any request resource.
+        medications: Medication codes at hand, by reference (`Medication/id`, `#id`).
+    """
+    concepts = [reading.concept(resource.get("code"), "code")]
+    concepts.append(reading.concept(resource.get("medicationCodeableConcept"), "medicationCodeableConcept"))
+    if drug := reading.reference(resource.get("medicationReference"), "medicationReference"):
+        contained = {
+            f"#{item.get('id')}": reading.concept(item.get("code"), "contained.code")
+            for item in reading.items(resource.get("contained"), "contained")
+        }
+        concepts.append(contained.get(drug) or medications.get(drug) or Concept())
+    reasons = resource.get("reasonCode") or resource.get("reason")
+    return Order(
+        reference=reading.where,
+        kind=str(resource.get("resourceType")),
+        status=reading.text(resource.get("status"), "status"),
+        concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
+        reasons=reading.concepts(reasons, "reasonCode") if not isinstance(reasons, str) else (),
+        when=reading.date(resource.get("authoredOn"), "authoredOn"),
+    )

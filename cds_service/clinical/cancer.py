@@ -1,0 +1,123 @@
+"""Does the patient have a history of breast cancer? (clinical rules A.1, B.5, B.6)
+
+Any breast cancer counts, active or past, without limit of time and for every sex. Codes of in situ disease,
+family history, screening, benign disease and metastasis *to* the breast do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cds_service.clinical.dating import Calendar, start_of
+from cds_service.clinical.findings import Answer, Criterion, Finding, Reason
+from cds_service.clinical.options import RuleOptions
+from cds_service.clinical.recognition import Recognizer
+from cds_service.clinical.records import Chart, Condition
+
+QUESTION = "Does the patient have a history of breast cancer?"
+CANCER = "breast-cancer"
+IN_SITU = "breast-cancer-in-situ"
+TRAP = "breast-cancer-trap"
+AMBIGUOUS = "breast-cancer-ambiguous"
+
+_NOT_TRUE = frozenset({"refuted", "entered-in-error"})
+_SUSPECTED = frozenset({"provisional", "differential"})
+
+
+@dataclass(frozen=True, slots=True)
+class CancerHistory:
+    """The conditions that prove breast cancer, those that show in situ disease only, and those passed over."""
+
+    proven: tuple[Finding, ...]
+    in_situ: tuple[Finding, ...]
+    passed_over: tuple[str, ...]
+
+
+def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, calendar: Calendar) -> CancerHistory:
+    """Read the conditions of the chart for breast cancer."""
+    proven: list[Finding] = []
+    in_situ: list[Finding] = []
+    passed_over: list[str] = []
+    for condition in chart.conditions.items:
+        sets = recognizer.sets(condition.concept)
+        if CANCER in sets:
+            if why := _why_not(condition, TRAP in sets, recognizer, options):
+                passed_over.append(f"{condition.reference}: {why}")
+            else:
+                coding = sets[CANCER]
+                proven.append(recognizer.coded(_finding(condition, calendar), coding, condition.concept))
+        elif IN_SITU in sets:
+            if condition.verification_status not in _NOT_TRUE | _SUSPECTED:
+                finding = _finding(condition, calendar)
+                in_situ.append(recognizer.coded(finding, sets[IN_SITU], condition.concept))
+        elif TRAP not in sets and AMBIGUOUS not in sets:
+            if (quote := _stated_in_text(condition, recognizer)) and not _why_not(
+                condition, False, recognizer, options
+            ):
+                proven.append(_finding(condition, calendar, quote))
+    return CancerHistory(_earliest_first(proven), _earliest_first(in_situ), tuple(passed_over))
+
+
+def _why_not(condition: Condition, trap: bool, recognizer: Recognizer, options: RuleOptions) -> str:
+    """Why a condition with a breast cancer code is no proof, or an empty string where it is."""
+    status = condition.verification_status
+    if status in _NOT_TRUE:
+        return f"verification status is {status}"
+    if status in _SUSPECTED:
+        return f"suspected only ({status})"
+    if status == "unconfirmed" and options.unconfirmed_cancer == "ignore":
+        return "unconfirmed"
+    if trap:
+        return "another code of the same entry contradicts it"
+    if recognizer.contradicts_itself(condition.concept.text):
+        return "its text speaks of family history or of a suspicion"
+    return ""
+
+
+def _stated_in_text(condition: Condition, recognizer: Recognizer) -> str:
+    texts = [condition.concept.text, *(coding.display for coding in condition.concept.codings)]
+    for text in texts:
+        for match in recognizer.text(text, CANCER):
+            return match.quote
+    return ""
+
+
+def _finding(condition: Condition, calendar: Calendar, quote: str = "") -> Finding:
+    start = start_of(condition, None, calendar)
+    return Finding(
+        source=condition.reference,
+        kind="Condition",
+        quote=quote,
+        when=start.when,
+        basis=start.basis,
+        from_text=bool(quote),
+    )
+
+
+def _earliest_first(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Coded before text, dated before undated, early before late; duplicates of one code only once."""
+    ordered = sorted(
+        findings,
+        key=lambda item: (item.from_text, item.when is None, str(item.when), item.source, item.label, item.quote),
+    )
+    unique: dict[tuple[str, str], Finding] = {}
+    for finding in ordered:
+        unique.setdefault((finding.label, finding.quote), finding)
+    return tuple(unique.values())
+
+
+def cancer_criterion(chart: Chart, history: CancerHistory) -> Criterion:
+    """The criterion; unknown only where the conditions at hand show no breast cancer and may not be all."""
+    if history.proven:
+        because = "Breast cancer is recorded."
+        return Criterion("breast-cancer-history", QUESTION, Answer.MET, because, history.proven)
+    aside = f" Passed over: {'; '.join(history.passed_over)}." if history.passed_over else ""
+    if not chart.conditions.complete:
+        because = f"No breast cancer in the conditions at hand, but they are not all: {chart.conditions.gap}.{aside}"
+        return Criterion(
+            "breast-cancer-history", QUESTION, Answer.UNKNOWN, because, missing=("conditions",)
+        )
+    because = f"No breast cancer among the patient's conditions.{aside}"
+    return Criterion(
+        "breast-cancer-history", QUESTION, Answer.NOT_MET, because, reason=Reason.NO_CANCER_HISTORY
+    )

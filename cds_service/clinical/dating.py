@@ -1,0 +1,91 @@
+"""When something began, from the dates a record carries (clinical rule B.4).
+
+The onset comes first, then the day of recording, then the visit. A date in the future is an error of entry and
+is passed over. An onset so vague that it may lie in the window or well before it says nothing; then the next
+date is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from cds_service.clinical.findings import Basis
+from cds_service.clinical.onset_text import date_onset_text
+from cds_service.clinical.records import Condition
+from cds_service.clinical.span import Span, lies_in_future
+
+# Conditions with these statuses came back: their onset may be that of the first episode.
+_RETURNED = frozenset({"recurrence", "relapse"})
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The day of the call and the windows that reach back from it, in whole days, both ends included."""
+
+    now: datetime
+    new_window_days: int
+    clean_days: int
+
+    @property
+    def today(self) -> date:
+        return self.now.date()
+
+    @property
+    def window_start(self) -> date:
+        return self.today - timedelta(days=self.new_window_days)
+
+    def in_window(self, span: Span) -> bool:
+        """Whether the span may lie in the window: its last day does."""
+        return span.until(self.today).latest >= self.window_start
+
+    def past(self, span: Span | None) -> Span | None:
+        """The span without its future; None where it is wholly in the future or missing."""
+        if span is None or lies_in_future(span, self.now):
+            return None
+        return span.until(self.today)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """When a condition began, what that date is, and an onset that was too vague to use (`vague`)."""
+
+    when: Span | None
+    basis: Basis
+    vague: str = ""
+
+
+def start_of(condition: Condition, visit: Span | None, calendar: Calendar) -> Start:
+    """When `condition` began.
+
+    Args:
+        condition: a Condition of the patient.
+        visit: the period of the Encounter it belongs to, where that is known.
+        calendar: the day of the call.
+    """
+    recorded = calendar.past(condition.recorded)
+    visited = calendar.past(visit)
+    onset = calendar.past(condition.onset) or _onset_from_text(condition, recorded or visited, calendar)
+    if condition.clinical_status in _RETURNED and onset and recorded and recorded.earliest > onset.latest:
+        return Start(recorded, Basis.RECORDED)
+    if onset and not _is_vague(onset, calendar):
+        return Start(onset, Basis.ONSET)
+    vague = str(onset) if onset else ""
+    if recorded:
+        return Start(recorded, Basis.RECORDED, vague)
+    if visited:
+        return Start(Span.day(visited.earliest), Basis.ENCOUNTER, vague)
+    return Start(None, Basis.UNKNOWN, vague)
+
+
+def _onset_from_text(condition: Condition, written: Span | None, calendar: Calendar) -> Span | None:
+    if not condition.onset_text:
+        return None
+    day = written.latest if written else calendar.today
+    return calendar.past(date_onset_text(condition.onset_text, day))
+
+
+def _is_vague(onset: Span, calendar: Calendar) -> bool:
+    """Whether the onset may lie in the window but may as well lie before the days that had to be clean."""
+    clean_start = calendar.today - timedelta(days=max(calendar.clean_days, calendar.new_window_days))
+    return calendar.in_window(onset) and onset.earliest < clean_start

@@ -1,0 +1,19 @@
+"""The site's choices that change how the rule reads a chart (part of the settings)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOptions:
+    """See `cds_service.settings` for what each choice means; days are whole days."""
+
+    new_window_days: int = 84
+    clean_days: int = 180
+    text_match: bool = True
+    unconfirmed_cancer: Literal["ignore", "count"] = "ignore"
+    undated_pain: Literal["card", "silent"] = "card"
+    dcis_mode: Literal["off", "info"] = "off"
+    region_unspecified: Literal["whole-spine", "spine"] = "whole-spine"

@@ -1,0 +1,188 @@
+"""Is the back pain new? (clinical rule B.4, decided for each spine region on its own)
+
+Pain of a region is new when its episode began inside the window (84 days) and the clean days before (180) hold
+no record of back pain in that region or in an unnamed one, and no older record calls it chronic. Pain that is
+recorded inside the window as worse or changed is new even when it is old.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from cds_service.clinical.dating import Calendar
+from cds_service.clinical.findings import Answer, Criterion, Finding, Note, Reason
+from cds_service.clinical.options import RuleOptions
+from cds_service.clinical.pain_records import PainRecord
+from cds_service.clinical.recognition import REGIONS, UNSPECIFIED
+from cds_service.clinical.records import Chart
+
+QUESTION = "Does the patient have new back pain?"
+SEVERAL = "several"
+_PAIN_KEYS = ("conditions", "observations")
+
+
+@dataclass(frozen=True, slots=True)
+class RegionalPain:
+    """New pain of one region: its records, and what the card must say of its date."""
+
+    region: str
+    records: tuple[PainRecord, ...]
+    notes: frozenset[Note]
+
+
+@dataclass(frozen=True, slots=True)
+class PainAnswer:
+    """The regions with new pain, and for each other region with pain why it is not new."""
+
+    new: tuple[RegionalPain, ...]
+    not_new: tuple[str, ...]
+
+    @property
+    def region(self) -> str:
+        """The region to image: the one named, `several`, or `unspecified`."""
+        named = [pain.region for pain in self.new if pain.region != UNSPECIFIED]
+        if not named:
+            return UNSPECIFIED if self.new else ""
+        return named[0] if len(named) == 1 else SEVERAL
+
+    @property
+    def vague_onset(self) -> str:
+        """The first onset that was too vague to be used, as it is recorded."""
+        return next((record.vague for pain in self.new for record in pain.records if record.vague), "")
+
+    @property
+    def notes(self) -> frozenset[Note]:
+        return frozenset().union(*(pain.notes for pain in self.new))
+
+
+def new_back_pain(records: list[PainRecord], calendar: Calendar, options: RuleOptions) -> PainAnswer:
+    """Which regions have new pain, from all records of back pain."""
+    new: list[RegionalPain] = []
+    not_new: list[str] = []
+    for region in (*REGIONS, UNSPECIFIED):
+        present = [record for record in records if record.present and region in record.regions]
+        if not present:
+            continue
+        why = _why_not_new(region, present, records, calendar, options)
+        fresh = tuple(record for record in present if not record.chronic or record.changed)
+        if why:
+            not_new.append(f"{region}: {why}")
+        else:
+            new.append(RegionalPain(region, fresh, _notes(fresh, calendar)))
+    return PainAnswer(tuple(new), tuple(not_new))
+
+
+def _why_not_new(
+    region: str, present: list[PainRecord], records: list[PainRecord], calendar: Calendar, options: RuleOptions
+) -> str:
+    """Why the present pain of a region is not new, or an empty string where it is."""
+    if any(record.changed and _may_be_recent(record, calendar) for record in present):
+        return ""
+    fresh = [record for record in present if not record.chronic]
+    if not fresh:
+        return "recorded as chronic"
+    if any(_is_older_chronic(record, region, calendar) for record in records):
+        return "an older record calls it chronic"
+    starts = [record.finding.when.until(calendar.today) for record in fresh if record.finding.when]
+    if starts:
+        start = min(starts, key=lambda span: (span.latest, span.earliest))
+        if not calendar.in_window(start):
+            return f"it began on {start}, more than {calendar.new_window_days} days ago"
+        first_day = start.earliest
+    else:
+        if options.undated_pain == "silent":
+            return "its onset is not recorded"
+        first_day = calendar.window_start
+    if earlier := _earlier_record(region, records, first_day, calendar):
+        return f"{earlier} records it within {calendar.clean_days} days before"
+    return ""
+
+
+def _may_be_recent(record: PainRecord, calendar: Calendar) -> bool:
+    return record.finding.when is None or calendar.in_window(record.finding.when)
+
+
+def _is_older_chronic(record: PainRecord, region: str, calendar: Calendar) -> bool:
+    """Whether a record calls pain of this region chronic, from before the window, and is still in force."""
+    if not record.chronic or not (record.any_site or _may_be_same(record, region, both_ways=True)):
+        return False
+    when = record.finding.when
+    if when is not None and when.earliest >= calendar.window_start:
+        return False
+    if record.present:
+        return True
+    clean_start = calendar.window_start - timedelta(days=calendar.clean_days)
+    last_day = record.until or when
+    return last_day is not None and last_day.latest >= clean_start
+
+
+def _may_be_same(record: PainRecord, region: str, both_ways: bool = False) -> bool:
+    """Whether a record may be of the same pain: the same region, or one that it does not name."""
+    return region in record.regions or UNSPECIFIED in record.regions or (both_ways and region == UNSPECIFIED)
+
+
+def _earlier_record(region: str, records: list[PainRecord], first_day: date, calendar: Calendar) -> str:
+    """The source of a record of the same pain in the clean days before `first_day`, or an empty string."""
+    clean_start = first_day - timedelta(days=calendar.clean_days)
+    for record in records:
+        when = record.finding.when
+        if record.chronic or when is None or not _may_be_same(record, region):
+            continue
+        began = when.until(calendar.today)
+        if began.latest >= first_day:
+            continue
+        if _last_day(record, began.latest, calendar) >= clean_start:
+            return record.finding.source
+    return ""
+
+
+def _last_day(record: PainRecord, began: date, calendar: Calendar) -> date:
+    """The last day on which the record says there was pain."""
+    if record.point:
+        return began
+    if record.present:
+        return calendar.today
+    return max(began, record.until.latest) if record.until else began
+
+
+def _notes(records: tuple[PainRecord, ...], calendar: Calendar) -> frozenset[Note]:
+    notes: set[Note] = set()
+    dated = [record.finding.when for record in records if record.finding.when]
+    if not dated:
+        notes.add(Note.ONSET_NOT_RECORDED)
+    if any(record.vague for record in records):
+        notes.add(Note.ONSET_IMPRECISE)
+    if any(record.changed for record in records) and any(not calendar.in_window(when) for when in dated):
+        notes.add(Note.PAIN_CHANGED)
+    return frozenset(notes)
+
+
+def pain_criterion(chart: Chart, records: list[PainRecord], answer: PainAnswer) -> Criterion:
+    """The criterion. Data that is missing can only add pain: what is found stands."""
+    if answer.new:
+        because = f"Pain of region {', '.join(pain.region for pain in answer.new)} is new."
+        return Criterion("new-back-pain", QUESTION, Answer.MET, because, _findings(answer))
+    aside = f" Not new: {'; '.join(answer.not_new)}." if answer.not_new else ""
+    if missing := tuple(key for key in _PAIN_KEYS if not chart.listings()[key].complete):
+        gaps = ", ".join(f"{key} ({chart.listings()[key].gap})" for key in missing)
+        because = f"No new back pain in the data at hand, but it is not all: {gaps}.{aside}"
+        return Criterion("new-back-pain", QUESTION, Answer.UNKNOWN, because, missing=missing)
+    because = f"No new back pain in conditions, observations or visits.{aside}"
+    reason = Reason.PAIN_NOT_NEW if records else Reason.NO_BACK_PAIN
+    return Criterion("new-back-pain", QUESTION, Answer.NOT_MET, because, reason=reason)
+
+
+def _findings(answer: PainAnswer) -> tuple[Finding, ...]:
+    """The findings of all new pain: coded before text, newest first, each source once."""
+    findings = {
+        (record.finding.source, record.finding.label, record.finding.quote): record.finding
+        for pain in answer.new
+        for record in pain.records
+    }
+    return tuple(sorted(findings.values(), key=_by_weight))
+
+
+def _by_weight(finding: Finding) -> tuple[bool, bool, int, str]:
+    newest_first = -finding.when.latest.toordinal() if finding.when else 0
+    return finding.from_text, finding.when is None, newest_first, finding.source

@@ -1,0 +1,301 @@
+"""Every record of back pain in the chart: diagnoses, observations, visit reasons, reasons of draft orders.
+
+Each becomes a `PainRecord`: which spine region, since when, still there or not, and whether it is called chronic
+or changed. Whether the pain is new is for `pain` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from cds_service.clinical.dating import Calendar, start_of
+from cds_service.clinical.findings import Basis, Finding
+from cds_service.clinical.recognition import UNSPECIFIED, Recognizer, regions_in
+from cds_service.clinical.records import Chart, Concept, Condition, Observation, Order, Value
+from cds_service.clinical.span import Span
+
+PAIN = "back-pain-"
+CHRONIC = "chronic-back-pain-"
+CHRONIC_ANY_SITE = "chronic-pain-any-site"
+SITE = "spine-site-"
+GENERIC_PAIN = "pain-needing-spine-site"
+IN_PREGNANCY = "back-pain-in-pregnancy"
+TRAP = "back-pain-trap"
+INJURY = "back-injury"
+
+_NOT_TRUE = frozenset({"refuted", "entered-in-error"})
+_OVER = frozenset({"inactive", "remission", "resolved"})
+_OBSERVED = frozenset({"", "final", "amended", "corrected", "preliminary"})
+_NEGATIVE_WORDS = frozenset({"no", "none", "absent", "negative", "false", "denied", "denies", "0", "not present"})
+_VISIT_NOT_HELD = frozenset({"cancelled", "entered-in-error", "planned"})
+
+
+@dataclass(frozen=True, slots=True)
+class PainRecord:
+    """One record of back pain.
+
+    Attributes:
+        finding: what and where.
+        regions: spine regions; `unspecified` alone where none is named.
+        present: the pain is (or may be) there now; a past record only tells that pain is not new.
+        until: when a past pain ended, where known.
+        chronic: recorded as chronic: never new by itself.
+        any_site: chronic pain without a site.
+        changed: recorded as new, worse or different.
+        point: an observation or visit, which tells of one day; a diagnosis tells of a time from its start.
+        vague: the onset as written, where it was too vague to use.
+    """
+
+    finding: Finding
+    regions: frozenset[str]
+    present: bool = True
+    until: Span | None = None
+    chronic: bool = False
+    any_site: bool = False
+    changed: bool = False
+    point: bool = False
+    vague: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What a concept says about back pain."""
+
+    regions: frozenset[str]
+    finding: Finding
+    chronic: bool = False
+    any_site: bool = False
+    changed: bool = False
+
+
+def pain_records(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> list[PainRecord]:
+    """All records of back pain, in the order of the chart."""
+    visits = {item.reference: item.period for item in chart.encounters.items}
+    if chart.current_encounter and visits.get(chart.current_encounter) is None:
+        visits[chart.current_encounter] = Span.day(calendar.today)
+    records: list[PainRecord] = []
+    for condition in chart.conditions.items:
+        records += _from_condition(condition, visits.get(condition.encounter), recognizer, calendar)
+    for observation in chart.observations.items:
+        records += _from_observation(observation, visits.get(observation.encounter), recognizer, calendar)
+    for encounter in chart.encounters.items:
+        if encounter.status not in _VISIT_NOT_HELD:
+            when = calendar.past(encounter.period)
+            where = Finding(encounter.reference, "Encounter", basis=Basis.ENCOUNTER)
+            for reason in encounter.reasons:
+                first_day = Span.day(when.earliest) if when else None
+                records += _on_one_day(_meanings(reason, (), where, recognizer), first_day, calendar)
+    for draft in _drafts(chart):
+        where = Finding(draft.reference, "order", basis=Basis.ORDERED)
+        for reason in draft.reasons:
+            records += _on_one_day(_meanings(reason, (), where, recognizer), Span.day(calendar.today), calendar)
+    return records
+
+
+def _drafts(chart: Chart) -> tuple[Order, ...]:
+    """The drafts whose reason counts: those the user selected, or all where the hook selects none."""
+    if chart.drafts is None:
+        return ()
+    return tuple(draft for draft in chart.drafts.selected if draft.for_patient)
+
+
+def injuries(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> tuple[Finding, ...]:
+    """Back injuries recorded inside the window."""
+    found = []
+    for condition in chart.conditions.items:
+        if condition.verification_status in _NOT_TRUE:
+            continue
+        sets = recognizer.sets(condition.concept)
+        start = start_of(condition, None, calendar)
+        if start.when is None or not calendar.in_window(start.when):
+            continue
+        where = Finding(condition.reference, "Condition", when=start.when, basis=start.basis)
+        if INJURY in sets:
+            found.append(recognizer.coded(where, sets[INJURY], condition.concept))
+        elif not sets and (matches := recognizer.text(condition.concept.text, INJURY)):
+            found.append(replace(where, quote=matches[0].quote, from_text=True))
+    return tuple(found)
+
+
+def _from_condition(
+    condition: Condition, visit: Span | None, recognizer: Recognizer, calendar: Calendar
+) -> Iterator[PainRecord]:
+    if condition.verification_status in _NOT_TRUE:
+        return
+    meanings = _meanings(condition.concept, condition.sites, Finding(condition.reference, "Condition"), recognizer)
+    if not meanings:
+        return
+    start = start_of(condition, visit, calendar)
+    changed = recognizer.says_changed(condition.concept.text, condition.note)
+    for meaning in meanings:
+        yield PainRecord(
+            finding=replace(meaning.finding, when=start.when, basis=start.basis),
+            regions=meaning.regions,
+            present=not condition.abated and condition.clinical_status not in _OVER,
+            until=calendar.past(condition.abatement),
+            chronic=meaning.chronic,
+            any_site=meaning.any_site,
+            changed=changed or meaning.changed,
+            vague=start.vague,
+        )
+
+
+def _from_observation(
+    observation: Observation, visit: Span | None, recognizer: Recognizer, calendar: Calendar
+) -> Iterator[PainRecord]:
+    if observation.status not in _OBSERVED:
+        return
+    where = Finding(observation.reference, "Observation", basis=Basis.OBSERVED)
+    when = calendar.past(observation.effective) or calendar.past(visit)
+    changed = any(
+        recognizer.says_changed(component.value.text, component.value.concept.text if component.value.concept else "")
+        for component in observation.components
+    )
+    meanings = _observed(observation, where, recognizer)
+    for record in _on_one_day(meanings, when, calendar):
+        yield replace(record, changed=record.changed or changed)
+
+
+def _on_one_day(meanings: list[_Meaning], when: Span | None, calendar: Calendar) -> Iterator[PainRecord]:
+    for meaning in meanings:
+        yield PainRecord(
+            finding=replace(meaning.finding, when=when),
+            regions=meaning.regions,
+            present=when is None or calendar.in_window(when),
+            chronic=meaning.chronic,
+            any_site=meaning.any_site,
+            changed=meaning.changed,
+            point=True,
+        )
+
+
+def _observed(observation: Observation, where: Finding, recognizer: Recognizer) -> list[_Meaning]:
+    """What an Observation says about back pain; nothing where it denies it."""
+    value = observation.value
+    if value.absent or value.boolean is False:
+        return []
+    code_sets = recognizer.sets(observation.concept)
+    if "symptom-absent-observation" in code_sets:
+        return []
+    if "pain-severity-observation" in code_sets:
+        return _severity(observation, where, recognizer)
+    if "pain-location-observation" in code_sets:
+        return _location(observation, where, recognizer)
+    if "symptom-observation" in code_sets or "complaint-observation" in code_sets:
+        return _stated(value, observation.sites, where, recognizer)
+    if _denies(value, observation.status, recognizer):
+        return []
+    return _meanings(observation.concept, observation.sites, where, recognizer)
+
+
+def _stated(
+    value: Value, sites: tuple[Concept, ...], where: Finding, recognizer: Recognizer
+) -> list[_Meaning]:
+    if value.concept is not None:
+        return _meanings(value.concept, sites, where, recognizer)
+    return _from_text(value.text, where, recognizer)
+
+
+def _location(observation: Observation, where: Finding, recognizer: Recognizer) -> list[_Meaning]:
+    """A pain location: the value names the site."""
+    value = observation.value
+    if value.concept is None:
+        return _from_text(f"pain in {value.text}" if value.text else "", where, recognizer)
+    stated = _stated(value, observation.sites, where, recognizer)
+    return stated or _at_sites((value.concept,), observation.concept, where, recognizer)
+
+
+def _severity(observation: Observation, where: Finding, recognizer: Recognizer) -> list[_Meaning]:
+    """A pain score never locates pain by itself; with a spine site and a value above zero it does."""
+    if not observation.value.number or observation.value.number <= 0:
+        return []
+    in_components = [
+        component.value.concept for component in observation.components if component.value.concept is not None
+    ]
+    return _at_sites((*observation.sites, *in_components), observation.concept, where, recognizer)
+
+
+def _denies(value: Value, status: str, recognizer: Recognizer) -> bool:
+    """Whether an Observation whose own code is back pain says that there is none."""
+    if value.is_empty:
+        return status not in ("", "final")
+    if value.boolean is not None:
+        return not value.boolean
+    if value.number is not None:
+        return value.number <= 0
+    words = value.text or (value.concept.text if value.concept else "")
+    if words.strip().lower().rstrip(".") in _NEGATIVE_WORDS:
+        return True
+    return value.concept is not None and "result-negative" in recognizer.sets(value.concept)
+
+
+def _at_sites(
+    sites: tuple[Concept, ...], concept: Concept, where: Finding, recognizer: Recognizer
+) -> list[_Meaning]:
+    for site in sites:
+        site_sets = recognizer.sets(site)
+        if regions := regions_in(site_sets, SITE):
+            name = next(name for name in site_sets if name.startswith(SITE))
+            label = recognizer.label(site_sets[name])
+            text = next((recognizer.label(coding) for coding in concept.codings if recognizer.label(coding)), "Pain")
+            coding = next(iter(concept.codings), None)
+            return [_Meaning(regions, replace(where, label=f"{text}, {label}", coding=coding))]
+    return []
+
+
+def _meanings(
+    concept: Concept, sites: tuple[Concept, ...], where: Finding, recognizer: Recognizer
+) -> list[_Meaning]:
+    """What a concept says about back pain: by its codes, else by its words."""
+    sets = recognizer.sets(concept)
+    if TRAP in sets:
+        return []
+    if chronic := regions_in(sets, CHRONIC):
+        coding = next(sets[name] for name in sets if name.startswith(CHRONIC))
+        return [_Meaning(chronic, recognizer.coded(where, coding, concept), chronic=True)]
+    if CHRONIC_ANY_SITE in sets and not regions_in(sets, PAIN):
+        coding = sets[CHRONIC_ANY_SITE]
+        unsited = frozenset({UNSPECIFIED})
+        return [_Meaning(unsited, recognizer.coded(where, coding, concept), chronic=True, any_site=True)]
+    if regions := regions_in(sets, PAIN):
+        return [_by_code(regions, concept, sites, where, recognizer)]
+    if IN_PREGNANCY in sets:
+        return [_Meaning(frozenset({"lumbar"}), recognizer.coded(where, sets[IN_PREGNANCY], concept))]
+    if GENERIC_PAIN in sets:
+        return _at_sites(sites, concept, where, recognizer) or _from_text(concept.text, where, recognizer)
+    if sets:
+        return []
+    for text in (concept.text, *(coding.display for coding in concept.codings)):
+        if found := _from_text(text, where, recognizer):
+            return found
+    return []
+
+
+def _by_code(
+    regions: frozenset[str],
+    concept: Concept,
+    sites: tuple[Concept, ...],
+    where: Finding,
+    recognizer: Recognizer,
+) -> _Meaning:
+    found = recognizer.sets(concept)
+    coding = next(found[name] for name in found if name.startswith(PAIN) and regions & regions_in([name], PAIN))
+    if regions == {UNSPECIFIED}:
+        sited = frozenset().union(*(regions_in(recognizer.sets(site), SITE) for site in sites))
+        regions = sited or regions
+    return _Meaning(regions, recognizer.coded(where, coding, concept))
+
+
+def _from_text(text: str, where: Finding, recognizer: Recognizer) -> list[_Meaning]:
+    matches = recognizer.text(text, PAIN)
+    named = [match for match in matches if match.concept != PAIN + UNSPECIFIED] or matches
+    return [
+        _Meaning(
+            regions_in([match.concept], PAIN),
+            replace(where, quote=match.quote, from_text=True),
+            chronic=match.chronic and not match.changed,
+            changed=match.changed,
+        )
+        for match in named
+    ]

@@ -1,0 +1,89 @@
+"""What a concept of the chart means to the rule: the value sets it is in, by code or by text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from cds_service.clinical.findings import Finding
+from cds_service.clinical.records import Coding, Concept
+from cds_service.clinical.text_evidence import TextMatch, TextReader
+from cds_service.content.model import Content
+
+# Regions in which back pain is told apart; `thoracolumbar` and `cervicothoracic` codes name two.
+REGIONS = ("cervical", "thoracic", "lumbar", "sacral")
+UNSPECIFIED = "unspecified"
+_TWO_REGIONS = {"thoracolumbar": ("thoracic", "lumbar"), "cervicothoracic": ("cervical", "thoracic")}
+
+
+# Enough for every body of content and choice of text in one process; tests use the most.
+@lru_cache(maxsize=8)
+def recognizer_for(content: Content, text_match: bool) -> Recognizer:
+    """The recognizer of this content; its patterns are compiled once."""
+    return Recognizer(content, text_match)
+
+
+class Recognizer:
+    """Answers, for one body of content, what codes and texts mean."""
+
+    def __init__(self, content: Content, text_match: bool = True) -> None:
+        self._terminology = content.terminology
+        self._text = TextReader(content.text_patterns)
+        self.text_match = text_match
+
+    def sets(self, concept: Concept) -> Mapping[str, Coding]:
+        """The value sets that any coding of the concept is in, each with the first coding that is."""
+        found: dict[str, Coding] = {}
+        for coding in concept.codings:
+            for set_id in self._terminology.sets(coding.system, coding.code):
+                found.setdefault(set_id, coding)
+        return found
+
+    def sets_or_text(self, concept: Concept) -> frozenset[str]:
+        """The value sets of the codings; where there are none and text counts, those of the words."""
+        by_code = self.sets(concept)
+        if by_code or not self.text_match:
+            return frozenset(by_code)
+        texts = [concept.text, *(coding.display for coding in concept.codings)]
+        return frozenset(match.concept for text in texts if text for match in self.text(text))
+
+    def text(self, text: str, prefix: str = "") -> list[TextMatch]:
+        """Evidence in free text; none where the site has switched text off."""
+        return self._text.find(text, prefix) if self.text_match and text else []
+
+    def contradicts_itself(self, text: str) -> bool:
+        return bool(text) and self._text.speaks_of_family_or_suspicion(text)
+
+    def says_changed(self, *texts: str) -> bool:
+        return self.text_match and any(text and self._text.says_changed(text) for text in texts)
+
+    def label(self, coding: Coding) -> str:
+        """Our own words for a code, or an empty string."""
+        return self._terminology.display(coding.system, coding.code)
+
+    def coded(self, finding: Finding, coding: Coding, concept: Concept) -> Finding:
+        """`finding` with the words for `coding`: our display, else the EHR's (quoted), else the code."""
+        label = self.label(coding)
+        quote = "" if label else (coding.display or concept.text or coding.code)
+        return Finding(
+            source=finding.source,
+            kind=finding.kind,
+            label=label,
+            quote=quote,
+            coding=coding,
+            when=finding.when,
+            basis=finding.basis,
+        )
+
+
+def regions_in(sets: Iterable[str], prefix: str) -> frozenset[str]:
+    """The spine regions that value sets named `<prefix><region>` stand for."""
+    regions: set[str] = set()
+    for set_id in sets:
+        if set_id.startswith(prefix):
+            region = set_id.removeprefix(prefix)
+            if region in (*REGIONS, UNSPECIFIED):
+                regions.add(region)
+            regions.update(_TWO_REGIONS.get(region, ()))
+    # A named region says more than "somewhere in the spine".
+    return frozenset(regions - {UNSPECIFIED} or regions)

@@ -1,0 +1,194 @@
+"""What a chart holds, once FHIR has been read: plain records without JSON, and how much of it is known.
+
+The records keep only what the rule asks about. Nothing here judges; see `cancer`, `pain` and `rule`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from cds_service.clinical.span import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """One FHIR Coding; an element that was missing is an empty string."""
+
+    system: str
+    code: str
+    display: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """One FHIR CodeableConcept: every coding, and the text."""
+
+    codings: tuple[Coding, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """FHIR Patient. `replaced` means that the record was merged into another."""
+
+    birth: Span | None = None
+    gender: str = ""
+    deceased: bool = False
+    active: bool = True
+    replaced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """FHIR Condition. `onset_text` is an onset that could not be dated; statuses are bare codes or empty."""
+
+    reference: str
+    concept: Concept
+    sites: tuple[Concept, ...] = ()
+    clinical_status: str = ""
+    verification_status: str = ""
+    onset: Span | None = None
+    onset_text: str = ""
+    recorded: Span | None = None
+    encounter: str = ""
+    abated: bool = False
+    abatement: Span | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An Observation's (or component's) value, in whichever form it came; `absent` is a dataAbsentReason."""
+
+    concept: Concept | None = None
+    text: str = ""
+    boolean: bool | None = None
+    number: float | None = None
+    comparator: str = ""
+    unit: str = ""
+    absent: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        return self.concept is None and not self.text and self.boolean is None and self.number is None
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One Observation.component."""
+
+    concept: Concept
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """FHIR Observation."""
+
+    reference: str
+    status: str
+    concept: Concept
+    value: Value
+    sites: tuple[Concept, ...] = ()
+    components: tuple[Component, ...] = ()
+    interpretation: tuple[Concept, ...] = ()
+    effective: Span | None = None
+    encounter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Encounter:
+    """FHIR Encounter. The Conditions it names as diagnoses are read with the others."""
+
+    reference: str
+    status: str
+    reasons: tuple[Concept, ...] = ()
+    period: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request or a study: ServiceRequest, MedicationRequest, DiagnosticReport, Procedure, draft or done.
+
+    `concepts` say what it is (order code, drug, study code), `reasons` why it was ordered.
+    """
+
+    reference: str
+    kind: str
+    status: str
+    concepts: tuple[Concept, ...] = ()
+    reasons: tuple[Concept, ...] = ()
+    when: Span | None = None
+    for_patient: bool = True
+
+
+class Gap(StrEnum):
+    """Why a part of the chart is not, or not wholly, known. The values are stable and shown to integrators."""
+
+    NOT_SUPPLIED = "not supplied"
+    SOURCE_ERROR = "the EHR answered with an error"
+    FIRST_PAGE_ONLY = "only the first page was supplied"
+    NOT_FHIR = "not a FHIR resource or Bundle of the expected type"
+    OTHER_PATIENT = "holds data of another patient"
+    UNREADABLE = "holds an entry that could not be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """One entry, or one element of it, that could not be read: where, and why, without its content."""
+
+    where: str
+    why: str
+
+
+T = TypeVar("T", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """One prefetch key, read: the records at hand, and why they may not be all (`gap`).
+
+    A listing without a gap is complete: what is not in it is known not to be there. With a gap, its items
+    count, but nothing may be concluded from what is missing.
+    """
+
+    items: tuple[T, ...] = ()
+    gap: Gap | None = Gap.NOT_SUPPLIED
+    unread: tuple[Unread, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return self.gap is None
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """The order session of the hook: all draft orders, and those the user has just selected."""
+
+    orders: tuple[Order, ...] = ()
+    selected: tuple[Order, ...] = ()
+    unread: tuple[Unread, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Everything known about one patient at one hook call. `drafts` is None where the hook has no orders."""
+
+    patient: Listing[Patient] = field(default_factory=Listing)
+    conditions: Listing[Condition] = field(default_factory=Listing)
+    observations: Listing[Observation] = field(default_factory=Listing)
+    encounters: Listing[Encounter] = field(default_factory=Listing)
+    current_encounter: str = ""
+    drafts: Drafts | None = None
+
+    def listings(self) -> Mapping[str, Listing[object]]:
+        """The listings by prefetch key."""
+        return {
+            "patient": self.patient,
+            "conditions": self.conditions,
+            "observations": self.observations,
+            "encounters": self.encounters,
+        }

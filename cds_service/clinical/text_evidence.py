@@ -1,0 +1,137 @@
+"""Evidence in free text, with the guards that keep out family history, denials and suspicion.
+
+Used only where no code of ours says what the text says, and only where the site allows it. The patterns and
+guards are content (`cards/text-patterns.toml`); this module knows how far a guard reaches.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cds_service.content.model import TextPatterns
+
+# Texts are read up to here: a chief complaint is one line, a problem text a few words. A longer note is cut.
+LONGEST_TEXT = 4000
+
+_SENTENCE_END = re.compile(r"[.;\r\n]+(?=\s|$)|[;\r\n]+")
+_PHRASE_END = re.compile(r",|\b(?:but|however|except|and)\b", re.IGNORECASE)
+_NEW_STATEMENT = re.compile(r"\b(?:but|however|except|reports?|presents?|complain\w*|has|now)\b", re.IGNORECASE)
+_WORDS_BEFORE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TextMatch:
+    """Text that counts: the concept (a value-set id), the sentence it stands in, and what it says of time."""
+
+    concept: str
+    quote: str
+    chronic: bool
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    scope: str
+    pattern: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Concept:
+    id: str
+    pattern: re.Pattern[str]
+    guards: tuple[_Guard, ...]
+
+
+class TextReader:
+    """Finds the concepts of `text-patterns.toml` in free text."""
+
+    def __init__(self, patterns: TextPatterns) -> None:
+        guards = {name: _Guard(guard.scope, _any_of(guard.patterns)) for name, guard in patterns.guards.items()}
+        self._guards = guards
+        self._concepts = [
+            _Concept(item.id, _any_of(item.patterns), tuple(guards[name] for name in item.guards))
+            for item in patterns.concepts
+        ]
+        self._by_prefix = {"": self._concepts}
+        self._chronic = _any_of(patterns.flags["chronic"])
+        self._changed = _any_of(patterns.flags["changed"])
+
+    def find(self, text: str, prefix: str = "") -> list[TextMatch]:
+        """Every concept that `text` states, at most once each.
+
+        Args:
+            text: free text from the chart.
+            prefix: only concepts whose id starts with this.
+        """
+        found: dict[str, TextMatch] = {}
+        concepts = self._with_prefix(prefix)
+        for sentence in _sentences(text):
+            taken: list[tuple[int, int]] = []
+            for concept in concepts:
+                for match in concept.pattern.finditer(sentence):
+                    if any(match.start() < end and start < match.end() for start, end in taken):
+                        continue
+                    taken.append(match.span())
+                    if concept.id not in found and not _is_guarded(sentence, match, concept.guards):
+                        found[concept.id] = TextMatch(
+                            concept.id,
+                            sentence,
+                            bool(self._chronic.search(sentence)),
+                            bool(self._changed.search(sentence)),
+                        )
+        return list(found.values())
+
+    def _with_prefix(self, prefix: str) -> list[_Concept]:
+        if prefix not in self._by_prefix:
+            self._by_prefix[prefix] = [item for item in self._concepts if item.id.startswith(prefix)]
+        return self._by_prefix[prefix]
+
+    def speaks_of_family_or_suspicion(self, text: str) -> bool:
+        """Whether a coded diagnosis is contradicted by its own text ("Mother: breast cancer", "r/o ...")."""
+        names = ("family", "suspected")
+        return any(self._guards[name].pattern.search(_plain(text)) for name in names if name in self._guards)
+
+    def says_changed(self, text: str) -> bool:
+        """Whether the text says that a complaint is new, worse or different."""
+        return any(
+            self._changed.search(sentence) and not re.search(r"\b(no|not|without)\b", sentence, re.IGNORECASE)
+            for sentence in _sentences(text)
+        )
+
+
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+
+
+def _plain(text: str) -> str:
+    """`Lumbar_Xray` reads as two words."""
+    return text[:LONGEST_TEXT].replace("_", " ")
+
+
+def _sentences(text: str) -> Iterator[str]:
+    for sentence in _SENTENCE_END.split(_plain(text)):
+        if words := " ".join(sentence.split()):
+            yield words
+
+
+def _is_guarded(sentence: str, match: re.Match[str], guards: tuple[_Guard, ...]) -> bool:
+    reach = {
+        "sentence": sentence,
+        "phrase": _phrase_around(sentence, match),
+        "before": _words_before(sentence, match),
+        "sentence-before": _NEW_STATEMENT.split(sentence[: match.start()])[-1],
+    }
+    return any(guard.pattern.search(reach[guard.scope]) for guard in guards)
+
+
+def _phrase_around(sentence: str, match: re.Match[str]) -> str:
+    start = max((end.end() for end in _PHRASE_END.finditer(sentence, 0, match.start())), default=0)
+    after = _PHRASE_END.search(sentence, match.end())
+    return sentence[start : after.start() if after else len(sentence)]
+
+
+def _words_before(sentence: str, match: re.Match[str]) -> str:
+    start = max((end.end() for end in _PHRASE_END.finditer(sentence, 0, match.start())), default=0)
+    return " ".join(sentence[start : match.start()].split()[-_WORDS_BEFORE:]) + " "

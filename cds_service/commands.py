@@ -1,0 +1,166 @@
+"""The command line: serve, evaluate, explain, check, fixture."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import orjson
+
+from cds_service.content.load import ContentError
+from cds_service.errors import CdsError
+from cds_service.explanation import explain as explained
+from cds_service.fhir_check import Verdict, verdicts
+from cds_service.protocol.outcome import operation_outcome
+from cds_service.protocol.services import SERVICES
+from cds_service.scenarios import read_request
+from cds_service.service import Decision, DecisionSupport, service_for
+from cds_service.settings import SettingsError, read_settings
+
+# Exit codes beside 0: 1 the service answered with an error or found fault; 2 the command was not understood.
+_REFUSED = 1
+
+# A call is mostly computing, and Python computes in one thread at a time: a few threads per worker are enough.
+# Beyond so many waiting calls a worker takes no new connection until it has caught up.
+THREADS_PER_WORKER = 8
+WAITING_CALLS = 128
+
+_REQUEST = click.argument("request_file", metavar="REQUEST", type=click.Path(exists=True, path_type=Path))
+_AS_OF = click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Answer as on this day (UTC noon) instead of now; dates in a fixture count from it.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cds-service")
+def main() -> None:
+    """CDS Hooks service: breast cancer history and new back pain, answered with the right imaging orders."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Worker processes.")
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve with Granian, a production WSGI server.
+
+    Granian reads requests outside Python, so that slow clients hold no worker, and starts a failed worker again.
+    """
+    _support()
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    click.echo(f"CDS services: http://{host}:{port}/cds-services")
+    server = Granian(
+        "cds_service:create_app",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=THREADS_PER_WORKER,
+        backpressure=WAITING_CALLS,
+        respawn_failed_workers=True,
+        websockets=False,
+    )
+    server.serve()
+
+
+@main.command()
+@_REQUEST
+@_AS_OF
+def evaluate(request_file: Path, as_of: datetime | None) -> None:
+    """Answer the hook call in REQUEST (a JSON file or a fixture folder) and print the response."""
+    try:
+        response = _decide(request_file, as_of)[0].response_or_error()
+    except CdsError as error:
+        _print_json(operation_outcome(error))
+        sys.exit(_REFUSED)
+    _print_json(response)
+
+
+@main.command()
+@_REQUEST
+@_AS_OF
+def explain(request_file: Path, as_of: datetime | None) -> None:
+    """Say of the hook call in REQUEST why there is or is no card: every criterion, its answer, the evidence."""
+    try:
+        decision, support = _decide(request_file, as_of)
+    except CdsError as error:
+        _stop(error.text)
+    click.echo(explained(decision, support.content.version))
+
+
+@main.command()
+@_REQUEST
+@_AS_OF
+def check(request_file: Path, as_of: datetime | None) -> None:
+    """Check a hook call, Bundle or resource in REQUEST as FHIR R4, entry by entry.
+
+    Exits with 1 where anything is not valid. What is not valid may still be read by the service: see explain.
+    """
+    found = list(verdicts(_read(request_file, as_of)))
+    for verdict in found:
+        click.echo(_line(verdict))
+    faults = sum(1 for verdict in found if verdict.problems)
+    click.echo(f"{len(found)} checked, {faults} with problems")
+    if faults or not found:
+        sys.exit(_REFUSED)
+
+
+@main.command()
+@_REQUEST
+@_AS_OF
+def fixture(request_file: Path, as_of: datetime | None) -> None:
+    """Print the hook call of a fixture folder with its dates filled in, ready to be sent."""
+    _print_json(_read(request_file, as_of))
+
+
+def _line(verdict: Verdict) -> str:
+    if not verdict.problems:
+        return f"ok    {verdict.where}"
+    return "\n".join(f"FAULT {verdict.where}: {problem}" for problem in verdict.problems)
+
+
+def _moment(as_of: datetime | None) -> datetime:
+    return as_of.replace(hour=12, tzinfo=UTC) if as_of else datetime.now(UTC)
+
+
+def _read(path: Path, as_of: datetime | None) -> Any:
+    try:
+        return read_request(path, _moment(as_of))
+    except OSError as error:
+        _stop(f"{path}: {error.strerror}")
+    except (ValueError, RecursionError) as error:
+        # json's own message names the place and does not quote the content.
+        _stop(f"{path}: {error}")
+
+
+def _support() -> DecisionSupport:
+    try:
+        return DecisionSupport(read_settings())
+    except (SettingsError, ContentError) as error:
+        _stop(str(error))
+
+
+def _decide(path: Path, as_of: datetime | None) -> tuple[Decision, DecisionSupport]:
+    document = _read(path, as_of)
+    service = service_for(document)
+    if service is None:
+        hooks = ", ".join(service.hook for service in SERVICES.values())
+        _stop(f"{path}: not a hook call; its 'hook' must be one of {hooks}")
+    support = _support()
+    return support.decide(service, document, _moment(as_of)), support
+
+
+def _print_json(value: Any) -> None:
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def _stop(message: str) -> NoReturn:
+    raise click.ClickException(message)

@@ -1,0 +1,103 @@
+"""The clinical content of `cards/` as values. See `load` for how it is read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.content.terminology import Terminology
+
+CodingData = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDefinition:
+    """One study by its slug. `answered_by` are combinations of value sets, each of which makes it unnecessary."""
+
+    slug: str
+    label: str
+    title: str
+    modality: str
+    codings: tuple[CodingData, ...]
+    body_site: CodingData | None
+    answered_by: tuple[frozenset[str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Words that forbid a text match, and how near they must stand (`sentence`, `phrase`, `before` ...)."""
+
+    scope: str
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextConcept:
+    """Free text that stands for a value set where no code does."""
+
+    id: str
+    patterns: tuple[str, ...]
+    guards: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPatterns:
+    """The patterns of `text-patterns.toml`; concepts in the order in which they are tried."""
+
+    guards: Mapping[str, Guard]
+    flags: Mapping[str, tuple[str, ...]]
+    concepts: tuple[TextConcept, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What `rule.toml` says: identity, owner, review, thresholds, and which sets mean what."""
+
+    id: str
+    version: str
+    title: str
+    owner: str
+    released: str
+    review_by: str
+    source: Mapping[str, str]
+    thresholds: Mapping[str, int]
+    prefetch_observations: tuple[str, ...]
+    mri_of_region: Mapping[str, Any]
+    staging: tuple[str, ...]
+    without_contrast_suffix: str
+    relevant_orders: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of evidence with its source."""
+
+    id: str
+    text: str
+    source: str
+    cite: str
+    on_card: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Content:
+    """All of `cards/`, checked. `digest` names this exact content in decisions and logs.
+
+    One body of content is equal to itself only, so that what is derived from it can be kept beside it.
+    """
+
+    rule: Rule
+    terminology: Terminology
+    text_patterns: TextPatterns
+    orders: Mapping[str, OrderDefinition]
+    wording: Mapping[str, Mapping[str, str]]
+    override_reasons: Sequence[CodingData]
+    evidence: tuple[Statement, ...]
+    source_attributes: Mapping[str, str]
+    digest: str
+
+    @property
+    def version(self) -> str:
+        """Rule version and content, as decisions name it: `1.0.0+3f2a9c1b`."""
+        return f"{self.rule.version}+{self.digest[:8]}"

@@ -1,0 +1,144 @@
+"""Every setting of the service: its name, type, default and meaning.
+
+Settings come from the TOML file that `CDS_CONFIG` names, then from `CDS_*` environment variables, whose values
+are read as JSON where they parse and as text otherwise. A setting that is unknown, or has another type, stops
+the start with its name and what was expected.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, ValidationError
+
+from cds_service.clinical.options import RuleOptions
+from cds_service.content.model import Content
+
+_PREFIX = "CDS_"
+_FILE_VARIABLE = "CDS_CONFIG"
+
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")]
+
+
+class LocalCoding(BaseModel):
+    """A site's own code for an order."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    system: Annotated[str, StringConstraints(min_length=1)]
+    code: Annotated[str, StringConstraints(min_length=1)]
+    display: Annotated[str, StringConstraints(min_length=1)]
+
+
+class Settings(BaseModel):
+    """All settings. The descriptions are those of the README."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    content_folder: Path | None = Field(
+        None, strict=False, description="Folder with the clinical content instead of the installed one"
+    )
+    cors_origins: tuple[Origin, ...] = Field(
+        (), strict=False, description="Web origins that may call from a browser, exact; none by default"
+    )
+    max_body_bytes: int = Field(10_000_000, ge=1_000, description="Largest body of a call, in bytes")
+    order_codings: Mapping[str, tuple[LocalCoding, ...]] = Field(
+        default_factory=dict,
+        strict=False,
+        description="The site's own codes by order slug, added to each proposed order",
+    )
+    order_intent: Literal["proposal", "plan", "order"] = Field(
+        "proposal", description="`intent` of the proposed orders"
+    )
+    source_url: HttpUrl | None = Field(
+        None, strict=False, description="Address behind the card's source, instead of the one in the content"
+    )
+    new_window_days: int | None = Field(
+        None, ge=1, le=3650, description="Back pain that began within so many days is new (content: 84)"
+    )
+    clean_days: int | None = Field(
+        None, ge=0, le=3650, description="Days without back pain before a new episode (content: 180)"
+    )
+    text_match: bool = Field(True, description="Whether free text counts where no code does; the card quotes it")
+    unconfirmed_cancer: Literal["ignore", "count"] = Field(
+        "ignore", description="Whether breast cancer with verification status `unconfirmed` counts"
+    )
+    undated_pain: Literal["card", "silent"] = Field(
+        "card", description="Active back pain without any date: a card that says so, or silence"
+    )
+    dcis_mode: Literal["off", "info"] = Field(
+        "off", description="In situ disease alone with new back pain: silence, or an `info` card without orders"
+    )
+    region_unspecified: Literal["whole-spine", "spine"] = Field(
+        "whole-spine", description="MRI for back pain of no named region: whole spine, or spine without a region"
+    )
+
+    def rule_options(self, content: Content) -> RuleOptions:
+        """The choices that concern the rule, with the thresholds of the content where none is set."""
+        thresholds = content.rule.thresholds
+        return RuleOptions(
+            new_window_days=self.new_window_days or thresholds["new_window_days"],
+            clean_days=thresholds["clean_days"] if self.clean_days is None else self.clean_days,
+            text_match=self.text_match,
+            unconfirmed_cancer=self.unconfirmed_cancer,
+            undated_pain=self.undated_pain,
+            dcis_mode=self.dcis_mode,
+            region_unspecified=self.region_unspecified,
+        )
+
+
+class SettingsError(Exception):
+    """A setting is unknown or cannot be used; the message names it and says what was expected."""
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the file named by `CDS_CONFIG` and from `CDS_*` variables, which win.
+
+    Raises:
+        SettingsError: see there.
+    """
+    environment = os.environ if environment is None else environment
+    values = _from_file(environment.get(_FILE_VARIABLE))
+    for name, text in environment.items():
+        if name.startswith(_PREFIX) and name != _FILE_VARIABLE:
+            values[name.removeprefix(_PREFIX).lower()] = _json_or_text(text)
+    return make_settings(values)
+
+
+def make_settings(values: Mapping[str, Any]) -> Settings:
+    """Check values by setting name; see `read_settings`."""
+    try:
+        return Settings.model_validate(dict(values))
+    except ValidationError as error:
+        problems = [_explain(problem["loc"], problem["type"], problem["msg"]) for problem in error.errors()]
+        raise SettingsError("; ".join(problems)) from error
+
+
+def _explain(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    name = ".".join(map(str, location))
+    if kind == "extra_forbidden":
+        return f"setting '{name}': there is no such setting; there are {', '.join(Settings.model_fields)}"
+    return f"setting '{name}': {message[0].lower()}{message[1:]}"
+
+
+def _from_file(name: str | None) -> dict[str, Any]:
+    if not name:
+        return {}
+    try:
+        return tomllib.loads(Path(name).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{_FILE_VARIABLE}: the file {name} cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{_FILE_VARIABLE}: the file {name} is not well-formed TOML ({error})") from error
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
