@@ -17,9 +17,10 @@ from typing import Any
 from uuid import UUID
 
 from cds_service.advice.call import Call, OrderOptions
-from cds_service.advice.card import cards
+from cds_service.advice.card import cards, proposed
 from cds_service.chart.build import build_chart
-from cds_service.clinical.findings import Assessment, Outcome
+from cds_service.clinical.assessment import Assessment
+from cds_service.clinical.findings import Outcome
 from cds_service.clinical.records import Chart
 from cds_service.clinical.rule import assess
 from cds_service.content.load import load_content
@@ -27,9 +28,12 @@ from cds_service.content.model import Content
 from cds_service.errors import MissingData
 from cds_service.protocol.hook_request import HookRequest, read_hook_request
 from cds_service.protocol.services import SERVICES, Service
-from cds_service.settings import Settings
+from cds_service.settings import Settings, SettingsError
 
 ANONYMOUS = "anonymous"
+
+# A key that was supplied and held nothing, where something is needed: the patient record.
+_EMPTY = "supplied, but empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Decision:
             MissingData: nothing could be concluded; the error names each missing prefetch key and why.
         """
         if self.assessment.outcome is Outcome.UNDETERMINED:
-            raise MissingData([(key, self.gaps[key]) for key in self.assessment.missing])
+            raise MissingData([(key, self.gaps.get(key, _EMPTY)) for key in self.assessment.missing])
         return self.response
 
 
@@ -56,9 +60,12 @@ class DecisionSupport:
     """The service without its web server: settings and content, read once, and calls answered one by one."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        """Raises ContentError where the content cannot be used."""
+        """Raises ContentError where the content cannot be used, SettingsError where the settings do not fit it."""
         self.settings = settings or Settings()
         self.content: Content = load_content(self.settings.content_folder)
+        for slug in self.settings.order_codings:
+            if slug not in self.content.orders:
+                raise SettingsError(f"setting 'order_codings.{slug}': there is no such order")
         self._options = self.settings.rule_options(self.content)
         self._orders = OrderOptions(
             {slug: [item.model_dump() for item in own] for slug, own in self.settings.order_codings.items()},
@@ -92,7 +99,7 @@ class DecisionSupport:
         source_url = str(self.settings.source_url) if self.settings.source_url else None
         gaps = {key: str(listing.gap) for key, listing in chart.listings().items() if listing.gap}
         return Decision(
-            id=call.decision_id(self.content.version, assessment.studies),
+            id=call.decision_id(self.content.version, proposed(assessment)),
             assessment=assessment,
             gaps=gaps,
             response={"cards": cards(assessment, call, self.content, self._orders, source_url)},

@@ -11,10 +11,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, ValidationError
+from pydantic.fields import FieldInfo
 
 from cds_service.clinical.options import RuleOptions
 from cds_service.content.model import Content
@@ -47,7 +48,7 @@ class Settings(BaseModel):
         (), strict=False, description="Web origins that may call from a browser, exact; none by default"
     )
     max_body_bytes: int = Field(10_000_000, ge=1_000, description="Largest body of a call, in bytes")
-    order_codings: Mapping[str, tuple[LocalCoding, ...]] = Field(
+    order_codings: Mapping[str, Annotated[tuple[LocalCoding, ...], Field(strict=False)]] = Field(
         default_factory=dict,
         strict=False,
         description="The site's own codes by order slug, added to each proposed order",
@@ -64,6 +65,9 @@ class Settings(BaseModel):
     clean_days: int | None = Field(
         None, ge=0, le=3650, description="Days without back pain before a new episode (content: 180)"
     )
+    egfr_recent_days: int | None = Field(
+        None, ge=1, le=3650, description="An older eGFR counts as none (content: 90)"
+    )
     text_match: bool = Field(True, description="Whether free text counts where no code does; the card quotes it")
     unconfirmed_cancer: Literal["ignore", "count"] = Field(
         "ignore", description="Whether breast cancer with verification status `unconfirmed` counts"
@@ -77,6 +81,20 @@ class Settings(BaseModel):
     region_unspecified: Literal["whole-spine", "spine"] = Field(
         "whole-spine", description="MRI for back pain of no named region: whole spine, or spine without a region"
     )
+    nonspecific_signs: Literal["text", "critical"] = Field(
+        "text", description="New weakness, falls and the like beside the pain: a line on the card, or an emergency"
+    )
+    pain_required_for_cord_signs: bool = Field(
+        True, description="Whether new signs of cord compression without back pain on record stay silent"
+    )
+    hospice_suppress: bool = Field(True, description="Whether active hospice or comfort care silences the card")
+    brain_any_subtype: Literal["consider", "seed-strict"] = Field(
+        "consider",
+        description="Brain MRI for new brain symptoms: for any subtype, or only HER2-positive and triple-negative",
+    )
+    surveillance_advice: Literal["info", "off"] = Field(
+        "info", description="Advice against routine imaging when it is ordered without any symptom on record"
+    )
 
     def rule_options(self, content: Content) -> RuleOptions:
         """The choices that concern the rule, with the thresholds of the content where none is set."""
@@ -84,11 +102,17 @@ class Settings(BaseModel):
         return RuleOptions(
             new_window_days=self.new_window_days or thresholds["new_window_days"],
             clean_days=thresholds["clean_days"] if self.clean_days is None else self.clean_days,
+            egfr_recent_days=self.egfr_recent_days or content.cautions.egfr_recent_days,
             text_match=self.text_match,
             unconfirmed_cancer=self.unconfirmed_cancer,
             undated_pain=self.undated_pain,
             dcis_mode=self.dcis_mode,
             region_unspecified=self.region_unspecified,
+            nonspecific_signs=self.nonspecific_signs,
+            pain_required_for_cord_signs=self.pain_required_for_cord_signs,
+            hospice_suppress=self.hospice_suppress,
+            brain_any_subtype=self.brain_any_subtype,
+            surveillance_advice=self.surveillance_advice,
         )
 
 
@@ -123,7 +147,8 @@ def _explain(location: tuple[int | str, ...], kind: str, message: str) -> str:
     name = ".".join(map(str, location))
     if kind == "extra_forbidden":
         return f"setting '{name}': there is no such setting; there are {', '.join(Settings.model_fields)}"
-    return f"setting '{name}': {message[0].lower()}{message[1:]}"
+    expected = message.replace("a valid tuple", "a list")
+    return f"setting '{name}': {expected[0].lower()}{expected[1:]}"
 
 
 def _from_file(name: str | None) -> dict[str, Any]:
@@ -142,3 +167,20 @@ def _json_or_text(text: str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
+
+
+def settings_table() -> str:
+    """All settings as a Markdown table, for the README."""
+    rows = ["| Setting | Default | Meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        shown = "" if default is None else f"`{orjson.dumps(default).decode()}`"
+        rows.append(f"| `{name}` | {shown} | {_meaning(field)} |")
+    return "\n".join(rows)
+
+
+def _meaning(field: FieldInfo) -> str:
+    """The description, and the choices where there are some."""
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    listed = f" ({', '.join(f'`{choice}`' for choice in choices)})" if choices else ""
+    return f"{field.description}{listed}"

@@ -10,8 +10,15 @@ from cds_service.advice.call import Call, OrderOptions
 from cds_service.advice.detail import detail
 from cds_service.advice.phrases import joined
 from cds_service.advice.service_request import service_request
-from cds_service.clinical.findings import Assessment, Note, Outcome, Reason
+from cds_service.clinical.assessment import Assessment
+from cds_service.clinical.findings import Note, Outcome, Reason, Removal
+from cds_service.clinical.work_up import is_spine_mri
 from cds_service.content.model import Content
+
+_WITHOUT_IMAGING = {Reason.IN_SITU_ONLY: "in_situ", Reason.CHILD: "child", Reason.NO_SYMPTOMS: "surveillance"}
+
+# Of each kind, so many findings go on an order as its reasons.
+_MOST_REASONS = 3
 
 
 def cards(
@@ -20,7 +27,7 @@ def cards(
     """The cards of a response: one where the rule fired, none otherwise."""
     if assessment.outcome is not Outcome.FIRED:
         return []
-    decision = call.decision_id(content.version, assessment.studies)
+    decision = call.decision_id(content.version, proposed(assessment))
     card_id = uuid.uuid5(decision, "card")
     card: dict[str, Any] = {
         "uuid": str(card_id),
@@ -30,36 +37,51 @@ def cards(
         "source": _source(content, source_url),
         "overrideReasons": [dict(reason) for reason in content.override_reasons],
     }
-    if assessment.studies:
-        card["suggestions"] = [
-            _suggestion(slug, slug == _recommended(assessment), card_id, assessment, call, content, options)
-            for slug in assessment.studies
-        ]
+    suggestions = [_create(slug, card_id, assessment, call, content, options) for slug in assessment.studies]
+    suggestions += [_delete(removal, card_id, content) for removal in assessment.removals]
+    if suggestions:
+        card["suggestions"] = suggestions
         card["selectionBehavior"] = "any"
     return [card]
 
 
+def proposed(assessment: Assessment) -> tuple[str, ...]:
+    """What a card proposes, as its id is derived from it: the reason, the slugs and the removals."""
+    return (assessment.reason.value, *assessment.studies, *(item.reference for item in assessment.removals))
+
+
 def indicator(assessment: Assessment) -> str:
-    """`warning` where an MRI is missing; `info` where only staging is, or nothing is to be ordered."""
-    return "warning" if _recommended(assessment) else "info"
+    """`critical` where an emergency needs an MRI, `warning` where one is missing or urgent, else `info`."""
+    if _spine_mri(assessment):
+        return "critical" if assessment.critical else "warning"
+    return "warning" if assessment.critical else "info"
 
 
 def summary(assessment: Assessment, content: Content) -> str:
     """One sentence of at most 139 characters, without a word from the EHR."""
     words = content.wording
     undated = Note.ONSET_NOT_RECORDED in assessment.notes
-    pain = words["pain_undated" if undated else "pain"][assessment.region]
-    if assessment.reason is Reason.IN_SITU_ONLY:
-        return words["summary"]["in_situ"].format(pain=pain)
-    if slug := _recommended(assessment):
-        return words["summary"]["imaging"].format(pain=pain, study=content.orders[slug].title)
-    studies = joined([content.orders[slug].modality for slug in assessment.studies])
-    return words["summary"]["staging_only"].format(pain=pain, study=studies)
+    pain = words["pain_undated" if undated else "pain"].get(assessment.region, "")
+    if name := _WITHOUT_IMAGING.get(assessment.reason):
+        return words["summary"][name].format(pain=pain)
+    if slug := _spine_mri(assessment):
+        return words["summary"][_imaging_sentence(assessment)].format(pain=pain, study=content.orders[slug].title)
+    if assessment.critical:
+        return words["summary"]["critical_imaged"].format(pain=pain)
+    modalities = [content.orders[slug].modality for slug in assessment.studies]
+    return words["summary"]["staging_only"].format(pain=pain, modalities=joined(modalities))
 
 
-def _recommended(assessment: Assessment) -> str:
-    """The MRI among the proposed studies, or an empty string."""
-    return next((slug for slug in assessment.studies if slug.startswith("mri-")), "")
+def _imaging_sentence(assessment: Assessment) -> str:
+    if assessment.critical:
+        return "critical"
+    known = assessment.flags.bone_metastasis or assessment.flags.other_metastasis
+    return "known_metastases" if known else "imaging"
+
+
+def _spine_mri(assessment: Assessment) -> str:
+    """The MRI of the spine among the proposed studies, or an empty string."""
+    return next((slug for slug in assessment.studies if is_spine_mri(slug)), "")
 
 
 def _source(content: Content, source_url: str | None) -> dict[str, Any]:
@@ -68,22 +90,20 @@ def _source(content: Content, source_url: str | None) -> dict[str, Any]:
     return {"label": source["label"], "url": source_url or source["url"], "topic": topic}
 
 
-def _suggestion(
-    slug: str,
-    recommended: bool,
-    card_id: uuid.UUID,
-    assessment: Assessment,
-    call: Call,
-    content: Content,
-    options: OrderOptions,
+def _create(
+    slug: str, card_id: uuid.UUID, assessment: Assessment, call: Call, content: Content, options: OrderOptions
 ) -> dict[str, Any]:
     """One order as a suggestion with exactly one `create`: EHRs accept no more (Epic)."""
     order = content.orders[slug]
     words = content.wording["suggestion"]
     findings = [
-        *assessment.criterion("new-back-pain").findings[:3],
-        *assessment.criterion("breast-cancer-history").findings[:3],
+        *assessment.flags.emergencies[:_MOST_REASONS],
+        *assessment.criterion("new-back-pain").findings[:_MOST_REASONS],
+        *assessment.criterion("breast-cancer-history").findings[:_MOST_REASONS],
     ]
+    spine = slug == _spine_mri(assessment)
+    # Clinical rule B.2: signs of cord compression within 24 hours, suspicious pain within a week.
+    priority = "stat" if spine and assessment.critical else "urgent"
     suggestion: dict[str, Any] = {
         "label": words["label"].format(study=order.label),
         "uuid": str(uuid.uuid5(card_id, slug)),
@@ -91,10 +111,23 @@ def _suggestion(
             {
                 "type": "create",
                 "description": words["description"].format(study=order.label),
-                "resource": service_request(order, findings, call, options),
+                "resource": service_request(order, priority, findings, call, options),
             }
         ],
     }
-    if recommended:
+    if spine:
         suggestion["isRecommended"] = True
     return suggestion
+
+
+def _delete(removal: Removal, card_id: uuid.UUID, content: Content) -> dict[str, Any]:
+    """The removal of a draft that does not answer the question, for the user to choose."""
+    words = content.wording["suggestion"]
+    study = content.wording["removal"][removal.kind]
+    action = {
+        "type": "delete",
+        "description": words["delete_description"].format(study=study),
+        "resourceId": removal.reference,
+    }
+    label = words["delete_label"].format(study=study)
+    return {"label": label, "uuid": str(uuid.uuid5(card_id, removal.reference)), "actions": [action]}

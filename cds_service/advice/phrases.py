@@ -42,7 +42,7 @@ def _ago(days: int, words: Mapping[str, str]) -> str:
         return words["weeks"].format(count=days // 7)
     if days <= _MONTHS_UP_TO:
         return words["months"].format(count=round(days / 30.4))
-    return words["years"].format(count=int(days / 365.25))
+    return words["years"].format(count=round(days / 365.25))
 
 
 def joined(names: Sequence[str]) -> str:

@@ -11,9 +11,6 @@ from cds_service.advice.call import Call, OrderOptions
 from cds_service.clinical.findings import Finding
 from cds_service.content.model import OrderDefinition
 
-# B.2 of the clinical rule: without signs of cord compression, imaging is urgent, within a week.
-PRIORITY = "urgent"
-
 _REFERENCE = re.compile(r"(Condition|Observation)/[A-Za-z0-9\-.]{1,64}")
 _REQUESTERS = ("Practitioner/", "PractitionerRole/")
 
@@ -22,7 +19,7 @@ _MOST_REASONS = 6
 
 
 def service_request(
-    order: OrderDefinition, findings: Iterable[Finding], call: Call, options: OrderOptions
+    order: OrderDefinition, priority: str, findings: Iterable[Finding], call: Call, options: OrderOptions
 ) -> dict[str, Any]:
     """A draft order for `order`, for the patient of the call, with the findings as its reasons.
 
@@ -34,7 +31,7 @@ def service_request(
         "resourceType": "ServiceRequest",
         "status": "draft",
         "intent": options.intent,
-        "priority": PRIORITY,
+        "priority": priority,
         "code": {
             "coding": [dict(coding) for coding in (*order.codings, *options.codings.get(order.slug, ()))],
             "text": order.label,

@@ -10,15 +10,21 @@ from typing import Any
 from cds_service.chart.elements import Json, Reading, short_reference
 from cds_service.chart.prefetch import entries_of, is_about, name_of, read_listing
 from cds_service.chart.resources import (
+    read_allergy,
     read_condition,
     read_encounter,
     read_observation,
     read_order,
     read_patient,
+    read_study,
     subject_of,
 )
 from cds_service.clinical.records import Chart, Concept, Condition, Drafts, Listing, Order, Unread
 from cds_service.clinical.span import Span
+
+# An EHR may put imaging studies beside the reports, and devices beside the procedures that placed them.
+_REPORTS = ("DiagnosticReport", "ImagingStudy")
+_PROCEDURES = ("Procedure", "Device", "ImagingStudy")
 
 
 def build_chart(
@@ -38,14 +44,18 @@ def build_chart(
         selections: references of the selected drafts; None where the hook selects none (order-sign): then
             all drafts are looked at.
     """
-    patient = read_listing(prefetch, "patient", "Patient", patient_id, read_patient)
+    patient = read_listing(prefetch, "patient", ("Patient",), patient_id, read_patient)
     birth = patient.items[0].birth if patient.items else None
     conditions = _conditions(prefetch, patient_id, birth)
     return Chart(
         patient=patient,
         conditions=conditions,
-        observations=read_listing(prefetch, "observations", "Observation", patient_id, read_observation),
-        encounters=read_listing(prefetch, "encounters", "Encounter", patient_id, read_encounter),
+        observations=read_listing(prefetch, "observations", ("Observation",), patient_id, read_observation),
+        encounters=read_listing(prefetch, "encounters", ("Encounter",), patient_id, read_encounter),
+        service_requests=read_listing(prefetch, "serviceRequests", ("ServiceRequest",), patient_id, read_study),
+        diagnostic_reports=read_listing(prefetch, "diagnosticReports", _REPORTS, patient_id, read_study),
+        procedures=read_listing(prefetch, "procedures", _PROCEDURES, patient_id, read_study),
+        allergies=read_listing(prefetch, "allergies", ("AllergyIntolerance",), patient_id, read_allergy),
         current_encounter=f"Encounter/{encounter_id}" if encounter_id else "",
         drafts=None if drafts is None else read_drafts(drafts, selections, patient_id),
     )
@@ -57,8 +67,8 @@ def _conditions(prefetch: Mapping[str, Any], patient_id: str, birth: Span | None
     Where a Condition names no Encounter but an Encounter names it as its diagnosis, it belongs to that one.
     """
     read = partial(read_condition, birth=birth)
-    listing = read_listing(prefetch, "conditions", "Condition", patient_id, read)
-    beside = read_listing(prefetch, "encounters", "Condition", patient_id, read)
+    listing = read_listing(prefetch, "conditions", ("Condition",), patient_id, read)
+    beside = read_listing(prefetch, "encounters", ("Condition",), patient_id, read)
     visits = _visits_by_diagnosis(prefetch)
     conditions: dict[str, Condition] = {}
     for condition in (*listing.items, *beside.items, *_contained(prefetch, patient_id, read)):
@@ -111,7 +121,8 @@ def read_drafts(resources: Sequence[Json], selections: Sequence[str] | None, pat
             continue
         reading = Reading(name_of(resource, f"draftOrders.entry[{index}]"))
         order = read_order(resource, reading, medications)
-        orders.append(replace(order, for_patient=_may_be_about(resource, patient_id, reading)))
+        about = _may_be_about(resource, patient_id, reading)
+        orders.append(replace(order, for_patient=about, has_id=isinstance(resource.get("id"), str)))
         unread += reading.unread
     wanted = None if selections is None else {short_reference(item) for item in selections}
     selected = orders if wanted is None else [order for order in orders if order.reference in wanted]

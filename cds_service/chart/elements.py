@@ -16,6 +16,12 @@ from cds_service.clinical.span import Span, read_date
 Json = Mapping[str, Any]
 _NO_CONCEPT = Concept()
 
+# No living patient has a date from before; programs write 0001-01-01 or 1753-01-01 where they mean "none".
+_FIRST_YEAR = 1900
+
+# Where HL7 publishes the codes of statuses.
+_HL7_SYSTEMS = ("http://terminology.hl7.org/CodeSystem/", "http://hl7.org/fhir/")
+
 
 @dataclass(slots=True)
 class Reading:
@@ -46,7 +52,7 @@ class Reading:
         if isinstance(value, dict):
             value = [value]
         if not isinstance(value, list):
-            self.cannot(element, "is not a list")
+            self.cannot(element, "is not a list of objects")
             return
         for item in value:
             if isinstance(item, dict):
@@ -55,7 +61,7 @@ class Reading:
                 self.cannot(element, "holds something that is not an object")
 
     def concept(self, value: object, element: str) -> Concept:
-        """A CodeableConcept; a bare string is taken as its text."""
+        """A CodeableConcept; a bare string is taken as its text, a display without a code as well."""
         if value is None:
             return _NO_CONCEPT
         if isinstance(value, str):
@@ -66,18 +72,26 @@ class Reading:
             self.cannot(element, "is not a coded concept")
             self.spoiled = self.spoiled or element == "code"
             return _NO_CONCEPT
-        return Concept(self._codings(value.get("coding"), element), self.text(value.get("text"), element))
+        before = len(self.unread)
+        text = self.text(value.get("text"), element)
+        codings, words = self._codings(value.get("coding"), element)
+        if element == "code" and not codings and not (text or words) and len(self.unread) > before:
+            self.spoiled = True
+        return Concept(codings, text or words)
 
-    def _codings(self, value: object, element: str) -> tuple[Coding, ...]:
-        read = []
+    def _codings(self, value: object, element: str) -> tuple[tuple[Coding, ...], str]:
+        """The codings that have a code, and the first display among those that have none."""
+        read, words = [], ""
         for item in self.items(value, element):
             code, system, display = item.get("code"), item.get("system"), item.get("display")
-            if isinstance(code, str):
-                named = display if isinstance(display, str) else ""
-                read.append(Coding(system if isinstance(system, str) else "", code, named))
-            elif code is not None:
+            named = display.strip() if isinstance(display, str) else ""
+            if isinstance(code, str) and code.strip():
+                read.append(Coding(system.strip() if isinstance(system, str) else "", code.strip(), named))
+                continue
+            words = words or named
+            if code is not None and not isinstance(code, str):
                 self.cannot(element, "has a code that is not text")
-        return tuple(read)
+        return tuple(read), words
 
     def concepts(self, value: object, element: str) -> tuple[Concept, ...]:
         if value is None:
@@ -85,21 +99,25 @@ class Reading:
         return tuple(self.concept(item, element) for item in self.items(value, element))
 
     def status(self, value: object, element: str) -> str:
-        """A status code: of a coded concept, or the bare string that older FHIR versions send."""
-        if isinstance(value, str):
-            return value
+        """A status code: of a coded concept (HL7's coding before local ones), or the bare string of older FHIR."""
         concept = self.concept(value, element)
-        return next((coding.code for coding in concept.codings), concept.text).strip().lower()
+        standard = [coding.code for coding in concept.codings if coding.system.startswith(_HL7_SYSTEMS)]
+        codes = [*standard, *(coding.code for coding in concept.codings), concept.text]
+        return "-".join(codes[0].lower().split())
 
     def date(self, value: object, element: str) -> Span | None:
         text = self.text(value, element)
         if not text:
             return None
         try:
-            return read_date(text)
+            span = read_date(text)
         except ValueError:
             self.cannot(element, "is not a FHIR date")
             return None
+        if span.latest.year < _FIRST_YEAR:
+            self.cannot(element, f"is before {_FIRST_YEAR}")
+            return None
+        return span
 
     def period(self, value: object, element: str) -> Span | None:
         if value is None:

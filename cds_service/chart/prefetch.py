@@ -35,37 +35,42 @@ class Entries:
 
 
 def read_listing(
-    prefetch: Mapping[str, Any], key: str, resource_type: str, patient_id: str, read: Reader[T]
+    prefetch: Mapping[str, Any], key: str, resource_types: tuple[str, ...], patient_id: str, read: Reader[T]
 ) -> Listing[T]:
     """The records of one type under one prefetch key.
 
     Args:
         prefetch: the prefetch of the call.
         key: the prefetch key.
-        resource_type: the FHIR type that counts; others in the same Bundle are passed over.
+        resource_types: the FHIR types that count; others in the same Bundle are passed over.
         patient_id: the patient of the call; resources of any other are refused.
         read: makes a record of one resource.
     """
     entries = entries_of(prefetch, key)
     records: list[T] = []
-    refused = 0
-    spoiled = False
-    unread = entries.unread
+    named = list(entries.unread)
+    unreadable, refused, spoiled, wanted = len(named), 0, False, 0
     for where, resource in entries.resources:
-        if resource.get("resourceType") != resource_type:
+        if resource.get("resourceType") not in resource_types:
             continue
+        wanted += 1
         reading = Reading(name_of(resource, where))
         if not is_about(resource, patient_id, reading):
             refused += 1
-            unread.append(Unread(reading.where, "is not about this patient"))
+            named.append(Unread(reading.where, "refused: not about this patient"))
             continue
         records.append(read(resource, reading))
-        unread += reading.unread
+        named += reading.unread
+        unreadable += bool(reading.unread)
         spoiled = spoiled or reading.spoiled
-    gap = entries.gap or (Gap.UNREADABLE if spoiled else None)
+    gap = entries.gap
     if refused and not records:
         gap = gap or Gap.OTHER_PATIENT
-    return Listing(tuple(records), gap, tuple(unread[:_NAMED_PLACES]))
+    elif spoiled:
+        gap = gap or Gap.UNREADABLE
+    elif entries.resources and not wanted:
+        gap = gap or Gap.NOT_FHIR
+    return Listing(tuple(records), gap, tuple(named[:_NAMED_PLACES]), unreadable)
 
 
 def entries_of(prefetch: Mapping[str, Any], key: str) -> Entries:
@@ -110,10 +115,13 @@ def _bundle(bundle: Json, key: str) -> Entries:
 
 
 def _has_next_page(bundle: Json) -> bool:
+    """Whether there is more: a `next` link, or a total above the entries that came."""
     links = bundle.get("link")
-    return isinstance(links, list) and any(
-        isinstance(link, dict) and link.get("relation") == "next" for link in links
-    )
+    links = [links] if isinstance(links, dict) else links
+    if isinstance(links, list) and any(isinstance(link, dict) and link.get("relation") == "next" for link in links):
+        return True
+    total, entries = bundle.get("total"), bundle.get("entry")
+    return isinstance(total, int) and total > (len(entries) if isinstance(entries, list) else 0)
 
 
 def _is_error(outcome: Json) -> bool:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from cds_service.chart.elements import Json, Reading
 from cds_service.clinical.records import (
+    Allergy,
     Component,
     Concept,
     Condition,
@@ -16,6 +17,7 @@ from cds_service.clinical.records import (
     Observation,
     Order,
     Patient,
+    Study,
 )
 from cds_service.clinical.span import Span
 
@@ -58,7 +60,7 @@ def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Cond
         sites=reading.concepts(resource.get("bodySite"), "bodySite"),
         clinical_status=reading.status(resource.get("clinicalStatus"), "clinicalStatus"),
         verification_status=reading.status(resource.get("verificationStatus"), "verificationStatus"),
-        onset=_onset(resource, reading, birth),
+        onset=_lived(_onset(resource, reading, birth), birth, reading),
         onset_text=onset_text,
         recorded=reading.date(recorded, "recordedDate"),
         encounter=reading.reference(resource.get("encounter") or resource.get("context"), "encounter"),
@@ -72,12 +74,19 @@ def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Cond
     )
 
 
+def _lived(onset: Span | None, birth: Span | None, reading: Reading) -> Span | None:
+    """The onset, unless it lies before the patient's birth."""
+    if onset and birth and onset.latest < birth.earliest:
+        reading.cannot("onset", "is before the birth of the patient")
+        return None
+    return onset
+
+
 def _onset(resource: Json, reading: Reading, birth: Span | None) -> Span | None:
     if (value := resource.get("onsetDateTime")) is not None:
         return reading.date(value, "onsetDateTime")
-    if (value := resource.get("onsetPeriod")) is not None:
-        period = reading.period(value, "onsetPeriod")
-        return Span.day(period.earliest) if period else None
+    if isinstance(value := resource.get("onsetPeriod"), dict):
+        return reading.date(value.get("start"), "onsetPeriod.start")
     if (value := resource.get("onsetAge")) is not None:
         return _at_age(value, birth, reading, "onsetAge")
     if isinstance(value := resource.get("onsetRange"), dict):
@@ -169,11 +178,70 @@ def read_order(resource: Json, reading: Reading, medications: dict[str, Concept]
         }
         concepts.append(contained.get(drug) or medications.get(drug) or Concept())
     reasons = resource.get("reasonCode") or resource.get("reason")
+    coded = reading.concepts(reasons, "reasonCode") if not isinstance(reasons, str) else ()
     return Order(
         reference=reading.where,
         kind=str(resource.get("resourceType")),
         status=reading.text(resource.get("status"), "status"),
         concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
-        reasons=reading.concepts(reasons, "reasonCode") if not isinstance(reasons, str) else (),
+        reasons=coded,
+        reason_given=any(item.codings or item.text for item in coded) or bool(resource.get("reasonReference")),
         when=reading.date(resource.get("authoredOn"), "authoredOn"),
+    )
+
+
+# Where the date of a study stands, by type; the first that is there counts. A request is dated by the day it is
+# due, else by the day it was written.
+_STUDY_DATES = {
+    "DiagnosticReport": ("effectiveDateTime", "effectivePeriod", "issued"),
+    "Procedure": ("performedDateTime", "performedPeriod"),
+    "ImagingStudy": ("started",),
+    "ServiceRequest": ("occurrenceDateTime", "occurrencePeriod", "authoredOn"),
+    "Device": (),
+}
+_STUDY_CODES = {"ImagingStudy": "procedureCode", "Device": "type"}
+
+
+def read_study(resource: Json, reading: Reading) -> Study:
+    """A DiagnosticReport, Procedure, ImagingStudy, Device or ServiceRequest."""
+    kind = str(resource["resourceType"])
+    code = resource.get(_STUDY_CODES.get(kind, "code"))
+    concepts = list(reading.concepts(code, "code")) if isinstance(code, list) else [reading.concept(code, "code")]
+    if kind == "Device":
+        names = reading.items(resource.get("deviceName"), "deviceName")
+        concepts += [Concept(text=reading.text(name.get("name"), "deviceName.name")) for name in names]
+    if kind == "ImagingStudy":
+        concepts.append(Concept(text=reading.text(resource.get("description"), "description")))
+    return Study(
+        reference=reading.where,
+        kind=kind,
+        status=reading.text(resource.get("status"), "status"),
+        concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
+        when=_first_date(resource, reading, _STUDY_DATES[kind]),
+        conclusion=reading.text(resource.get("conclusion"), "conclusion"),
+        not_to_be_done=resource.get("doNotPerform") is True,
+    )
+
+
+def _first_date(resource: Json, reading: Reading, elements: tuple[str, ...]) -> Span | None:
+    for element in elements:
+        value = resource.get(element)
+        found = reading.period(value, element) if element.endswith("Period") else reading.date(value, element)
+        if found:
+            return found
+    return None
+
+
+def read_allergy(resource: Json, reading: Reading) -> Allergy:
+    substances = [
+        reading.concept(reaction.get("substance"), "reaction.substance")
+        for reaction in reading.items(resource.get("reaction"), "reaction")
+    ]
+    concepts = [reading.concept(resource.get("code"), "code"), *substances]
+    return Allergy(
+        reference=reading.where,
+        clinical_status=reading.status(resource.get("clinicalStatus"), "clinicalStatus"),
+        verification_status=reading.status(resource.get("verificationStatus"), "verificationStatus"),
+        concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
+        recorded=reading.date(resource.get("recordedDate"), "recordedDate"),
     )

@@ -12,7 +12,7 @@ from cds_service.clinical.dating import Calendar, start_of
 from cds_service.clinical.findings import Answer, Criterion, Finding, Reason
 from cds_service.clinical.options import RuleOptions
 from cds_service.clinical.recognition import Recognizer
-from cds_service.clinical.records import Chart, Condition
+from cds_service.clinical.records import Chart, Coding, Condition
 
 QUESTION = "Does the patient have a history of breast cancer?"
 CANCER = "breast-cancer"
@@ -41,25 +41,26 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
     for condition in chart.conditions.items:
         sets = recognizer.sets(condition.concept)
         if CANCER in sets:
-            if why := _why_not(condition, TRAP in sets, recognizer, options):
+            coding = sets[CANCER]
+            if why := _why_not(condition, coding, TRAP in sets, recognizer, options):
                 passed_over.append(f"{condition.reference}: {why}")
             else:
-                coding = sets[CANCER]
                 proven.append(recognizer.coded(_finding(condition, calendar), coding, condition.concept))
         elif IN_SITU in sets:
             if condition.verification_status not in _NOT_TRUE | _SUSPECTED:
                 finding = _finding(condition, calendar)
                 in_situ.append(recognizer.coded(finding, sets[IN_SITU], condition.concept))
         elif TRAP not in sets and AMBIGUOUS not in sets:
-            if (quote := _stated_in_text(condition, recognizer)) and not _why_not(
-                condition, False, recognizer, options
-            ):
+            quote = recognizer.stated_in_words(condition.concept, CANCER)
+            if quote and not _why_not(condition, None, False, recognizer, options):
                 proven.append(_finding(condition, calendar, quote))
     return CancerHistory(_earliest_first(proven), _earliest_first(in_situ), tuple(passed_over))
 
 
-def _why_not(condition: Condition, trap: bool, recognizer: Recognizer, options: RuleOptions) -> str:
-    """Why a condition with a breast cancer code is no proof, or an empty string where it is."""
+def _why_not(
+    condition: Condition, coding: Coding | None, trap: bool, recognizer: Recognizer, options: RuleOptions
+) -> str:
+    """Why a condition that says breast cancer is no proof, or an empty string where it is."""
     status = condition.verification_status
     if status in _NOT_TRUE:
         return f"verification status is {status}"
@@ -69,16 +70,8 @@ def _why_not(condition: Condition, trap: bool, recognizer: Recognizer, options: 
         return "unconfirmed"
     if trap:
         return "another code of the same entry contradicts it"
-    if recognizer.contradicts_itself(condition.concept.text):
+    if coding and recognizer.contradicts_itself(condition.concept, coding, CANCER):
         return "its text speaks of family history or of a suspicion"
-    return ""
-
-
-def _stated_in_text(condition: Condition, recognizer: Recognizer) -> str:
-    texts = [condition.concept.text, *(coding.display for coding in condition.concept.codings)]
-    for text in texts:
-        for match in recognizer.text(text, CANCER):
-            return match.quote
     return ""
 
 

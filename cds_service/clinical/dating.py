@@ -70,7 +70,7 @@ def start_of(condition: Condition, visit: Span | None, calendar: Calendar) -> St
         return Start(recorded, Basis.RECORDED)
     if onset and not _is_vague(onset, calendar):
         return Start(onset, Basis.ONSET)
-    vague = str(onset) if onset else ""
+    vague = str(condition.onset or onset) if onset else ""
     if recorded:
         return Start(recorded, Basis.RECORDED, vague)
     if visited:

@@ -60,7 +60,11 @@ class Reason(StrEnum):
 
     IMAGING_ADVISED = "imaging-advised"
     IN_SITU_ONLY = "in-situ-only"
+    CHILD = "child"
+    NO_SYMPTOMS = "no-symptoms"
     ALREADY_DRAFTED = "already-drafted"
+    ALREADY_IMAGED = "already-imaged-or-ordered"
+    HOSPICE = "hospice"
     NO_CANCER_HISTORY = "no-breast-cancer-history"
     NO_BACK_PAIN = "no-back-pain"
     PAIN_NOT_NEW = "back-pain-not-new"
@@ -94,39 +98,31 @@ class Note(StrEnum):
     ONSET_NOT_RECORDED = "onset-not-recorded"
     ONSET_IMPRECISE = "onset-imprecise"
     PAIN_CHANGED = "pain-changed"
-    PREGNANT = "pregnant"
-    MRI_DRAFTED = "mri-drafted"
-    MRI_WITHOUT_CONTRAST_DRAFTED = "mri-without-contrast-drafted"
+    CHECK_PREGNANCY = "check-pregnancy"
+    BONE_SCAN_DONE = "bone-scan-done"
+    MRI_WITHOUT_CONTRAST = "mri-without-contrast"
+
+
+class State(StrEnum):
+    """How far a study that is not offered again has come."""
+
+    DRAFTED = "drafted"
+    ORDERED = "ordered"
+    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
-class Assessment:
-    """The answer to one call, for the card, `explain` and the records alike.
+class Present:
+    """A wanted study that is there already: its slug, how far it has come, and its date if it was done."""
 
-    Attributes:
-        outcome, reason: what was decided, and its stable code.
-        criteria: every question with its answer and evidence, in the order in which they were asked.
-        studies: slugs of the orders to propose, the first one first.
-        drafted: slugs that were wanted and are drafted already.
-        region: the spine region of the new pain (`several`, `unspecified`), empty if there is none.
-        vague_onset: an onset too vague to be used, as it is recorded (`2026`).
-        missing: prefetch keys without which nothing can be concluded (outcome `undetermined`).
-        unchecked: prefetch keys that were not wholly known and could refine the advice.
-        unread: places in the chart that could not be read.
-    """
+    slug: str
+    state: State
+    when: Span | None = None
 
-    outcome: Outcome
-    reason: Reason
-    criteria: tuple[Criterion, ...]
-    studies: tuple[str, ...] = ()
-    drafted: tuple[str, ...] = ()
-    region: str = ""
-    vague_onset: str = ""
-    notes: frozenset[Note] = frozenset()
-    injuries: tuple[Finding, ...] = ()
-    missing: tuple[str, ...] = ()
-    unchecked: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()
 
-    def criterion(self, criterion_id: str) -> Criterion:
-        return next(item for item in self.criteria if item.id == criterion_id)
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A selected draft that the card offers to remove: its reference, and what it is (a key of the wording)."""
+
+    reference: str
+    kind: str

@@ -32,6 +32,9 @@ _MONTH_YEAR = re.compile(
 )
 
 
+_YEAR = re.compile(r"(?:(?:approximately|approx\.?|about|around|since|in|early|mid|late|~)\s*)+(?P<year>\d{4})\.?")
+
+
 def date_onset_text(text: str, written: date) -> Span | None:
     """The span in which an onset lies that somebody wrote as text, or None where that is not certain.
 
@@ -48,8 +51,10 @@ def date_onset_text(text: str, written: date) -> Span | None:
         return Span.day(written - timedelta(days=_DAY_NAMES[words]))
     if match := _AGO.fullmatch(words):
         return _counted_back(match["number"], match["unit"], written)
-    if match := _MONTH_YEAR.fullmatch(words):
+    if (match := _MONTH_YEAR.fullmatch(words)) and match["month"] in _MONTHS:
         return _month(match["month"], int(match["year"]))
+    if match := _YEAR.fullmatch(words):
+        return read_date(match["year"]) if int(match["year"]) else None
     return None
 
 
@@ -58,7 +63,7 @@ def _counted_back(number: str, unit: str, written: date) -> Span | None:
     if count is None:
         return None
     days = _UNITS[unit] * count
-    if days > (written - date.min).days:
+    if 2 * days > (written - date.min).days:
         return None
     # Written weeks, months and years are rounded: the onset may lie half a unit further back or later.
     margin = 0 if _UNITS[unit] == 1 else _UNITS[unit] // 2
@@ -67,7 +72,7 @@ def _counted_back(number: str, unit: str, written: date) -> Span | None:
 
 
 def _month(name: str, year: int) -> Span | None:
-    month = _MONTHS.get(name)
-    if month is None or year < 1:
+    month = _MONTHS[name]
+    if year < 1:
         return None
     return Span(date(year, month, 1), date(year, month, monthrange(year, month)[1]))

@@ -12,8 +12,14 @@ class RuleOptions:
 
     new_window_days: int = 84
     clean_days: int = 180
+    egfr_recent_days: int = 90
     text_match: bool = True
     unconfirmed_cancer: Literal["ignore", "count"] = "ignore"
     undated_pain: Literal["card", "silent"] = "card"
     dcis_mode: Literal["off", "info"] = "off"
     region_unspecified: Literal["whole-spine", "spine"] = "whole-spine"
+    nonspecific_signs: Literal["text", "critical"] = "text"
+    pain_required_for_cord_signs: bool = True
+    hospice_suppress: bool = True
+    brain_any_subtype: Literal["consider", "seed-strict"] = "consider"
+    surveillance_advice: Literal["info", "off"] = "info"

@@ -1,19 +1,21 @@
-"""What the draft orders are, and what they already answer."""
+"""What the draft orders are, and which wanted studies are there already."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 
-from cds_service.clinical.findings import Answer, Criterion, Note, Reason
+from cds_service.clinical.findings import Answer, Criterion, Present, Reason, Removal, State
+from cds_service.clinical.imaging_history import PastStudy
 from cds_service.clinical.pain_records import PAIN, TRAP
 from cds_service.clinical.recognition import Recognizer, regions_in
 from cds_service.clinical.records import Drafts, Order
 from cds_service.content.model import OrderDefinition, Rule
 
 QUESTION = "Does a selected order concern back pain or the search for metastases?"
+RADIOGRAPH, SPINE_CT = "imaging-spine-radiograph", "imaging-spine-ct"
 
 _NOT_AN_ORDER = frozenset({"entered-in-error", "revoked", "cancelled"})
-_WITHOUT_CONTRAST = "imaging-mri-spine-without-contrast"
 
 
 def meaning(order: Order, recognizer: Recognizer) -> frozenset[str]:
@@ -21,11 +23,16 @@ def meaning(order: Order, recognizer: Recognizer) -> frozenset[str]:
     return frozenset().union(*(recognizer.sets_or_text(concept) for concept in order.concepts))
 
 
+def selected_orders(drafts: Drafts | None) -> tuple[Order, ...]:
+    """The drafts that the user is about to order, for this patient."""
+    if drafts is None:
+        return ()
+    return tuple(order for order in drafts.selected if order.for_patient and order.status not in _NOT_AN_ORDER)
+
+
 def order_criterion(drafts: Drafts, rule: Rule, recognizer: Recognizer) -> Criterion:
     """Whether any selected order is of interest: by what it orders, or by its own reason."""
-    for order in drafts.selected:
-        if not order.for_patient:
-            continue
+    for order in selected_orders(drafts):
         if meaning(order, recognizer) & rule.relevant_orders or _is_for_back_pain(order, recognizer):
             because = f"{order.reference or order.kind} does."
             return Criterion("relevant-order", QUESTION, Answer.MET, because)
@@ -42,26 +49,53 @@ def drafted_sets(drafts: Drafts | None, recognizer: Recognizer) -> frozenset[str
     """Everything that the draft orders of this patient are, selected or not."""
     if drafts is None:
         return frozenset()
-    return frozenset().union(
-        *(
-            meaning(order, recognizer)
-            for order in drafts.orders
-            if order.for_patient and order.status not in _NOT_AN_ORDER
-        )
-    )
+    counted = (order for order in drafts.orders if order.for_patient and order.status not in _NOT_AN_ORDER)
+    return frozenset().union(*(meaning(order, recognizer) for order in counted))
 
 
-def already_answered(
-    slugs: Iterable[str], present: frozenset[str], orders: Mapping[str, OrderDefinition]
-) -> tuple[str, ...]:
-    """Those of `slugs` that the studies in `present` make unnecessary."""
-    return tuple(slug for slug in slugs if any(combination <= present for combination in orders[slug].answered_by))
+def present_studies(
+    slugs: Iterable[str],
+    past: Sequence[PastStudy],
+    drafted: frozenset[str],
+    orders: Mapping[str, OrderDefinition],
+) -> tuple[Present, ...]:
+    """Those of `slugs` that were done, are ordered or are drafted, each with how far it has come."""
+    done = frozenset().union(*(study.sets for study in past if study.done))
+    ordered = frozenset().union(*(study.sets for study in past))
+    found = []
+    for slug in slugs:
+        answers = orders[slug].answered_by
+        if any(combination <= done for combination in answers):
+            named = frozenset().union(*answers)
+            when = [item.finding.when for item in past if item.done and item.sets & named and item.finding.when]
+            found.append(Present(slug, State.DONE, max(when, key=lambda span: span.latest, default=None)))
+        elif any(combination <= ordered for combination in answers):
+            found.append(Present(slug, State.ORDERED))
+        elif any(combination <= ordered | drafted for combination in answers):
+            found.append(Present(slug, State.DRAFTED))
+    return tuple(found)
 
 
-def draft_notes(drafted: Iterable[str], present: frozenset[str]) -> frozenset[Note]:
-    """What the card says of a drafted MRI."""
-    if not any(slug.startswith("mri-") for slug in drafted):
-        return frozenset()
-    if _WITHOUT_CONTRAST in present:
-        return frozenset({Note.MRI_DRAFTED, Note.MRI_WITHOUT_CONTRAST_DRAFTED})
-    return frozenset({Note.MRI_DRAFTED})
+def removable(
+    drafts: Drafts | None, kinds: Mapping[str, str], recognizer: Recognizer
+) -> tuple[tuple[Order, Removal], ...]:
+    """The selected drafts in any of the value sets `kinds`, each as a removal of the kind given for its set."""
+    found = []
+    for order in selected_orders(drafts):
+        what = meaning(order, recognizer)
+        if order.has_id and (kind := next((kinds[name] for name in kinds if name in what), "")):
+            found.append((order, Removal(order.reference, kind)))
+    return tuple(found)
+
+
+def inadequate_drafts(drafts: Drafts | None, recognizer: Recognizer) -> tuple[Removal, ...]:
+    """Selected radiographs and CTs of the spine: they do not answer the question and may be removed."""
+    kinds = {RADIOGRAPH: "radiograph", SPINE_CT: "spine-ct"}
+    return tuple(removal for _, removal in removable(drafts, kinds, recognizer))
+
+
+def since(past: Sequence[PastStudy], day: date | None) -> tuple[PastStudy, ...]:
+    """The studies from `day` on; all where there is none."""
+    if day is None:
+        return tuple(past)
+    return tuple(item for item in past if item.finding.when and item.finding.when.latest >= day)

@@ -33,39 +33,59 @@ class RegionalPain:
 
 @dataclass(frozen=True, slots=True)
 class PainAnswer:
-    """The regions with new pain, and for each other region with pain why it is not new."""
+    """The regions with new pain, and for each other region with pain why it is not new.
+
+    `equivalents` are findings that stand for pain where none is recorded (a new vertebral collapse).
+    """
 
     new: tuple[RegionalPain, ...]
     not_new: tuple[str, ...]
+    equivalents: tuple[Finding, ...] = ()
+
+    @property
+    def onset(self) -> date | None:
+        """The first day of the new pain, as far as it is recorded."""
+        days = [item.finding.when.earliest for pain in self.new for item in pain.records if item.finding.when]
+        return min(days + [item.when.earliest for item in self.equivalents if item.when], default=None)
 
     @property
     def region(self) -> str:
         """The region to image: the one named, `several`, or `unspecified`."""
         named = [pain.region for pain in self.new if pain.region != UNSPECIFIED]
         if not named:
-            return UNSPECIFIED if self.new else ""
+            return UNSPECIFIED if self.new or self.equivalents else ""
         return named[0] if len(named) == 1 else SEVERAL
 
     @property
     def vague_onset(self) -> str:
         """The first onset that was too vague to be used, as it is recorded."""
-        return next((record.vague for pain in self.new for record in pain.records if record.vague), "")
+        vague = [record for pain in self.new for record in pain.records if record.vague]
+        return min(vague, key=lambda record: record.finding.source).vague if vague else ""
 
     @property
     def notes(self) -> frozenset[Note]:
         return frozenset().union(*(pain.notes for pain in self.new))
 
 
-def new_back_pain(records: list[PainRecord], calendar: Calendar, options: RuleOptions) -> PainAnswer:
-    """Which regions have new pain, from all records of back pain."""
+def new_back_pain(
+    records: list[PainRecord], calendar: Calendar, options: RuleOptions, red_flag: bool = False
+) -> PainAnswer:
+    """Which regions have new pain, from all records of back pain.
+
+    Args:
+        records: all records of back pain.
+        calendar: the day of the call.
+        options: the site's choices.
+        red_flag: new signs of cord compression are recorded; then any pain that is there counts as new.
+    """
     new: list[RegionalPain] = []
     not_new: list[str] = []
     for region in (*REGIONS, UNSPECIFIED):
         present = [record for record in records if record.present and region in record.regions]
         if not present:
             continue
-        why = _why_not_new(region, present, records, calendar, options)
-        fresh = tuple(record for record in present if not record.chronic or record.changed)
+        why = "" if red_flag else _why_not_new(region, present, records, calendar, options)
+        fresh = tuple(record for record in present if red_flag or not record.chronic or record.changed)
         if why:
             not_new.append(f"{region}: {why}")
         else:
@@ -94,7 +114,7 @@ def _why_not_new(
         if options.undated_pain == "silent":
             return "its onset is not recorded"
         first_day = calendar.window_start
-    if earlier := _earlier_record(region, records, first_day, calendar):
+    if earlier := _before_the_episode(region, records, first_day, calendar):
         return f"{earlier} records it within {calendar.clean_days} days before"
     return ""
 
@@ -122,17 +142,19 @@ def _may_be_same(record: PainRecord, region: str, both_ways: bool = False) -> bo
     return region in record.regions or UNSPECIFIED in record.regions or (both_ways and region == UNSPECIFIED)
 
 
-def _earlier_record(region: str, records: list[PainRecord], first_day: date, calendar: Calendar) -> str:
-    """The source of a record of the same pain in the clean days before `first_day`, or an empty string."""
-    clean_start = first_day - timedelta(days=calendar.clean_days)
-    for record in records:
-        when = record.finding.when
-        if record.chronic or when is None or not _may_be_same(record, region):
-            continue
-        began = when.until(calendar.today)
-        if began.latest >= first_day:
-            continue
-        if _last_day(record, began.latest, calendar) >= clean_start:
+def _before_the_episode(region: str, records: list[PainRecord], first_day: date, calendar: Calendar) -> str:
+    """The source of a record of the same pain in the clean days before the episode, or an empty string.
+
+    A record inside the window that may be of the same pain is part of the episode, ended or not: the episode
+    then begins with it.
+    """
+    same = [record for record in records if not record.chronic and _may_be_same(record, region)]
+    dated = [(record, record.finding.when.until(calendar.today)) for record in same if record.finding.when]
+    inside = [when.earliest for _, when in dated if calendar.in_window(when) and when.latest < first_day]
+    episode_start = min([first_day, *inside])
+    clean_start = episode_start - timedelta(days=calendar.clean_days)
+    for record, began in dated:
+        if began.latest < episode_start and _last_day(record, began.latest, calendar) >= clean_start:
             return record.finding.source
     return ""
 
@@ -163,12 +185,16 @@ def pain_criterion(chart: Chart, records: list[PainRecord], answer: PainAnswer) 
     if answer.new:
         because = f"Pain of region {', '.join(pain.region for pain in answer.new)} is new."
         return Criterion("new-back-pain", QUESTION, Answer.MET, because, _findings(answer))
+    if answer.equivalents:
+        because = "No back pain is recorded, but a finding that stands for it."
+        return Criterion("new-back-pain", QUESTION, Answer.MET, because, answer.equivalents)
     aside = f" Not new: {'; '.join(answer.not_new)}." if answer.not_new else ""
     if missing := tuple(key for key in _PAIN_KEYS if not chart.listings()[key].complete):
         gaps = ", ".join(f"{key} ({chart.listings()[key].gap})" for key in missing)
         because = f"No new back pain in the data at hand, but it is not all: {gaps}.{aside}"
         return Criterion("new-back-pain", QUESTION, Answer.UNKNOWN, because, missing=missing)
-    because = f"No new back pain in conditions, observations or visits.{aside}"
+    visits = "conditions, observations or visits" if chart.encounters.complete else "conditions or observations"
+    because = f"No new back pain in {visits}.{aside}"
     reason = Reason.PAIN_NOT_NEW if records else Reason.NO_BACK_PAIN
     return Criterion("new-back-pain", QUESTION, Answer.NOT_MET, because, reason=reason)
 

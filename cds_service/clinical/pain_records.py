@@ -6,6 +6,7 @@ or changed. Whether the pain is new is for `pain` to say.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from cds_service.clinical.dating import Calendar, start_of
 from cds_service.clinical.findings import Basis, Finding
 from cds_service.clinical.recognition import UNSPECIFIED, Recognizer, regions_in
 from cds_service.clinical.records import Chart, Concept, Condition, Observation, Order, Value
-from cds_service.clinical.span import Span
+from cds_service.clinical.span import Span, lies_in_future
 
 PAIN = "back-pain-"
 CHRONIC = "chronic-back-pain-"
@@ -27,7 +28,7 @@ INJURY = "back-injury"
 _NOT_TRUE = frozenset({"refuted", "entered-in-error"})
 _OVER = frozenset({"inactive", "remission", "resolved"})
 _OBSERVED = frozenset({"", "final", "amended", "corrected", "preliminary"})
-_NEGATIVE_WORDS = frozenset({"no", "none", "absent", "negative", "false", "denied", "denies", "0", "not present"})
+_NEGATIVE = re.compile(r"(no|none|absent|negative|false|denied|denies|not present|0)\b", re.IGNORECASE)
 _VISIT_NOT_HELD = frozenset({"cancelled", "entered-in-error", "planned"})
 
 
@@ -45,6 +46,7 @@ class PainRecord:
         changed: recorded as new, worse or different.
         point: an observation or visit, which tells of one day; a diagnosis tells of a time from its start.
         vague: the onset as written, where it was too vague to use.
+        quality: the words that make the pain suspicious (at night, unremitting), if any.
     """
 
     finding: Finding
@@ -56,6 +58,7 @@ class PainRecord:
     changed: bool = False
     point: bool = False
     vague: str = ""
+    quality: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,7 @@ class _Meaning:
 
 def pain_records(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> list[PainRecord]:
     """All records of back pain, in the order of the chart."""
-    visits = {item.reference: item.period for item in chart.encounters.items}
-    if chart.current_encounter and visits.get(chart.current_encounter) is None:
-        visits[chart.current_encounter] = Span.day(calendar.today)
+    visits = visit_periods(chart, calendar)
     records: list[PainRecord] = []
     for condition in chart.conditions.items:
         records += _from_condition(condition, visits.get(condition.encounter), recognizer, calendar)
@@ -91,6 +92,14 @@ def pain_records(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> li
         for reason in draft.reasons:
             records += _on_one_day(_meanings(reason, (), where, recognizer), Span.day(calendar.today), calendar)
     return records
+
+
+def visit_periods(chart: Chart, calendar: Calendar) -> dict[str, Span | None]:
+    """The period of every Encounter at hand; the current one counts as today where it has none."""
+    visits = {item.reference: item.period for item in chart.encounters.items}
+    if chart.current_encounter and visits.get(chart.current_encounter) is None:
+        visits[chart.current_encounter] = Span.day(calendar.today)
+    return visits
 
 
 def _drafts(chart: Chart) -> tuple[Order, ...]:
@@ -128,17 +137,27 @@ def _from_condition(
         return
     start = start_of(condition, visit, calendar)
     changed = recognizer.says_changed(condition.concept.text, condition.note)
+    chronic = recognizer.says_chronic(condition.concept.text) and not changed
     for meaning in meanings:
         yield PainRecord(
             finding=replace(meaning.finding, when=start.when, basis=start.basis),
             regions=meaning.regions,
-            present=not condition.abated and condition.clinical_status not in _OVER,
+            present=is_present(condition, calendar),
             until=calendar.past(condition.abatement),
-            chronic=meaning.chronic,
+            chronic=meaning.chronic or chronic,
             any_site=meaning.any_site,
             changed=changed or meaning.changed,
             vague=start.vague,
+            quality=_quality(recognizer, condition.concept.text, condition.note),
         )
+
+
+def is_present(condition: Condition, calendar: Calendar) -> bool:
+    """Whether a condition is there now: not over by its status, and not abated (an abatement to come is none yet)."""
+    if condition.clinical_status in _OVER:
+        return False
+    to_come = condition.abatement is not None and lies_in_future(condition.abatement, calendar.now)
+    return not condition.abated or to_come
 
 
 def _from_observation(
@@ -148,13 +167,22 @@ def _from_observation(
         return
     where = Finding(observation.reference, "Observation", basis=Basis.OBSERVED)
     when = calendar.past(observation.effective) or calendar.past(visit)
-    changed = any(
-        recognizer.says_changed(component.value.text, component.value.concept.text if component.value.concept else "")
-        for component in observation.components
-    )
+    changed = any(recognizer.says_changed(*_words(component.value)) for component in observation.components)
     meanings = _observed(observation, where, recognizer)
+    quality = _quality(recognizer, observation.value.text)
     for record in _on_one_day(meanings, when, calendar):
-        yield replace(record, changed=record.changed or changed)
+        yield replace(record, changed=record.changed or changed, quality=quality)
+
+
+def _words(value: Value) -> tuple[str, ...]:
+    """Everything a value says in words."""
+    concept = value.concept or Concept()
+    return (value.text, concept.text, *(coding.display for coding in concept.codings))
+
+
+def _quality(recognizer: Recognizer, *texts: str) -> str:
+    """The sentence that calls the pain suspicious, or an empty string."""
+    return next((match.quote for text in texts for match in recognizer.text(text, "pain-quality")), "")
 
 
 def _on_one_day(meanings: list[_Meaning], when: Span | None, calendar: Calendar) -> Iterator[PainRecord]:
@@ -184,7 +212,7 @@ def _observed(observation: Observation, where: Finding, recognizer: Recognizer) 
         return _location(observation, where, recognizer)
     if "symptom-observation" in code_sets or "complaint-observation" in code_sets:
         return _stated(value, observation.sites, where, recognizer)
-    if _denies(value, observation.status, recognizer):
+    if denies(value, observation.status, recognizer):
         return []
     return _meanings(observation.concept, observation.sites, where, recognizer)
 
@@ -216,16 +244,15 @@ def _severity(observation: Observation, where: Finding, recognizer: Recognizer) 
     return _at_sites((*observation.sites, *in_components), observation.concept, where, recognizer)
 
 
-def _denies(value: Value, status: str, recognizer: Recognizer) -> bool:
-    """Whether an Observation whose own code is back pain says that there is none."""
+def denies(value: Value, status: str, recognizer: Recognizer) -> bool:
+    """Whether an Observation whose own code is a finding says that there is none."""
     if value.is_empty:
         return status not in ("", "final")
     if value.boolean is not None:
         return not value.boolean
     if value.number is not None:
         return value.number <= 0
-    words = value.text or (value.concept.text if value.concept else "")
-    if words.strip().lower().rstrip(".") in _NEGATIVE_WORDS:
+    if any(_NEGATIVE.match(words.strip()) for words in _words(value)):
         return True
     return value.concept is not None and "result-negative" in recognizer.sets(value.concept)
 
@@ -233,15 +260,14 @@ def _denies(value: Value, status: str, recognizer: Recognizer) -> bool:
 def _at_sites(
     sites: tuple[Concept, ...], concept: Concept, where: Finding, recognizer: Recognizer
 ) -> list[_Meaning]:
-    for site in sites:
-        site_sets = recognizer.sets(site)
-        if regions := regions_in(site_sets, SITE):
-            name = next(name for name in site_sets if name.startswith(SITE))
-            label = recognizer.label(site_sets[name])
-            text = next((recognizer.label(coding) for coding in concept.codings if recognizer.label(coding)), "Pain")
-            coding = next(iter(concept.codings), None)
-            return [_Meaning(regions, replace(where, label=f"{text}, {label}", coding=coding))]
-    return []
+    known = [sets for site in sites if regions_in(sets := recognizer.sets(site), SITE)]
+    if not known:
+        return []
+    regions = frozenset().union(*(regions_in(sets, SITE) for sets in known))
+    places = [recognizer.label(next(sets[name] for name in sets if name.startswith(SITE))) for sets in known]
+    pain = next((recognizer.label(coding) for coding in concept.codings if recognizer.label(coding)), "Pain")
+    coding = next(iter(concept.codings), None)
+    return [_Meaning(regions, replace(where, label=", ".join([pain, *dict.fromkeys(places)]), coding=coding))]
 
 
 def _meanings(
@@ -259,7 +285,8 @@ def _meanings(
         unsited = frozenset({UNSPECIFIED})
         return [_Meaning(unsited, recognizer.coded(where, coding, concept), chronic=True, any_site=True)]
     if regions := regions_in(sets, PAIN):
-        return [_by_code(regions, concept, sites, where, recognizer)]
+        meaning = _by_code(regions, concept, sites, where, recognizer)
+        return [replace(meaning, chronic=CHRONIC_ANY_SITE in sets)]
     if IN_PREGNANCY in sets:
         return [_Meaning(frozenset({"lumbar"}), recognizer.coded(where, sets[IN_PREGNANCY], concept))]
     if GENERIC_PAIN in sets:

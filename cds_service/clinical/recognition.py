@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 
+from cds_service.clinical.dating import Start
 from cds_service.clinical.findings import Finding
 from cds_service.clinical.records import Coding, Concept
 from cds_service.clinical.text_evidence import TextMatch, TextReader
@@ -14,6 +17,12 @@ from cds_service.content.model import Content
 REGIONS = ("cervical", "thoracic", "lumbar", "sacral")
 UNSPECIFIED = "unspecified"
 _TWO_REGIONS = {"thoracolumbar": ("thoracic", "lumbar"), "cervicothoracic": ("cervical", "thoracic")}
+
+
+# What SNOMED CT appends to its fully specified names.
+_SEMANTIC_TAG = re.compile(
+    r" \((disorder|finding|situation|procedure|regime/therapy|physical object|substance|body structure)\)$"
+)
 
 
 # Enough for every body of content and choice of text in one process; tests use the most.
@@ -51,29 +60,54 @@ class Recognizer:
         """Evidence in free text; none where the site has switched text off."""
         return self._text.find(text, prefix) if self.text_match and text else []
 
-    def contradicts_itself(self, text: str) -> bool:
-        return bool(text) and self._text.speaks_of_family_or_suspicion(text)
+    def contradicts_itself(self, concept: Concept, coding: Coding, concept_id: str) -> bool:
+        """Whether the text of a concept takes back its coding; the coding's own name never does."""
+        names = {_bare(coding.display), _bare(self.label(coding))}
+        if not concept.text or _bare(concept.text) in names:
+            return False
+        return self._text.contradicts(concept.text, concept_id)
+
+    def stated_in_words(self, concept: Concept, concept_id: str) -> str:
+        """The sentence of a concept's words that states `concept_id`; its text outweighs its displays."""
+        if self.text_match and concept.text and self._text.denies(concept.text, concept_id):
+            return ""
+        for text in (concept.text, *(coding.display for coding in concept.codings)):
+            for match in self.text(text, concept_id):
+                if match.concept == concept_id:
+                    return match.quote
+        return ""
+
+    def says_chronic(self, *texts: str) -> bool:
+        return self.text_match and any(text and self._text.is_chronic(text) for text in texts)
 
     def says_changed(self, *texts: str) -> bool:
         return self.text_match and any(text and self._text.says_changed(text) for text in texts)
 
     def label(self, coding: Coding) -> str:
-        """Our own words for a code, or an empty string."""
-        return self._terminology.display(coding.system, coding.code)
+        """Our own words for a code, without SNOMED CT's semantic tag, or an empty string."""
+        return _SEMANTIC_TAG.sub("", self._terminology.display(coding.system, coding.code))
+
+    def described(self, concept: Concept, where: Finding, start: Start) -> tuple[frozenset[str], Finding]:
+        """The sets of a concept, by code or else by text, and `where` with its words and date."""
+        dated = replace(where, when=start.when, basis=start.basis)
+        if by_code := self.sets(concept):
+            return frozenset(by_code), self.coded(dated, next(iter(by_code.values())), concept)
+        for text in (concept.text, *(coding.display for coding in concept.codings)):
+            if matches := self.text(text):
+                sets = frozenset(match.concept for match in matches)
+                return sets, replace(dated, quote=matches[0].quote, from_text=True)
+        return frozenset(), dated
 
     def coded(self, finding: Finding, coding: Coding, concept: Concept) -> Finding:
         """`finding` with the words for `coding`: our display, else the EHR's (quoted), else the code."""
         label = self.label(coding)
         quote = "" if label else (coding.display or concept.text or coding.code)
-        return Finding(
-            source=finding.source,
-            kind=finding.kind,
-            label=label,
-            quote=quote,
-            coding=coding,
-            when=finding.when,
-            basis=finding.basis,
-        )
+        return replace(finding, label=label, quote=quote, coding=coding)
+
+
+def _bare(name: str) -> str:
+    """A name without SNOMED CT's semantic tag and case."""
+    return _SEMANTIC_TAG.sub("", name.strip()).lower()
 
 
 def regions_in(sets: Iterable[str], prefix: str) -> frozenset[str]:

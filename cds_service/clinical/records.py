@@ -111,7 +111,7 @@ class Encounter:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A request or a study: ServiceRequest, MedicationRequest, DiagnosticReport, Procedure, draft or done.
+    """A draft order of the session: ServiceRequest, MedicationRequest and the like.
 
     `concepts` say what it is (order code, drug, study code), `reasons` why it was ordered.
     """
@@ -121,8 +121,38 @@ class Order:
     status: str
     concepts: tuple[Concept, ...] = ()
     reasons: tuple[Concept, ...] = ()
+    reason_given: bool = False
     when: Span | None = None
     for_patient: bool = True
+    has_id: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study or intervention that was done, or an order for one outside the order session.
+
+    FHIR DiagnosticReport, Procedure, ImagingStudy, Device or ServiceRequest. `when` is when it was done, or for
+    an order when it is due, else when it was written.
+    """
+
+    reference: str
+    kind: str
+    status: str
+    concepts: tuple[Concept, ...] = ()
+    when: Span | None = None
+    conclusion: str = ""
+    not_to_be_done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Allergy:
+    """FHIR AllergyIntolerance: what it is to, and every substance of its reactions."""
+
+    reference: str
+    clinical_status: str = ""
+    verification_status: str = ""
+    concepts: tuple[Concept, ...] = ()
+    recorded: Span | None = None
 
 
 class Gap(StrEnum):
@@ -151,6 +181,9 @@ T = TypeVar("T", covariant=True)
 class Listing(Generic[T]):
     """One prefetch key, read: the records at hand, and why they may not be all (`gap`).
 
+    `unread` names places that could not be read, or were refused (not all, where there are many); `unreadable`
+    counts the entries that could not be read wholly.
+
     A listing without a gap is complete: what is not in it is known not to be there. With a gap, its items
     count, but nothing may be concluded from what is missing.
     """
@@ -158,6 +191,7 @@ class Listing(Generic[T]):
     items: tuple[T, ...] = ()
     gap: Gap | None = Gap.NOT_SUPPLIED
     unread: tuple[Unread, ...] = ()
+    unreadable: int = 0
 
     @property
     def complete(self) -> bool:
@@ -181,6 +215,10 @@ class Chart:
     conditions: Listing[Condition] = field(default_factory=Listing)
     observations: Listing[Observation] = field(default_factory=Listing)
     encounters: Listing[Encounter] = field(default_factory=Listing)
+    service_requests: Listing[Study] = field(default_factory=Listing)
+    diagnostic_reports: Listing[Study] = field(default_factory=Listing)
+    procedures: Listing[Study] = field(default_factory=Listing)
+    allergies: Listing[Allergy] = field(default_factory=Listing)
     current_encounter: str = ""
     drafts: Drafts | None = None
 
@@ -191,4 +229,8 @@ class Chart:
             "conditions": self.conditions,
             "observations": self.observations,
             "encounters": self.encounters,
+            "serviceRequests": self.service_requests,
+            "diagnosticReports": self.diagnostic_reports,
+            "procedures": self.procedures,
+            "allergies": self.allergies,
         }

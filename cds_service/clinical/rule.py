@@ -6,18 +6,20 @@ unknown is never read as "no", and data that cannot change the answer is never m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
-from cds_service.clinical.cancer import CancerHistory, cancer_criterion, cancer_history
-from cds_service.clinical.dating import Calendar
-from cds_service.clinical.findings import Answer, Assessment, Criterion, Note, Outcome, Reason
+from cds_service.clinical.assessment import Assessment
+from cds_service.clinical.cancer import cancer_criterion
+from cds_service.clinical.evidence import Evidence, read_evidence, reading_tools
+from cds_service.clinical.findings import Answer, Criterion, Outcome, Reason
 from cds_service.clinical.options import RuleOptions
-from cds_service.clinical.orders import already_answered, draft_notes, drafted_sets, order_criterion
-from cds_service.clinical.pain import PainAnswer, new_back_pain, pain_criterion
-from cds_service.clinical.pain_records import IN_PREGNANCY, PainRecord, injuries, pain_records
-from cds_service.clinical.recognition import Recognizer, recognizer_for
+from cds_service.clinical.orders import order_criterion
+from cds_service.clinical.pain import pain_criterion
 from cds_service.clinical.records import Chart
+from cds_service.clinical.surveillance import routine_searches
+from cds_service.clinical.work_up import work_up
 from cds_service.content.model import Content
 
 _PATIENT_QUESTION = "Is this the current record of a living patient?"
@@ -32,37 +34,29 @@ def assess(chart: Chart, content: Content, options: RuleOptions, now: datetime) 
         options: the site's choices.
         now: the moment of the call, with a time zone; days are counted in UTC.
     """
-    recognizer = recognizer_for(content, options.text_match)
-    calendar = Calendar(now.astimezone(UTC), options.new_window_days, options.clean_days)
     criteria: list[Criterion] = []
     if chart.drafts is not None:
+        recognizer, _ = reading_tools(content, options, now)
         criteria.append(order_criterion(chart.drafts, content.rule, recognizer))
         if criteria[0].answer is Answer.NOT_MET:
-            return _decided(Outcome.NOT_APPLICABLE, Reason.UNRELATED_ORDER, criteria, chart)
-    history = cancer_history(chart, recognizer, options, calendar)
-    records = pain_records(chart, recognizer, calendar)
-    pain = new_back_pain(records, calendar, options)
-    cancer = cancer_criterion(chart, history)
-    criteria += [patient_criterion(chart), cancer, pain_criterion(chart, records, pain)]
-    in_situ = _in_situ_advice(criteria, cancer, history, options)
-    if in_situ:
-        criteria[criteria.index(cancer)] = in_situ
-    if refusal := next((item for item in criteria if item.answer is Answer.NOT_MET), None):
-        assert refusal.reason is not None
-        return _decided(Outcome.NOT_APPLICABLE, refusal.reason, criteria, chart)
+            return decided(Outcome.NOT_APPLICABLE, Reason.UNRELATED_ORDER, criteria, chart)
+    evidence = read_evidence(chart, content, options, now)
+    cancer = _cancer(evidence)
+    patient = patient_criterion(chart)
+    pain = pain_criterion(chart, list(evidence.records), evidence.pain)
+    criteria += [patient, cancer, pain]
+    if any(item.answer is Answer.NOT_MET for item in criteria):
+        return _refused(evidence, criteria)
     if any(item.answer is Answer.UNKNOWN for item in criteria):
-        return _decided(Outcome.UNDETERMINED, Reason.DATA_MISSING, criteria, chart)
-    if in_situ:
-        advice = _decided(Outcome.FIRED, Reason.IN_SITU_ONLY, criteria, chart)
-        return replace(advice, region=pain.region, notes=pain.notes, vague_onset=pain.vague_onset)
-    return _advise(chart, content, options, criteria, records, pain, recognizer, calendar)
+        return decided(Outcome.UNDETERMINED, Reason.DATA_MISSING, criteria, chart)
+    return work_up(evidence, decided(Outcome.FIRED, Reason.IMAGING_ADVISED, criteria, chart))
 
 
 def patient_criterion(chart: Chart) -> Criterion:
     """Deceased patients and records that were merged away get no card."""
     patient = next(iter(chart.patient.items), None)
     if patient is None:
-        gap = chart.patient.gap or "the EHR knows no such patient"
+        gap = chart.patient.gap or "it was supplied, but is empty"
         because = f"The patient record is not at hand: {gap}."
         return Criterion("current-patient", _PATIENT_QUESTION, Answer.UNKNOWN, because, missing=("patient",))
     if patient.deceased:
@@ -76,66 +70,31 @@ def patient_criterion(chart: Chart) -> Criterion:
     return Criterion("current-patient", _PATIENT_QUESTION, Answer.MET, "Nothing says otherwise.")
 
 
-def _in_situ_advice(
-    criteria: list[Criterion], cancer: Criterion, history: CancerHistory, options: RuleOptions
-) -> Criterion | None:
-    """The cancer criterion answered by in situ disease, where the site wants to hear of it."""
-    if options.dcis_mode == "off" or cancer.answer is not Answer.NOT_MET or not history.in_situ:
-        return None
+def _cancer(evidence: Evidence) -> Criterion:
+    """The cancer criterion; in situ disease alone meets it where the site wants to hear of it."""
+    cancer = cancer_criterion(evidence.chart, evidence.history)
+    in_situ = evidence.history.in_situ
+    if evidence.options.dcis_mode == "off" or cancer.answer is not Answer.NOT_MET or not in_situ:
+        return cancer
     because = "Only in situ disease of the breast is recorded."
-    return Criterion(cancer.id, cancer.question, Answer.MET, because, history.in_situ)
+    return Criterion(cancer.id, cancer.question, Answer.MET, because, in_situ)
 
 
-def _advise(
-    chart: Chart,
-    content: Content,
-    options: RuleOptions,
-    criteria: list[Criterion],
-    records: list[PainRecord],
-    pain: PainAnswer,
-    recognizer: Recognizer,
-    calendar: Calendar,
-) -> Assessment:
-    """Criteria are met: which studies are wanted, and which of them are drafted already."""
-    pregnant = any(
-        record.finding.coding and IN_PREGNANCY in content.terminology.sets(
-            record.finding.coding.system, record.finding.coding.code
-        )
-        for regional in pain.new
-        for record in regional.records
-    )
-    wanted = wanted_studies(pain.region, pregnant, content, options)
-    present = drafted_sets(chart.drafts, recognizer)
-    drafted = already_answered(wanted, present, content.orders)
-    studies = tuple(slug for slug in wanted if slug not in drafted)
-    if not studies:
-        return replace(_decided(Outcome.SUPPRESSED, Reason.ALREADY_DRAFTED, criteria, chart), drafted=drafted)
-    notes = pain.notes | draft_notes(drafted, present)
-    if pregnant:
-        notes |= {Note.PREGNANT}
-    if any(all(item.from_text for item in criterion.findings) for criterion in criteria if criterion.findings):
-        notes |= {Note.TEXT_ONLY}
-    return replace(
-        _decided(Outcome.FIRED, Reason.IMAGING_ADVISED, criteria, chart),
-        studies=studies,
-        drafted=drafted,
-        region=pain.region,
-        vague_onset=pain.vague_onset,
-        notes=notes,
-        injuries=injuries(chart, recognizer, calendar),
-    )
+def _refused(evidence: Evidence, criteria: Sequence[Criterion]) -> Assessment:
+    """A criterion is not met: silence, but for routine imaging without symptoms that is just being ordered."""
+    refusals = [item for item in criteria if item.answer is Answer.NOT_MET]
+    reason = refusals[0].reason
+    assert reason is not None
+    no_pain = [item.reason for item in refusals] == [Reason.NO_BACK_PAIN]
+    met = all(item.answer is Answer.MET for item in criteria if item not in refusals)
+    if no_pain and met and (searches := routine_searches(evidence)):
+        advice = decided(Outcome.FIRED, Reason.NO_SYMPTOMS, criteria, evidence.chart)
+        return replace(advice, removals=searches)
+    return decided(Outcome.NOT_APPLICABLE, reason, criteria, evidence.chart)
 
 
-def wanted_studies(region: str, pregnant: bool, content: Content, options: RuleOptions) -> tuple[str, ...]:
-    """The slugs to propose for pain of `region`, the MRI first (clinical rules B.1, B.3)."""
-    mri = content.rule.mri_of_region[region]
-    slug = str(mri if isinstance(mri, str) else mri[options.region_unspecified])
-    if pregnant:
-        return (slug + content.rule.without_contrast_suffix,)
-    return (slug, *content.rule.staging)
-
-
-def _decided(outcome: Outcome, reason: Reason, criteria: list[Criterion], chart: Chart) -> Assessment:
+def decided(outcome: Outcome, reason: Reason, criteria: Sequence[Criterion], chart: Chart) -> Assessment:
+    """An assessment with what every one has: its criteria, and what of the chart is not known."""
     listings = chart.listings()
     unread = [entry for listing in listings.values() for entry in listing.unread]
     unread += chart.drafts.unread if chart.drafts else ()
@@ -147,4 +106,5 @@ def _decided(outcome: Outcome, reason: Reason, criteria: list[Criterion], chart:
         missing=tuple(missing) if outcome is Outcome.UNDETERMINED else (),
         unchecked=tuple(key for key, listing in listings.items() if not listing.complete),
         unread=tuple(f"{entry.where}: {entry.why}" for entry in unread),
+        unreadable=sum(listing.unreadable for listing in listings.values()),
     )

@@ -18,7 +18,7 @@ LONGEST_TEXT = 4000
 _SENTENCE_END = re.compile(r"[.;\r\n]+(?=\s|$)|[;\r\n]+")
 _PHRASE_END = re.compile(r",|\b(?:but|however|except|and)\b", re.IGNORECASE)
 _NEW_STATEMENT = re.compile(r"\b(?:but|however|except|reports?|presents?|complain\w*|has|now)\b", re.IGNORECASE)
-_WORDS_BEFORE = 3
+_WORDS_NEAR = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +88,38 @@ class TextReader:
             self._by_prefix[prefix] = [item for item in self._concepts if item.id.startswith(prefix)]
         return self._by_prefix[prefix]
 
-    def speaks_of_family_or_suspicion(self, text: str) -> bool:
-        """Whether a coded diagnosis is contradicted by its own text ("Mother: breast cancer", "r/o ...")."""
-        names = ("family", "suspected")
-        return any(self._guards[name].pattern.search(_plain(text)) for name in names if name in self._guards)
+    def contradicts(self, text: str, concept_id: str) -> bool:
+        """Whether the text of an entry takes back its code ("Mother: breast cancer", "r/o ...").
+
+        Where the text names the concept, every mention must be of a relative or a suspicion; where it does not,
+        words of either are enough.
+        """
+        names = ("family", "suspected", "suspected-after")
+        guards = tuple(self._guards[name] for name in names if name in self._guards)
+        mentions = list(self._mentions(text, concept_id))
+        if mentions:
+            return all(_is_guarded(sentence, match, guards) for sentence, match in mentions)
+        return any(guard.pattern.search(_plain(text)) for guard in guards if guard.scope != "after")
+
+    def denies(self, text: str, concept_id: str) -> bool:
+        """Whether the text names the concept, and only to deny it or to say it of something else."""
+        concept = next(item for item in self._concepts if item.id == concept_id)
+        mentions = list(self._mentions(text, concept_id))
+        return bool(mentions) and all(_is_guarded(sentence, match, concept.guards) for sentence, match in mentions)
+
+    def is_chronic(self, text: str) -> bool:
+        """Whether the text calls a complaint long-standing."""
+        return any(self._chronic.search(sentence) for sentence in _sentences(text))
+
+    def _mentions(self, text: str, concept_id: str) -> Iterator[tuple[str, re.Match[str]]]:
+        concept = next(item for item in self._concepts if item.id == concept_id)
+        for sentence in _sentences(text):
+            for match in concept.pattern.finditer(sentence):
+                yield sentence, match
 
     def says_changed(self, text: str) -> bool:
         """Whether the text says that a complaint is new, worse or different."""
-        return any(
-            self._changed.search(sentence) and not re.search(r"\b(no|not|without)\b", sentence, re.IGNORECASE)
-            for sentence in _sentences(text)
-        )
+        return any(self._changed.search(sentence) for sentence in _sentences(text))
 
 
 def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
@@ -121,6 +142,7 @@ def _is_guarded(sentence: str, match: re.Match[str], guards: tuple[_Guard, ...])
         "sentence": sentence,
         "phrase": _phrase_around(sentence, match),
         "before": _words_before(sentence, match),
+        "after": " ".join(sentence[match.end() :].split()[:_WORDS_NEAR]),
         "sentence-before": _NEW_STATEMENT.split(sentence[: match.start()])[-1],
     }
     return any(guard.pattern.search(reach[guard.scope]) for guard in guards)
@@ -134,4 +156,4 @@ def _phrase_around(sentence: str, match: re.Match[str]) -> str:
 
 def _words_before(sentence: str, match: re.Match[str]) -> str:
     start = max((end.end() for end in _PHRASE_END.finditer(sentence, 0, match.start())), default=0)
-    return " ".join(sentence[start : match.start()].split()[-_WORDS_BEFORE:]) + " "
+    return " ".join(sentence[start : match.start()].split()[-_WORDS_NEAR:]) + " "

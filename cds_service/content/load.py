@@ -13,6 +13,7 @@ import re
 import string
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import date
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -22,13 +23,28 @@ import jsonschema
 from fhir.resources.R4B.valueset import ValueSet as FhirValueSet
 from pydantic import ValidationError
 
-from cds_service.content.model import Content, Guard, OrderDefinition, Rule, Statement, TextConcept, TextPatterns
-from cds_service.content.placeholders import PLACEHOLDERS
-from cds_service.content.terminology import CodeSystem, Terminology, ValueSet
+from cds_service.content.model import (
+    Caution,
+    Cautions,
+    CodingData,
+    Content,
+    Guard,
+    OrderDefinition,
+    Rule,
+    Statement,
+    TextConcept,
+    TextPatterns,
+)
+from cds_service.content.placeholders import CAUTION_NAMES, PLACEHOLDERS
+from cds_service.content.terminology import CodeSystem, Terminology, ValueSet, is_icd_category
 
 # In an installation the content lies inside the package, in a checkout beside it.
 _PACKAGE = Path(__file__).resolve().parent.parent
 DEFAULT_FOLDERS = (_PACKAGE / "cards", _PACKAGE.parent / "cards")
+
+
+# CDS Hooks: a card's summary has fewer than 140 characters.
+LONGEST_SUMMARY = 139
 
 
 class ContentError(Exception):
@@ -48,25 +64,30 @@ def content_folder() -> Path:
     raise ContentError("cards", "", "the folder with the clinical content was not found")
 
 
-@cache
 def load_content(folder: Path | None = None) -> Content:
-    """Read and check the content in `folder` (default: the one that came with the service).
+    """Read and check the content in `folder` (default: the one that came with the service), once per process.
 
     Raises:
         ContentError: a file is missing, is not well-formed, or does not say what its schema asks for.
     """
-    folder = folder or content_folder()
+    return _load(folder or content_folder())
+
+
+@cache
+def _load(folder: Path) -> Content:
     terminology = _terminology(folder)
     orders = _orders(folder, terminology)
+    wording = _wording(folder, orders)
     rule = _rule(folder, terminology, orders)
-    reasons = _toml(folder, "override-reasons")
+    reasons = _override_reasons(folder)
     return Content(
         rule=rule,
         terminology=terminology,
         text_patterns=_text_patterns(folder, terminology),
         orders=orders,
-        wording=_wording(folder),
-        override_reasons=tuple({**reason, "system": reasons["system"]} for reason in reasons["reason"]),
+        wording=wording,
+        cautions=_cautions(folder, terminology),
+        override_reasons=reasons,
         evidence=tuple(Statement(**statement) for statement in _toml(folder, "evidence")["statement"]),
         source_attributes=_toml(folder, "source-attributes"),
         digest=_digest(folder),
@@ -92,6 +113,8 @@ def _toml(folder: Path, name: str) -> Any:
         data = tomllib.loads((folder / file).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ContentError(file, "", "the file is missing") from error
+    except OSError as error:
+        raise ContentError(file, "", f"cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ContentError(file, "", f"not well-formed TOML: {error}") from error
     schema = json.loads(resources.files("cds_service.content").joinpath(f"schemas/{name}.json").read_text())
@@ -108,15 +131,19 @@ def _terminology(folder: Path) -> Terminology:
     paths = sorted((folder / "value-sets").glob("*.json"))
     if not paths:
         raise ContentError("value-sets", "", "the folder holds no value set")
-    return Terminology(systems, [_value_set(path) for path in paths])
+    known = {uri: system for system in systems for uri in (system.uri, *system.aliases)}
+    return Terminology(systems, [_value_set(path, known) for path in paths])
 
 
-def _value_set(path: Path) -> ValueSet:
+def _value_set(path: Path, systems: Mapping[str, CodeSystem]) -> ValueSet:
+    """Read one ValueSet; what this service would not understand is refused, not passed over."""
     file = f"value-sets/{path.name}"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         FhirValueSet.model_validate(data)
-    except json.JSONDecodeError as error:
+    except OSError as error:
+        raise ContentError(file, "", f"cannot be read: {error.strerror}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ContentError(file, "", f"not well-formed JSON: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
@@ -126,18 +153,32 @@ def _value_set(path: Path) -> ValueSet:
             raise ContentError(file, field, "is missing")
     if data["id"] != path.stem:
         raise ContentError(file, "id", "must be the file's name without .json")
+    compose = data["compose"]
+    if "exclude" in compose:
+        raise ContentError(file, "compose.exclude", "is not understood; list what is included")
+    if not compose.get("include"):
+        raise ContentError(file, "compose.include", "is empty")
     concepts: list[tuple[str, str, str]] = []
     categories: list[tuple[str, str]] = []
-    for index, include in enumerate(data["compose"]["include"]):
-        system = include.get("system")
-        if not system:
-            raise ContentError(file, f"compose.include.{index}.system", "is missing")
-        concepts += [(system, item["code"], item.get("display", "")) for item in include.get("concept", ())]
+    for index, include in enumerate(compose["include"]):
+        field = f"compose.include.{index}"
+        system = systems.get(include.get("system", ""))
+        if system is None:
+            raise ContentError(file, f"{field}.system", "must be a code system of code-systems.toml")
+        if not include.get("concept") and not include.get("filter"):
+            raise ContentError(file, field, "must have concept or filter")
+        concepts += [(system.uri, item["code"], item.get("display", "")) for item in include.get("concept", ())]
         for rule in include.get("filter", ()):
-            if (rule["property"], rule["op"]) != ("concept", "is-a"):
-                raise ContentError(file, f"compose.include.{index}.filter", "only 'concept is-a' is understood")
-            categories.append((system, rule["value"]))
+            _check_category(file, f"{field}.filter", rule, system)
+            categories.append((system.uri, rule["value"]))
     return ValueSet(data["id"], data["title"], data["purpose"], tuple(concepts), tuple(categories))
+
+
+def _check_category(file: str, field: str, rule: Mapping[str, str], system: CodeSystem) -> None:
+    if (rule["property"], rule["op"]) != ("concept", "is-a") or not system.is_icd:
+        raise ContentError(file, field, "only 'concept is-a' of an ICD category is understood")
+    if not is_icd_category(rule["value"]):
+        raise ContentError(file, field, "must be an ICD category of three characters or more")
 
 
 def _known_sets(file: str, field: str, names: Iterator[str], terminology: Terminology) -> None:
@@ -165,10 +206,19 @@ def _orders(folder: Path, terminology: Terminology) -> Mapping[str, OrderDefinit
 
 def _rule(folder: Path, terminology: Terminology, orders: Mapping[str, OrderDefinition]) -> Rule:
     data = _toml(folder, "rule")
+    for field in ("released", "review_by"):
+        try:
+            date.fromisoformat(data[field])
+        except ValueError as error:
+            problem = f"'{data[field]}' is not a date of the calendar, YYYY-MM-DD"
+            raise ContentError("rule.toml", field, problem) from error
     regions = data["mri_of_region"]
     slugs = [value for value in regions.values() if isinstance(value, str)]
-    slugs += [*regions["unspecified"].values(), *data["studies"]["staging"]]
+    slugs += [*regions["unspecified"].values(), *data["studies"]["staging"], data["studies"]["brain"]]
+    suffix = data["studies"]["without_contrast_suffix"]
     for slug in slugs:
+        if slug.startswith("mri-") and slug in orders and slug + suffix not in orders:
+            raise ContentError("orders.toml", slug + suffix, "is missing; a caution may ask for it")
         if slug not in orders:
             raise ContentError("rule.toml", "mri_of_region, studies.staging", f"there is no order '{slug}'")
     _known_sets("rule.toml", "prefetch.observations", iter(data["prefetch"]["observations"]), terminology)
@@ -185,15 +235,59 @@ def _rule(folder: Path, terminology: Terminology, orders: Mapping[str, OrderDefi
         prefetch_observations=tuple(data["prefetch"]["observations"]),
         mri_of_region=regions,
         staging=tuple(data["studies"]["staging"]),
+        brain=data["studies"]["brain"],
         without_contrast_suffix=data["studies"]["without_contrast_suffix"],
         relevant_orders=frozenset(data["orders"]["relevant"]),
     )
 
 
+def _cautions(folder: Path, terminology: Terminology) -> Cautions:
+    file = "cautions.toml"
+    data = _toml(folder, "cautions")
+    coded = {concept["id"] for concept in _toml(folder, "text-patterns")["concept"] if concept.get("text_only")}
+    cautions = []
+    for item in data["caution"]:
+        field = f"caution.{item['id']}"
+        for key in ("sets", "newest_of", "unless_later"):
+            _known_sets(file, f"{field}.{key}", (n for n in item.get(key, ()) if n not in coded), terminology)
+        _check_placeholders(file, f"{field}.sentence", item["sentence"], CAUTION_NAMES)
+        cautions.append(
+            Caution(
+                id=item["id"],
+                found_in=item["found_in"],
+                sentence=item["sentence"],
+                concerns=tuple(item["concerns"]),
+                sets=frozenset(item.get("sets", ())),
+                without_contrast=frozenset(item.get("without_contrast", ())),
+                withdraws=frozenset(item.get("withdraws", ())),
+                not_for_gender=item.get("not_for_gender", ""),
+                within_days=item.get("within_days"),
+                newest_of=tuple(item.get("newest_of", ())),
+                unless_later=frozenset(item.get("unless_later", ())),
+                egfr_from=item.get("egfr_from", 0),
+                egfr_below=item.get("egfr_below", 0),
+            )
+        )
+    tests = {item["observation"]: (item["positive"], item["negative"]) for item in data["test"]}
+    names = [data["egfr"]["tests"], *tests, *(name for pair in tests.values() for name in pair)]
+    _known_sets(file, "test, egfr", iter(names), terminology)
+    return Cautions(tuple(cautions), data["egfr"]["tests"], data["egfr"]["recent_days"], tests)
+
+
+def _override_reasons(folder: Path) -> tuple[CodingData, ...]:
+    data = _toml(folder, "override-reasons")
+    codes = [reason["code"] for reason in data["reason"]]
+    for code in codes:
+        if codes.count(code) > 1:
+            raise ContentError("override-reasons.toml", "reason.code", f"'{code}' stands there twice")
+    return tuple({**reason, "system": data["system"]} for reason in data["reason"])
+
+
 def _text_patterns(folder: Path, terminology: Terminology) -> TextPatterns:
     file = "text-patterns.toml"
     data = _toml(folder, "text-patterns")
-    _known_sets(file, "concept.id", (item["id"] for item in data["concept"]), terminology)
+    coded = (item["id"] for item in data["concept"] if not item.get("text_only"))
+    _known_sets(file, "concept.id", coded, terminology)
     for group in (*data["guard"].values(), *data["flag"].values(), *data["concept"]):
         for pattern in group["patterns"]:
             try:
@@ -213,7 +307,7 @@ def _text_patterns(folder: Path, terminology: Terminology) -> TextPatterns:
     )
 
 
-def _wording(folder: Path) -> Mapping[str, Mapping[str, str]]:
+def _wording(folder: Path, orders: Mapping[str, OrderDefinition]) -> Mapping[str, Mapping[str, str]]:
     file = "wording.toml"
     wording: Mapping[str, Mapping[str, str]] = _toml(folder, "wording")
     for section, sentences in PLACEHOLDERS.items():
@@ -222,14 +316,36 @@ def _wording(folder: Path) -> Mapping[str, Mapping[str, str]]:
             if sentence is None:
                 raise ContentError(file, f"{section}.{name}", "is missing")
             _check_placeholders(file, f"{section}.{name}", sentence, allowed)
+    _check_summaries(file, wording, orders)
     return wording
+
+
+def _check_summaries(
+    file: str, wording: Mapping[str, Mapping[str, str]], orders: Mapping[str, OrderDefinition]
+) -> None:
+    """Refuse a summary that could grow beyond what CDS Hooks allows, with any pain and any study in it."""
+    pains = [*wording["pain"].values(), *wording["pain_undated"].values()]
+    titles = [order.title for order in orders.values()]
+    # The longest list of what may be left to do beside the spine MRI.
+    modalities = "bone scan, CT and brain MRI"
+    for name, sentence in wording["summary"].items():
+        longest = max(
+            len(sentence.format(pain=pain, study=title, modalities=modalities)) for pain in pains for title in titles
+        )
+        if longest > LONGEST_SUMMARY:
+            problem = f"can grow to {longest} characters with its names filled in; {LONGEST_SUMMARY} are allowed"
+            raise ContentError(file, f"summary.{name}", problem)
 
 
 def _check_placeholders(file: str, field: str, sentence: str, allowed: frozenset[str]) -> None:
     try:
-        used = {name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None}
+        parsed = [item for item in string.Formatter().parse(sentence) if item[1] is not None]
     except ValueError as error:
         raise ContentError(file, field, f"braces do not match: {error}") from error
-    for name in used - allowed:
+    for _, name, specification, conversion in parsed:
+        if specification or conversion:
+            raise ContentError(file, field, f"a name in braces takes no format: write {{{name}}}")
+        if name in allowed:
+            continue
         known = ", ".join(sorted(f"{{{item}}}" for item in allowed)) or "no names in braces"
         raise ContentError(file, field, f"{{{name}}} is not known here; it may use {known}")

@@ -65,8 +65,41 @@ class Rule:
     prefetch_observations: tuple[str, ...]
     mri_of_region: Mapping[str, Any]
     staging: tuple[str, ...]
+    brain: str
     without_contrast_suffix: str
     relevant_orders: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """One caution of `cautions.toml`: how it is found, beside which orders it stands, and what it changes.
+
+    `found_in` is `chart`, `allergies` or `egfr`; `concerns`, `without_contrast` and `withdraws` are modalities.
+    """
+
+    id: str
+    found_in: str
+    sentence: str
+    concerns: tuple[str, ...]
+    sets: frozenset[str] = frozenset()
+    without_contrast: frozenset[str] = frozenset()
+    withdraws: frozenset[str] = frozenset()
+    not_for_gender: str = ""
+    within_days: int | None = None
+    newest_of: tuple[str, ...] = ()
+    unless_later: frozenset[str] = frozenset()
+    egfr_from: float = 0
+    egfr_below: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cautions:
+    """All cautions, the eGFR tests with the days for which a result is recent, and tests with two answers."""
+
+    cautions: tuple[Caution, ...]
+    egfr_tests: str
+    egfr_recent_days: int
+    tests: Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +125,7 @@ class Content:
     text_patterns: TextPatterns
     orders: Mapping[str, OrderDefinition]
     wording: Mapping[str, Mapping[str, str]]
+    cautions: Cautions
     override_reasons: Sequence[CodingData]
     evidence: tuple[Statement, ...]
     source_attributes: Mapping[str, str]

@@ -105,7 +105,7 @@ class Terminology:
         for length in range(len(key[1]) - 1, _SHORTEST_CATEGORY - 1, -1):
             category = (key[0], key[1][:length])
             if category in self._categories and category in self._displays:
-                return f"{self._displays[category]} ({code.strip().upper()})"
+                return f"{self._displays[category]} ({key[1][:3]}.{key[1][3:]})"
         return ""
 
     def system_name(self, system: str) -> str:
@@ -117,6 +117,16 @@ class Terminology:
         return tuple(code for uri, code, _ in self.value_sets[set_id].concepts if uri == system)
 
 
+def is_icd_category(code: str) -> bool:
+    """Whether a text can be an ICD category or code."""
+    return bool(_ICD_CODE.fullmatch(icd_code(code)))
+
+
 def icd_code(code: str) -> str:
-    """An ICD code as it is compared: `c50.911` and `C50911` are the same."""
-    return "".join(code.split()).replace(".", "").upper()
+    """An ICD code as it is compared: `c50.911` and `C50911` are the same.
+
+    A dot elsewhere than behind the category is left in: `17.49` (a procedure) is not `174.9`.
+    """
+    plain = "".join(code.split()).upper()
+    category, _, rest = plain.partition(".")
+    return category + rest if len(category) == _SHORTEST_CATEGORY and "." not in rest else plain

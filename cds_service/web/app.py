@@ -61,7 +61,9 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     if settings.cors_origins:
         CORS(
             app,
-            origins=list(settings.cors_origins),
+            # As patterns, so that nothing in an origin is taken for one.
+            origins=[re.compile(rf"{re.escape(origin)}\Z") for origin in settings.cors_origins],
+            always_send=False,
             methods=_CORS_METHODS,
             allow_headers=_CORS_REQUEST_HEADERS,
             expose_headers=[DECISION_HEADER],
@@ -101,7 +103,10 @@ def _add_routes(app: Flask, support: DecisionSupport, clock: Clock) -> None:
     def call(service_id: str) -> Response:
         service = _service(service_id)
         decision = support.decide(service, _document(), clock())
-        response = _json(orjson.dumps(decision.response_or_error()))
+        try:
+            response = _json(orjson.dumps(decision.response_or_error()))
+        except CdsError as error:
+            response = _refusal(error)
         response.headers[DECISION_HEADER] = str(decision.id)
         return response
 

@@ -1,0 +1,167 @@
+"""Cautions: what must be said beside an order, and which studies go without contrast (clinical rule A.9, C.7).
+
+What the cautions are is content (`cards/cautions.toml`). An MRI is never dropped: at most it goes without contrast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from cds_service.clinical.dating import Calendar
+from cds_service.clinical.findings import Basis, Finding
+from cds_service.clinical.recognition import Recognizer
+from cds_service.clinical.records import Chart
+from cds_service.clinical.statements import Statement
+from cds_service.content.model import Caution, Cautions
+
+_FINAL = frozenset({"final", "amended", "corrected"})
+_NOT_TRUE = frozenset({"refuted", "entered-in-error"})
+_OVER = frozenset({"inactive", "resolved"})
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedCaution:
+    """A caution that applies to this patient, with what shows it; `value` is an eGFR as it was reported."""
+
+    caution: Caution
+    finding: Finding
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Egfr:
+    """The newest eGFR in mL/min/1.73 m2, as a number and as reported (`>60`), and whether it is recent."""
+
+    number: float
+    reported: str
+    finding: Finding
+    recent: bool
+
+
+def raised_cautions(
+    statements: Sequence[Statement],
+    chart: Chart,
+    cautions: Cautions,
+    recognizer: Recognizer,
+    calendar: Calendar,
+    egfr: Egfr | None,
+) -> tuple[RaisedCaution, ...]:
+    """The cautions that apply, in the order of the content."""
+    patient = next(iter(chart.patient.items), None)
+    gender = patient.gender if patient else ""
+    allergic = tuple(_allergies(chart, recognizer, calendar))
+    raised = []
+    for caution in cautions.cautions:
+        if caution.not_for_gender and caution.not_for_gender == gender:
+            continue
+        if caution.found_in == "egfr":
+            found = _by_egfr(caution, egfr)
+        else:
+            stated = allergic if caution.found_in == "allergies" else statements
+            found = _by_statement(caution, stated, calendar)
+        if found:
+            raised.append(found)
+    return tuple(raised)
+
+
+def _by_egfr(caution: Caution, egfr: Egfr | None) -> RaisedCaution | None:
+    if egfr is None or not egfr.recent or not caution.egfr_from <= egfr.number < caution.egfr_below:
+        return None
+    return RaisedCaution(caution, egfr.finding, egfr.reported)
+
+
+def _by_statement(caution: Caution, stated: Sequence[Statement], calendar: Calendar) -> RaisedCaution | None:
+    found = [item for item in stated if item.holds and item.sets & caution.sets and _is_recent(item, caution, calendar)]
+    if not found:
+        return None
+    newest = max(found, key=_day)
+    if caution.newest_of:
+        denied = [item for item in stated if caution.newest_of[1] in item.sets]
+        if denied and max(map(_day, denied)) > _day(newest):
+            return None
+    taken_back = [item for item in stated if item.sets & caution.unless_later]
+    if taken_back and max(map(_day, taken_back)) >= _day(newest):
+        return None
+    return RaisedCaution(caution, newest.finding)
+
+
+def _day(item: Statement) -> int:
+    return item.finding.when.latest.toordinal() if item.finding.when else 0
+
+
+def _is_recent(item: Statement, caution: Caution, calendar: Calendar) -> bool:
+    if caution.within_days is None or item.finding.when is None:
+        return True
+    return item.finding.when.latest >= calendar.today - timedelta(days=caution.within_days)
+
+
+def _allergies(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:
+    for allergy in chart.allergies.items:
+        if allergy.verification_status in _NOT_TRUE or allergy.clinical_status in _OVER:
+            continue
+        when = calendar.past(allergy.recorded)
+        for concept in allergy.concepts:
+            where = Finding(allergy.reference, "AllergyIntolerance", when=when, basis=Basis.RECORDED)
+            sets = recognizer.sets(concept)
+            if sets:
+                coding = next(iter(sets.values()))
+                yield Statement(frozenset(sets), recognizer.coded(where, coding, concept))
+            elif matches := recognizer.text(concept.text, "contrast-allergy-"):
+                quoted = replace(where, quote=matches[0].quote, from_text=True)
+                yield Statement(frozenset(match.concept for match in matches), quoted)
+    # An allergy may be coded as a diagnosis (ICD-10-CM Z91.041).
+    for condition in chart.conditions.items:
+        if condition.verification_status in _NOT_TRUE or condition.clinical_status in _OVER or condition.abated:
+            continue
+        sets = recognizer.sets(condition.concept)
+        if any(name.startswith("contrast-allergy-") for name in sets):
+            where = Finding(condition.reference, "Condition", when=calendar.past(condition.recorded))
+            coding = next(sets[name] for name in sets if name.startswith("contrast-allergy-"))
+            yield Statement(frozenset(sets), recognizer.coded(where, coding, condition.concept))
+
+
+def newest_egfr(
+    chart: Chart, cautions: Cautions, recognizer: Recognizer, calendar: Calendar, recent_days: int
+) -> Egfr | None:
+    """The newest final eGFR with a unit of mL/min per 1.73 m2; of two on one day, the lower."""
+    newest: tuple[int, float] | None = None
+    found: Egfr | None = None
+    for observation in chart.observations.items:
+        value = observation.value
+        when = calendar.past(observation.effective)
+        if observation.status not in _FINAL or when is None or value.number is None or value.number < 0:
+            continue
+        if not _is_egfr_unit(value.unit) or cautions.egfr_tests not in recognizer.sets(observation.concept):
+            continue
+        key = (when.latest.toordinal(), -value.number)
+        if newest is None or key > newest:
+            newest = key
+            found = Egfr(
+                number=_bounded(value.number, value.comparator),
+                reported=f"{value.comparator}{value.number:g}",
+                finding=Finding(observation.reference, "Observation", when=when, basis=Basis.OBSERVED),
+                recent=when.latest >= calendar.today - timedelta(days=recent_days),
+            )
+    return found
+
+
+def _is_egfr_unit(unit: str) -> bool:
+    """mL/min/1.73 m2 in the spellings of laboratories; a bare mL/min is another measure."""
+    plain = unit.lower().replace(" ", "")
+    return plain.startswith("ml/min/") and "1.73" in plain
+
+
+def _bounded(number: float, comparator: str) -> float:
+    """`<15` is below 15; `>60` is at least 60."""
+    return number - 0.1 if comparator == "<" else number
+
+
+def without_contrast(modality: str, raised: Iterable[RaisedCaution]) -> bool:
+    return any(modality in item.caution.without_contrast for item in raised)
+
+
+def withdrawn(modality: str, raised: Iterable[RaisedCaution]) -> bool:
+    """Whether studies of this modality are not proposed; an MRI always is."""
+    return modality != "MRI" and any(modality in item.caution.withdraws for item in raised)

@@ -1,0 +1,70 @@
+"""Everything the rule reads out of a chart before it decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from cds_service.clinical.cancer import CancerHistory, cancer_history
+from cds_service.clinical.dating import Calendar
+from cds_service.clinical.findings import Finding
+from cds_service.clinical.options import RuleOptions
+from cds_service.clinical.pain import PainAnswer, new_back_pain
+from cds_service.clinical.pain_records import PainRecord, pain_records
+from cds_service.clinical.recognition import Recognizer, recognizer_for
+from cds_service.clinical.records import Chart
+from cds_service.clinical.red_flags import RedFlags, red_flags
+from cds_service.clinical.statements import Statement, statements
+from cds_service.content.model import Content
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A chart, read: what it is read with, and what it says."""
+
+    chart: Chart
+    content: Content
+    options: RuleOptions
+    recognizer: Recognizer
+    calendar: Calendar
+    statements: tuple[Statement, ...]
+    flags: RedFlags
+    history: CancerHistory
+    records: tuple[PainRecord, ...]
+    pain: PainAnswer
+
+
+def reading_tools(content: Content, options: RuleOptions, now: datetime) -> tuple[Recognizer, Calendar]:
+    """What a chart is read with: the meaning of codes and texts, and the day of the call in UTC."""
+    calendar = Calendar(now.astimezone(UTC), options.new_window_days, options.clean_days)
+    return recognizer_for(content, options.text_match), calendar
+
+
+def read_evidence(chart: Chart, content: Content, options: RuleOptions, now: datetime) -> Evidence:
+    """Read the chart."""
+    recognizer, calendar = reading_tools(content, options, now)
+    stated = statements(chart, recognizer, calendar, content.cautions.tests)
+    flags = red_flags(stated, calendar, options)
+    records = pain_records(chart, recognizer, calendar)
+    pain = new_back_pain(records, calendar, options, red_flag=flags.neurological)
+    if not pain.new:
+        pain = replace(pain, equivalents=_instead_of_pain(flags, options))
+    return Evidence(
+        chart=chart,
+        content=content,
+        options=options,
+        recognizer=recognizer,
+        calendar=calendar,
+        statements=stated,
+        flags=flags,
+        history=cancer_history(chart, recognizer, options, calendar),
+        records=tuple(records),
+        pain=pain,
+    )
+
+
+def _instead_of_pain(flags: RedFlags, options: RuleOptions) -> tuple[Finding, ...]:
+    """Findings that stand for pain: a new vertebral collapse, and signs of cord compression where a site says so."""
+    if not options.pain_required_for_cord_signs and flags.cord:
+        return flags.cord
+    return flags.collapse

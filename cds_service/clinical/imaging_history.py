@@ -1,0 +1,85 @@
+"""Which studies were done or ordered since the pain began (clinical rules A.8, C.5).
+
+A study from before the pain does not answer it. A CT of the chest, abdomen and pelvis counts from 30 days before,
+and so does an order that is still open: it will be done now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from cds_service.clinical.dating import Calendar
+from cds_service.clinical.findings import Basis, Finding
+from cds_service.clinical.recognition import Recognizer
+from cds_service.clinical.records import Chart, Study
+from cds_service.clinical.span import Span
+
+# Setting of the clinical rule ("imaged since"): a CT up to 30 days before the onset still stages the patient.
+ALLOWANCE_DAYS = 30
+
+_DONE = {
+    "DiagnosticReport": frozenset({"final", "amended", "corrected", "appended", "preliminary"}),
+    "ImagingStudy": frozenset({"available"}),
+    "Procedure": frozenset({"completed"}),
+    "ServiceRequest": frozenset({"completed"}),
+}
+_OPEN = {"ServiceRequest": frozenset({"active"}), "Procedure": frozenset({"in-progress", "preparation"})}
+
+
+@dataclass(frozen=True, slots=True)
+class PastStudy:
+    """One study that counts: what it is, when, and whether it is done or only ordered."""
+
+    sets: frozenset[str]
+    finding: Finding
+    done: bool
+
+
+def studies_since(
+    onset: date | None, chart: Chart, recognizer: Recognizer, calendar: Calendar
+) -> tuple[PastStudy, ...]:
+    """The studies done or ordered since the pain began.
+
+    Args:
+        onset: the first day of the new pain; None where it is not recorded. Then only studies of the last 30
+            days count: nobody knows whether an older one came after the pain.
+    """
+    start = onset or calendar.today - timedelta(days=ALLOWANCE_DAYS)
+    return tuple(_counted(chart, start, recognizer, calendar))
+
+
+def _counted(chart: Chart, start: date, recognizer: Recognizer, calendar: Calendar) -> Iterator[PastStudy]:
+    allowed = start - timedelta(days=ALLOWANCE_DAYS)
+    for study in (*chart.diagnostic_reports.items, *chart.procedures.items, *chart.service_requests.items):
+        sets = frozenset().union(*(recognizer.sets_or_text(concept) for concept in study.concepts))
+        if not sets or study.not_to_be_done or study.when is None:
+            continue
+        done = study.status in _DONE.get(study.kind, ())
+        if not done and study.status not in _OPEN.get(study.kind, ()):
+            continue
+        # An open order may be due in the future; a study that was done cannot.
+        when = calendar.past(study.when) if done else study.when
+        if when is None:
+            continue
+        if not done or _is_ct(sets):
+            counts = when.latest >= allowed
+        else:
+            counts = when.latest >= start
+        if counts:
+            yield PastStudy(sets, _finding(study, when, recognizer), done)
+
+
+def _is_ct(sets: frozenset[str]) -> bool:
+    return any(name.startswith("imaging-ct-") for name in sets)
+
+
+def _finding(study: Study, when: Span, recognizer: Recognizer) -> Finding:
+    where = Finding(study.reference, study.kind, when=when, basis=Basis.OBSERVED)
+    for concept in study.concepts:
+        found = recognizer.sets(concept)
+        if found:
+            return recognizer.coded(where, next(iter(found.values())), concept)
+    text = next((concept.text for concept in study.concepts if concept.text), "")
+    return Finding(study.reference, study.kind, quote=text, when=when, basis=Basis.OBSERVED, from_text=True)

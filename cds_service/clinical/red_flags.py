@@ -1,0 +1,99 @@
+"""Red flags beside back pain, and known metastases (clinical rules A.3, A.4, B.2; decisions 2 and 3).
+
+Red flags are signs of now: they count when they hold and began inside the window of the pain, or are undated and
+belong to the current visit. An old paraplegia is history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cds_service.clinical.dating import Calendar
+from cds_service.clinical.findings import Finding
+from cds_service.clinical.options import RuleOptions
+from cds_service.clinical.statements import Statement
+
+_SIGNS = frozenset({"cord-compression", "sign-sphincter", "sign-motor", "sign-sensory", "sign-gait"})
+_NONSPECIFIC = {
+    "nonspecific-sign-motor": "motor",
+    "nonspecific-sign-gait": "gait",
+    "nonspecific-sign-sphincter": "sphincter",
+    "nonspecific-sign-fracture": "fracture",
+}
+_TRAP = "red-flag-trap"
+
+
+@dataclass(frozen=True, slots=True)
+class RedFlags:
+    """What is recorded beside the pain, by what it means.
+
+    Attributes:
+        cord: new signs of cord or cauda equina compression (NICE's list): an emergency.
+        nonspecific: new signs that may be one (weakness, falls ...): look for cord compression today.
+        infection, pathological_fracture: emergencies of their own.
+        cord_metastasis: known metastasis of the spinal cord or its meninges: an emergency with new pain.
+        collapse: new vertebral collapse, the equivalent of pain.
+        systemic: weight loss, hypercalcemia.
+        bone_metastasis, other_metastasis: known, at any time.
+    """
+
+    cord: tuple[Finding, ...] = ()
+    nonspecific: tuple[Finding, ...] = ()
+    infection: tuple[Finding, ...] = ()
+    pathological_fracture: tuple[Finding, ...] = ()
+    cord_metastasis: tuple[Finding, ...] = ()
+    collapse: tuple[Finding, ...] = ()
+    systemic: tuple[Finding, ...] = ()
+    bone_metastasis: tuple[Finding, ...] = ()
+    other_metastasis: tuple[Finding, ...] = ()
+    nonspecific_is_critical: bool = False
+
+    @property
+    def neurological(self) -> bool:
+        """Whether there are signs of cord compression, from one clear or two unclear ones."""
+        return bool(self.cord) or self.nonspecific_is_critical
+
+    @property
+    def critical(self) -> bool:
+        """Whether the card is an emergency, once there is back pain."""
+        return self.neurological or bool(self.infection or self.pathological_fracture or self.cord_metastasis)
+
+    @property
+    def emergencies(self) -> tuple[Finding, ...]:
+        unclear = self.nonspecific if self.nonspecific_is_critical else ()
+        return (*self.cord, *unclear, *self.pathological_fracture, *self.infection, *self.cord_metastasis)
+
+    @property
+    def whole_spine(self) -> bool:
+        """Whether the whole spine is imaged, whatever the painful region."""
+        return self.critical or bool(self.bone_metastasis or self.collapse)
+
+
+def red_flags(statements: Iterable[Statement], calendar: Calendar, options: RuleOptions) -> RedFlags:
+    """Sort the statements of a chart into red flags."""
+    stated = [item for item in statements if not item.suspected and _TRAP not in item.sets]
+    fresh = [item for item in stated if item.is_new(calendar)]
+    holding = [item for item in stated if item.holds]
+    groups = {_NONSPECIFIC[name] for item in fresh for name in item.sets if name in _NONSPECIFIC}
+    unclear = _in(fresh, _NONSPECIFIC)
+    return RedFlags(
+        cord=_in(fresh, _SIGNS),
+        nonspecific=unclear,
+        infection=_in(fresh, {"spinal-infection"}),
+        pathological_fracture=_in(fresh, {"pathological-fracture"}),
+        cord_metastasis=_in(holding, {"metastasis-spinal-cord"}),
+        collapse=_in(fresh, {"vertebral-collapse"}),
+        systemic=_in(fresh, {"systemic-flag"}),
+        bone_metastasis=_in(holding, {"metastasis-bone"}),
+        other_metastasis=_in(holding, {"metastasis-brain", "metastasis-other"}),
+        nonspecific_is_critical=len(groups) > 1 or bool(unclear and options.nonspecific_signs == "critical"),
+    )
+
+
+def _in(statements: Iterable[Statement], sets: Iterable[str]) -> tuple[Finding, ...]:
+    """The findings in any of the sets, newest first, the same words once."""
+    wanted = frozenset(sets)
+    found = [item.finding for item in statements if item.sets & wanted]
+    found.sort(key=lambda item: (item.from_text, -(item.when.latest.toordinal() if item.when else 0), item.source))
+    return tuple({(item.label, item.quote): item for item in reversed(found)}.values())[::-1]

@@ -1,0 +1,187 @@
+"""What the chart states of the patient beside cancer and pain: signs, devices, states, test results.
+
+Each statement is one concept that is asserted (not refuted, not denied), with its date, and whether it holds now.
+Red flags, brain symptoms, metastases and cautions are all read from the same list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from cds_service.clinical.dating import Calendar, Start, start_of
+from cds_service.clinical.findings import Basis, Finding
+from cds_service.clinical.pain_records import denies, is_present, visit_periods
+from cds_service.clinical.recognition import Recognizer
+from cds_service.clinical.records import Chart, Concept, Observation, Value
+from cds_service.clinical.span import Span
+
+_NOT_TRUE = frozenset({"refuted", "entered-in-error"})
+_SUSPECTED = frozenset({"provisional", "differential"})
+_OBSERVED = frozenset({"", "final", "amended", "corrected", "preliminary"})
+_VISIT_NOT_HELD = frozenset({"cancelled", "entered-in-error", "planned"})
+_NOT_DONE = frozenset({"entered-in-error", "not-done", "preparation", "unknown", "inactive"})
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One asserted concept.
+
+    Attributes:
+        sets: the value sets (or text concepts) it is in.
+        finding: what and where, with its date.
+        holds: it is true now, as far as the chart says (an active condition, a device in place).
+        current_visit: it belongs to the encounter of the hook.
+        suspected: recorded as provisional or differential.
+    """
+
+    sets: frozenset[str]
+    finding: Finding
+    holds: bool = True
+    current_visit: bool = False
+    suspected: bool = False
+
+    def is_new(self, calendar: Calendar) -> bool:
+        """Whether it holds and began inside the window of new pain, or is undated in the current visit."""
+        if not self.holds:
+            return False
+        if self.finding.when is None:
+            return self.current_visit
+        return calendar.in_window(self.finding.when)
+
+
+def statements(
+    chart: Chart, recognizer: Recognizer, calendar: Calendar, tests: Mapping[str, tuple[str, str]]
+) -> tuple[Statement, ...]:
+    """Everything stated in conditions, observations, visits, procedures and devices, as far as a set knows it.
+
+    Args:
+        tests: by observation set, the sets that a positive and a negative result stand for.
+    """
+    found = [
+        *_from_conditions(chart, recognizer, calendar),
+        *_from_observations(chart, recognizer, calendar, tests),
+        *_from_visits(chart, recognizer, calendar),
+        *_from_procedures(chart, recognizer, calendar),
+    ]
+    return tuple(found)
+
+
+def _statement(
+    concept: Concept, where: Finding, start: Start, recognizer: Recognizer, holds: bool, current: bool
+) -> Statement | None:
+    """A statement with the words of its code, or None where no set knows the concept."""
+    sets, finding = recognizer.described(concept, where, start)
+    return Statement(sets, finding, holds, current) if sets else None
+
+
+def _from_conditions(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:
+    visits = visit_periods(chart, calendar)
+    for condition in chart.conditions.items:
+        if condition.verification_status in _NOT_TRUE:
+            continue
+        sets, _ = recognizer.described(condition.concept, Finding("", ""), Start(None, Basis.UNKNOWN))
+        if not sets:
+            continue
+        start = start_of(condition, visits.get(condition.encounter), calendar)
+        _, finding = recognizer.described(condition.concept, Finding(condition.reference, "Condition"), start)
+        yield Statement(
+            sets,
+            finding,
+            holds=is_present(condition, calendar),
+            current_visit=bool(condition.encounter) and condition.encounter == chart.current_encounter,
+            suspected=condition.verification_status in _SUSPECTED,
+        )
+
+
+def _from_observations(
+    chart: Chart, recognizer: Recognizer, calendar: Calendar, tests: Mapping[str, tuple[str, str]]
+) -> Iterator[Statement]:
+    for observation in chart.observations.items:
+        if observation.status not in _OBSERVED or observation.value.absent:
+            continue
+        when = calendar.past(observation.effective)
+        where = Finding(observation.reference, "Observation")
+        current = bool(observation.encounter) and observation.encounter == chart.current_encounter
+        start = Start(when, Basis.OBSERVED)
+        code_sets = frozenset(recognizer.sets(observation.concept))
+        if verdict := _test_result(observation, code_sets, recognizer, tests):
+            _, finding = recognizer.described(observation.concept, where, start)
+            yield Statement(frozenset({verdict}), finding, current_visit=current)
+        elif concept := _asserted(observation, code_sets, recognizer):
+            if stated := _statement(concept, where, start, recognizer, True, current):
+                yield stated
+
+
+def _test_result(
+    observation: Observation,
+    code_sets: frozenset[str],
+    recognizer: Recognizer,
+    tests: Mapping[str, tuple[str, str]],
+) -> str:
+    for test, (positive, negative) in tests.items():
+        if test in code_sets:
+            verdict = sign_of(observation.value, observation.interpretation, recognizer)
+            return {True: positive, False: negative, None: ""}[verdict]
+    return ""
+
+
+def sign_of(value: Value, interpretation: tuple[Concept, ...], recognizer: Recognizer) -> bool | None:
+    """Whether a test result is positive or negative; None where it says neither."""
+    if value.boolean is not None:
+        return value.boolean
+    for concept in (value.concept, *interpretation):
+        if concept is None:
+            continue
+        sets = recognizer.sets(concept)
+        if "result-positive" in sets:
+            return True
+        if "result-negative" in sets:
+            return False
+        # HL7 v3 ObservationInterpretation, which labs send beside or instead of a coded value.
+        codes = {coding.code.upper() for coding in concept.codings}
+        if codes & {"POS", "NEG"}:
+            return "POS" in codes
+    words = (value.text or (value.concept.text if value.concept else "")).strip().lower()
+    if words.startswith(("pos", "detected", "reactive")):
+        return True
+    if words.startswith(("neg", "not detected", "non-reactive", "nonreactive", "absent")):
+        return False
+    return None
+
+
+def _asserted(observation: Observation, code_sets: frozenset[str], recognizer: Recognizer) -> Concept | None:
+    """The concept an Observation asserts: its coded value for symptoms and states, else its own code."""
+    if "symptom-absent-observation" in code_sets or observation.value.boolean is False:
+        return None
+    if observation.value.concept is not None and recognizer.sets(observation.value.concept):
+        if code_sets & {"symptom-observation", "complaint-observation", "pregnancy-status-observation"}:
+            return observation.value.concept
+    if code_sets & {"symptom-observation", "complaint-observation"} and observation.value.text:
+        return Concept(text=observation.value.text)
+    return None if denies(observation.value, observation.status, recognizer) else observation.concept
+
+
+def _from_visits(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:
+    for encounter in chart.encounters.items:
+        if encounter.status in _VISIT_NOT_HELD:
+            continue
+        period = calendar.past(encounter.period)
+        start = Start(Span.day(period.earliest) if period else None, Basis.ENCOUNTER)
+        current = encounter.reference == chart.current_encounter
+        for reason in encounter.reasons:
+            where = Finding(encounter.reference, "Encounter")
+            if stated := _statement(reason, where, start, recognizer, True, current):
+                yield stated
+
+
+def _from_procedures(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:
+    """Procedures and devices: what was put in is taken to be in place."""
+    for item in chart.procedures.items:
+        if item.status in _NOT_DONE:
+            continue
+        for concept in item.concepts:
+            start = Start(calendar.past(item.when), Basis.RECORDED)
+            where = Finding(item.reference, item.kind)
+            if stated := _statement(concept, where, start, recognizer, True, False):
+                yield stated

@@ -1,0 +1,365 @@
+"""Who has a history of breast cancer, and who only seems to. Every patient here also has new low back pain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cds_service.chart.build import build_chart
+from cds_service.clinical.assessment import Assessment
+from cds_service.clinical.findings import Answer, Criterion, Note, Outcome, Reason
+from cds_service.clinical.options import RuleOptions
+from cds_service.clinical.rule import assess
+from cds_service.content.load import load_content
+from tests.builders import (
+    BREAST_CANCER,
+    BREAST_CANCER_HISTORY,
+    IN_SITU,
+    LOW_BACK_PAIN,
+    NOW,
+    PATIENT_ID,
+    Json,
+    assessment,
+    bundle,
+    coding,
+    condition,
+    day,
+    observation,
+    outcome,
+    patient,
+    prefetch,
+    reference,
+    status,
+)
+
+
+def new_pain() -> Json:
+    return condition(LOW_BACK_PAIN, onset=day(5))
+
+
+def with_pain(*resources: Json, options: RuleOptions | None = None) -> Assessment:
+    """The assessment of a patient with new low back pain and these resources."""
+    return assessment(new_pain(), *resources, options=options)
+
+
+def history(answer: Assessment) -> Criterion:
+    return answer.criterion("breast-cancer-history")
+
+
+def counts(*resources: Json, options: RuleOptions | None = None) -> bool:
+    """Whether these resources prove a history of breast cancer, so that the card is shown."""
+    answer = with_pain(*resources, options=options)
+    assert answer.outcome in (Outcome.FIRED, Outcome.NOT_APPLICABLE)
+    if answer.outcome is Outcome.NOT_APPLICABLE:
+        assert answer.reason is Reason.NO_CANCER_HISTORY
+    return answer.outcome is Outcome.FIRED
+
+
+def codes(*names: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("code", names)
+
+
+# --- Codes
+
+
+@codes(
+    "icd10cm C50",
+    "icd10cm C50.911",
+    "icd10cm C50.929",
+    "icd10cm C50.A1",
+    "icd10cm C50911",
+    "icd10cm c50.911",
+    "icd10cm  C50.911 ",
+    "icd10cm Z85.3",
+    "icd9cm 174.9",
+    "icd9cm 1749",
+    "icd9cm 175.9",
+    "icd9cm V10.3",
+    "icd10 C50.9",
+    "icd10 Z85.3",
+    "snomed 254837009",
+    "snomed 372095001",
+    "snomed 706970001",
+    "snomed 417181009",
+    "snomed 314955001",
+    "snomed 403946000",
+    "snomed 429087003",
+    "snomed 415076002",
+)
+def test_every_code_of_breast_cancer_or_its_history_counts(code: str) -> None:
+    assert counts(condition(code))
+
+
+@codes(
+    "icd10cm Z80.3",
+    "icd9cm V16.3",
+    "snomed 429740004",
+    "icd10cm Z12.31",
+    "snomed 268547008",
+    "icd10cm Z15.01",
+    "snomed 718220008",
+    "icd10cm Z40.01",
+    "snomed 136071000119101",
+    "icd10cm D24.1",
+    "icd9cm 217",
+    "icd10cm N63.0",
+    "icd10cm R92.8",
+    "icd10cm D48.60",
+)
+def test_family_history_screening_risk_and_benign_disease_do_not_count(code: str) -> None:
+    assert not counts(condition(code))
+
+
+@codes("icd10cm C79.81", "snomed 94297009", "snomed 145501000119108", "snomed 1264497008")
+def test_metastasis_to_the_breast_does_not_count(code: str) -> None:
+    assert not counts(condition(code))
+
+
+@codes("icd10cm C44.511", "snomed 278052009", "snomed 93215006", "icd10cm C61", "icd10cm Z85.43")
+def test_another_cancer_does_not_count(code: str) -> None:
+    assert not counts(condition(code))
+
+
+@codes("icd10cm Z90.10", "icd10cm Z79.810", "snomed 428540007", "snomed 1287652008")
+def test_a_trace_of_treatment_supports_a_history_and_never_proves_it(code: str) -> None:
+    assert not counts(condition(code))
+
+
+@codes("snomed 126926005", "snomed 278053004", "snomed 255068000", "snomed 712989008")
+def test_an_ambiguous_code_does_not_count(code: str) -> None:
+    assert not counts(condition(code, display="Breast cancer"))
+
+
+@codes("local C50.911", " C50.911", "snomed C50.911", "icd9cm C50.911", "icd10cm 254837009")
+def test_a_code_counts_only_in_its_own_code_system(code: str) -> None:
+    assert not counts(condition(code))
+
+
+def test_any_one_of_several_codings_suffices() -> None:
+    assert counts(condition("local 4711", "icd9cm 174.9", "snomed 254837009"))
+
+
+# --- Statuses
+
+
+@pytest.mark.parametrize("clinical", ["active", "recurrence", "relapse", "inactive", "remission", "resolved", None])
+def test_cancer_that_is_over_is_history_still(clinical: str | None) -> None:
+    assert counts(condition(BREAST_CANCER, clinical=clinical, abatementDateTime=day(4000)))
+
+
+@pytest.mark.parametrize("verification", ["refuted", "entered-in-error"])
+def test_a_refuted_or_mistaken_cancer_is_no_history(verification: str) -> None:
+    assert not counts(condition(BREAST_CANCER, verification=verification))
+
+
+@pytest.mark.parametrize("verification", ["provisional", "differential"])
+def test_a_suspected_cancer_is_no_history(verification: str) -> None:
+    assert not counts(condition(BREAST_CANCER, verification=verification))
+
+
+@pytest.mark.parametrize("verification", ["confirmed", None])
+def test_a_cancer_that_nobody_doubts_is_history(verification: str | None) -> None:
+    assert counts(condition(BREAST_CANCER, verification=verification))
+
+
+@pytest.mark.parametrize(("choice", "expected"), [("ignore", False), ("count", True)])
+def test_the_site_decides_whether_an_unconfirmed_cancer_counts(choice: Any, expected: bool) -> None:
+    cancer = condition(BREAST_CANCER, verification="unconfirmed")
+    assert counts(cancer, options=RuleOptions(unconfirmed_cancer=choice)) is expected
+
+
+@pytest.mark.parametrize(
+    "verification",
+    [
+        {"coding": [coding("local R", "Refuted"), *status("ver-status", "refuted")["coding"]]},
+        {"coding": [{"display": "Refuted"}, *status("ver-status", "refuted")["coding"]]},
+        {"coding": status("ver-status", "refuted")["coding"], "text": "not present"},
+        {"text": "Refuted"},
+        {"text": "Entered in Error"},
+        "refuted",
+        "Refuted",
+    ],
+    ids=["after a local coding", "after a code-less coding", "with text", "text", "words", "string", "upper case"],
+)
+def test_a_refuted_cancer_is_no_history_however_the_status_is_written(verification: object) -> None:
+    assert not counts(condition(BREAST_CANCER, verification=None, verificationStatus=verification))
+
+
+# --- One entry that says two things
+
+
+def test_a_family_history_code_in_the_same_entry_takes_the_proof_away() -> None:
+    answer = with_pain(condition(BREAST_CANCER, "icd10cm Z80.3"))
+    assert answer.outcome is Outcome.NOT_APPLICABLE
+    assert "Passed over: Condition/" in history(answer).because
+
+
+@pytest.mark.parametrize("text", ["Mother: breast cancer", "FH breast cancer", "r/o breast cancer", "Breast cancer?"])
+def test_a_text_that_contradicts_the_code_takes_the_proof_away(text: str) -> None:
+    assert not counts(condition(BREAST_CANCER, text=text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Right breast cancer",
+        "Breast cancer 2014, NED",
+        "Breast cancer, possible bone metastases",
+        "Right breast cancer at high risk of recurrence",
+        "Right breast cancer 2014. Sister had ovarian cancer.",
+    ],
+)
+def test_a_text_that_doubts_or_tells_something_else_leaves_the_code_standing(text: str) -> None:
+    assert counts(condition(BREAST_CANCER, text=text))
+
+
+def test_the_usual_name_of_a_code_never_contradicts_the_code() -> None:
+    breast_cancer = load_content().terminology.value_sets["breast-cancer"]
+    passed_over = [
+        display for _, code, display in breast_cancer.concepts
+        if display and not counts(condition(BREAST_CANCER, text=display))
+    ]
+    assert passed_over == []
+
+
+def test_a_refuted_entry_beside_a_confirmed_one_does_not_take_the_history_away() -> None:
+    assert counts(condition(BREAST_CANCER, verification="refuted"), condition(BREAST_CANCER_HISTORY))
+
+
+# --- In situ disease
+
+
+@codes("icd10cm D05.11", "icd10cm D05", "icd10cm Z86.000", "icd9cm 233.0", "snomed 189336000")
+def test_in_situ_disease_alone_is_silent(code: str) -> None:
+    assert not counts(condition(code))
+
+
+def test_in_situ_disease_beside_invasive_disease_is_a_history() -> None:
+    assert counts(condition(IN_SITU), condition(BREAST_CANCER))
+
+
+def test_a_site_may_hear_of_in_situ_disease_and_gets_no_orders() -> None:
+    answer = with_pain(condition(IN_SITU), options=RuleOptions(dcis_mode="info"))
+    assert (answer.outcome, answer.reason, answer.studies) == (Outcome.FIRED, Reason.IN_SITU_ONLY, ())
+
+
+@pytest.mark.parametrize("verification", ["refuted", "entered-in-error", "provisional", "differential"])
+def test_in_situ_disease_that_is_refuted_or_suspected_is_silent_everywhere(verification: str) -> None:
+    in_situ = condition(IN_SITU, verification=verification)
+    assert not counts(in_situ, options=RuleOptions(dcis_mode="info"))
+
+
+def test_a_site_that_hears_of_in_situ_disease_still_gets_the_full_card_for_invasive_disease() -> None:
+    answer = with_pain(condition(IN_SITU), condition(BREAST_CANCER), options=RuleOptions(dcis_mode="info"))
+    assert answer.reason is Reason.IMAGING_ADVISED
+
+
+# --- Who, and when
+
+
+@pytest.mark.parametrize("gender", ["female", "male", "other", "unknown", None])
+def test_sex_does_not_matter(gender: str | None) -> None:
+    assert counts(condition(BREAST_CANCER), patient(**({"gender": gender} if gender else {})))
+
+
+@pytest.mark.parametrize("days_ago", [0, 30, 365, 8_400, 18_000])
+def test_there_is_no_limit_of_time(days_ago: int) -> None:
+    assert counts(condition(BREAST_CANCER, onset=day(days_ago)))
+
+
+def test_a_cancer_without_any_date_is_history() -> None:
+    assert counts(condition(BREAST_CANCER))
+
+
+def test_a_cancer_with_a_date_in_the_future_is_history_without_a_date() -> None:
+    [finding] = history(with_pain(condition(BREAST_CANCER, onset=day(-40)))).findings
+    assert finding.when is None
+
+
+def test_cancer_found_after_the_pain_began_counts() -> None:
+    answer = assessment(condition(LOW_BACK_PAIN, onset=day(42)), condition(BREAST_CANCER, onset=day(7)))
+    assert answer.outcome is Outcome.FIRED
+
+
+def test_the_cancer_of_another_patient_is_never_this_patients() -> None:
+    assert not counts(condition(BREAST_CANCER, subject=reference("Patient", "pt-2")))
+
+
+# --- Text
+
+
+def test_cancer_stated_in_text_alone_counts_and_is_quoted() -> None:
+    answer = with_pain(condition(text="hx L breast ca 2011, mastectomy"))
+    assert answer.outcome is Outcome.FIRED
+    assert history(answer).findings[0].quote == "hx L breast ca 2011, mastectomy"
+    assert Note.TEXT_ONLY in answer.notes
+
+
+def test_the_display_of_a_code_that_nobody_knows_is_text() -> None:
+    assert counts(condition("local 4711", display="Malignant neoplasm of breast"))
+
+
+@pytest.mark.parametrize("text", ["Mother: breast cancer", "No evidence of breast cancer"])
+def test_a_text_that_denies_is_stronger_than_the_display_of_an_unknown_code(text: str) -> None:
+    assert not counts(condition("local 4711", display="Breast cancer", text=text))
+
+
+@pytest.mark.parametrize("verification", ["refuted", "entered-in-error", "provisional", "differential", "unconfirmed"])
+def test_statuses_hold_for_text_as_well(verification: str) -> None:
+    assert not counts(condition(text="breast cancer", verification=verification))
+
+
+def test_text_never_overrides_a_code_that_says_something_else() -> None:
+    assert not counts(condition("icd10cm Z12.31", text="Breast cancer"))
+
+
+def test_a_site_may_switch_text_off() -> None:
+    assert not counts(condition(text="breast cancer 2011"), options=RuleOptions(text_match=False))
+
+
+# --- What is found, and what is missing
+
+
+def test_the_same_diagnosis_recorded_twice_is_named_once() -> None:
+    answer = with_pain(condition(BREAST_CANCER, onset=day(900)), condition(BREAST_CANCER, onset=day(400)))
+    assert len(history(answer).findings) == 1
+
+
+def test_a_coded_and_dated_diagnosis_is_named_before_text() -> None:
+    answer = with_pain(condition(text="breast cancer"), condition(BREAST_CANCER, onset=day(900)))
+    assert [finding.from_text for finding in history(answer).findings] == [False, True]
+
+
+def answer_with(conditions: object) -> Assessment:
+    values = prefetch(observation("snomed 279039007", day(2))) | {"conditions": conditions}
+    return assess(build_chart(PATIENT_ID, values), load_content(), RuleOptions(), NOW)
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        outcome(),
+        bundle(next_page=True),
+        bundle(outcome()),
+        bundle(condition(BREAST_CANCER, subject=reference("Patient", "pt-2"))),
+        bundle(condition("local 1") | {"code": 7}),
+        {"resourceType": "Bundle", "entry": [{"resource": None}]},
+        "<html>session expired</html>",
+    ],
+    ids=["error", "first page", "error inside", "other patient", "unreadable code", "empty entry", "HTML"],
+)
+def test_conditions_that_may_not_be_all_leave_the_question_open(conditions: object) -> None:
+    answer = answer_with(conditions)
+    assert (answer.outcome, answer.missing) == (Outcome.UNDETERMINED, ("conditions",))
+    assert history(answer).answer is Answer.UNKNOWN
+
+
+@pytest.mark.parametrize("conditions", [None, bundle(), bundle(outcome("warning"))], ids=["null", "none", "warning"])
+def test_conditions_that_are_known_to_be_none_settle_the_question(conditions: object) -> None:
+    answer = answer_with(conditions)
+    assert (answer.outcome, answer.reason) == (Outcome.NOT_APPLICABLE, Reason.NO_CANCER_HISTORY)
+
+
+def test_cancer_on_the_first_page_settles_the_question() -> None:
+    assert answer_with(bundle(condition(BREAST_CANCER), next_page=True)).outcome is Outcome.FIRED

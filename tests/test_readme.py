@@ -1,0 +1,50 @@
+"""The README says what is so."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from cds_service.commands import main
+from cds_service.settings import Settings, settings_table
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def between(name: str) -> str:
+    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- end of {name} -->", README, re.DOTALL)
+    assert found
+    return found[1].strip()
+
+
+def test_the_settings_table_is_that_of_the_settings() -> None:
+    assert between("settings") == settings_table()
+
+
+def test_every_setting_has_a_description() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_the_card_shown_is_the_card_that_comes_back() -> None:
+    folder = ROOT / "fixtures" / "scenarios" / "row-001-lumbar-pain-icd10"
+    result = CliRunner().invoke(main, ["evaluate", str(folder), "--as-of", "2026-11-22"])
+    card = json.loads(result.output)["cards"][0]
+    shown = "\n".join(f"> {line}".rstrip() for line in f"**{card['summary']}**\n\n{card['detail']}".split("\n"))
+    assert between("card") == shown
+
+
+def test_every_file_and_make_target_it_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"`make (\w+)`", README):
+        assert f"\n{target}:" in makefile
+    for path in re.findall(r"`?((?:fixtures|cards|tests)/[\w./-]+)", README):
+        assert (ROOT / path.rstrip("./")).exists()
+
+
+def test_every_command_it_names_exists() -> None:
+    for command in re.findall(r"cds-service (\w+)", README):
+        assert command in main.commands
