@@ -3,6 +3,8 @@
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
+# The demo's EHR data, on this machine only; 0 takes a free port.
+FHIR_PORT ?= 8001
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
@@ -23,13 +25,13 @@ $(STAMP): setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $(STAMP)
 
-serve: $(STAMP) ## Serve on http://127.0.0.1:8000 (HOST= and PORT= override)
-	CDS_CORS_ORIGINS='$(CDS_CORS_ORIGINS)' $(BIN)/cds-service serve --host $(HOST) --port $(PORT)
+serve: $(STAMP) ## Serve on http://127.0.0.1:8000 beside a demo FHIR server (HOST=, PORT=, FHIR_PORT= override)
+	CDS_CORS_ORIGINS='$(CDS_CORS_ORIGINS)' $(BIN)/cds-service demo --host $(HOST) --port $(PORT) --fhir-port $(FHIR_PORT)
 
 test: $(STAMP) ## Run the whole test suite
 	$(BIN)/python -m pytest
 
-lint: $(STAMP) ## Check style, types and known vulnerabilities
+lint: $(STAMP) ## Check style, types and installed dependencies
 	$(BIN)/python -m flake8 cds_service tests
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pip check

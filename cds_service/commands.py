@@ -1,4 +1,4 @@
-"""The command line: serve, evaluate, explain, check, fixture."""
+"""The command line: serve, demo, evaluate, explain, check, fixture."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
+from uuid import uuid4
 
 import click
 import orjson
@@ -25,9 +26,10 @@ _REFUSED = 1
 
 # A call is mostly computing, and Python computes in one thread at a time: a few threads per worker are enough.
 # Beyond so many waiting calls a worker takes no new connection until it has caught up.
-THREADS_PER_WORKER = 8
+THREADS_PER_WORKER = 4
 WAITING_CALLS = 128
 
+_HOOKS = [service.hook for service in SERVICES.values()]
 _REQUEST = click.argument("request_file", metavar="REQUEST", type=click.Path(exists=True, path_type=Path))
 _AS_OF = click.option(
     "--as-of",
@@ -72,16 +74,72 @@ def serve(host: str, port: int, workers: int) -> None:
 
 
 @main.command()
-@_REQUEST
-@_AS_OF
-def evaluate(request_file: Path, as_of: datetime | None) -> None:
-    """Answer the hook call in REQUEST (a JSON file or a fixture folder) and print the response."""
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address the service listens on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port of the service.")
+@click.option(
+    "--fhir-port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Port of the FHIR server; 0: any."
+)
+def demo(host: str, port: int, fhir_port: int) -> None:
+    """Serve beside a FHIR server with the synthetic patients (in a checkout, with the dev extras)."""
+    from cds_service.demo import DemoError, run_demo
+
     try:
-        response = _decide(request_file, as_of)[0].response_or_error()
+        run_demo(host, port, fhir_port)
+    except (DemoError, SettingsError) as error:
+        _stop(str(error))
+
+
+@main.command()
+@click.argument("request_file", metavar="[REQUEST]", required=False, type=click.Path(exists=True, path_type=Path))
+@_AS_OF
+@click.option("--fhir-server", metavar="URL", help="Ask of a patient on this FHIR server instead; it must be allowed.")
+@click.option("--patient", metavar="ID", help="The patient on that server.")
+@click.option("--hook", type=click.Choice(_HOOKS), default="patient-view", show_default=True, help="The hook to ask.")
+@click.option("--token", envvar="FHIR_TOKEN", metavar="TOKEN", help="Bearer token for that server, or FHIR_TOKEN.")
+@click.option("--explain", "in_words", is_flag=True, help="Print why, as the explain command does.")
+def evaluate(
+    request_file: Path | None,
+    as_of: datetime | None,
+    fhir_server: str | None,
+    patient: str | None,
+    hook: str,
+    token: str | None,
+    in_words: bool,
+) -> None:
+    """Answer a hook call and print the response.
+
+    The call is read from REQUEST (a JSON file or a fixture folder), or made for a patient on a FHIR server that the
+    settings allow (fhir_servers).
+    """
+    if (request_file is None) == (fhir_server is None):
+        raise click.UsageError("give either REQUEST, or --fhir-server with --patient")
+    if fhir_server is not None and patient is None:
+        raise click.UsageError("--fhir-server needs --patient")
+    try:
+        if request_file is not None:
+            decision, support = _decide(_read(request_file, as_of), as_of)
+        else:
+            decision, support = _decide(_call_for(str(fhir_server), str(patient), hook, token), as_of)
+        if in_words:
+            click.echo(explained(decision, support.content.version))
+        else:
+            _print_json(decision.response_or_error())
     except CdsError as error:
         _print_json(operation_outcome(error))
         sys.exit(_REFUSED)
-    _print_json(response)
+
+
+def _call_for(server: str, patient: str, hook: str, token: str | None) -> dict[str, Any]:
+    """A hook call without prefetch; order hooks get an order session without orders."""
+    context: dict[str, Any] = {"userId": "Practitioner/command-line", "patientId": patient}
+    if hook != "patient-view":
+        context["draftOrders"] = {"resourceType": "Bundle", "type": "collection"}
+    if hook == "order-select":
+        context["selections"] = ["ServiceRequest/none"]
+    call = {"hook": hook, "hookInstance": str(uuid4()), "context": context, "fhirServer": server}
+    if token:
+        call["fhirAuthorization"] = {"access_token": token, "token_type": "Bearer"}
+    return call
 
 
 @main.command()
@@ -90,7 +148,7 @@ def evaluate(request_file: Path, as_of: datetime | None) -> None:
 def explain(request_file: Path, as_of: datetime | None) -> None:
     """Say of the hook call in REQUEST why there is or is no card: every criterion, its answer, the evidence."""
     try:
-        decision, support = _decide(request_file, as_of)
+        decision, support = _decide(_read(request_file, as_of), as_of)
     except CdsError as error:
         _stop(error.text)
     click.echo(explained(decision, support.content.version))
@@ -148,12 +206,10 @@ def _support() -> DecisionSupport:
         _stop(str(error))
 
 
-def _decide(path: Path, as_of: datetime | None) -> tuple[Decision, DecisionSupport]:
-    document = _read(path, as_of)
+def _decide(document: object, as_of: datetime | None) -> tuple[Decision, DecisionSupport]:
     service = service_for(document)
     if service is None:
-        hooks = ", ".join(service.hook for service in SERVICES.values())
-        _stop(f"{path}: not a hook call; its 'hook' must be one of {hooks}")
+        _stop(f"not a hook call; its 'hook' must be one of {', '.join(_HOOKS)}")
     support = _support()
     return support.decide(service, document, _moment(as_of)), support
 

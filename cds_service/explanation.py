@@ -37,7 +37,7 @@ def explain(decision: Decision, rule_version: str) -> str:
 
 
 _FIRED = {
-    Reason.IMAGING_ADVISED: "Card: a history of breast cancer and new back pain are both recorded.",
+    Reason.IMAGING_ADVISED: "Card: a history of breast cancer and new back pain (or what stands for it) are recorded.",
     Reason.IN_SITU_ONLY: "Card, for information: only in situ disease of the breast, with new back pain.",
     Reason.CHILD: "Card, for information: a breast cancer code and back pain in a child.",
     Reason.NO_SYMPTOMS: "Card, for information: a search for metastases is ordered without any symptom on record.",

@@ -5,12 +5,14 @@
 3. clinical: what does it mean?
 4. advice: which card?
 
-Nothing flows back. The clock is an argument, so that the same call at the same moment gives the same answer.
+Nothing flows back, but for one loop: where the answer is open, or a card will fire, the chart is completed from the
+EHR's FHIR server, if it may be read, and looked at once more. The clock is an argument, so that the same call at the
+same moment gives the same answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,15 +21,20 @@ from uuid import UUID
 from cds_service.advice.call import Call, OrderOptions
 from cds_service.advice.card import cards, proposed
 from cds_service.chart.build import build_chart
+from cds_service.chart.completion import complete
+from cds_service.chart.fhir_limits import base_of, server_problem
+from cds_service.chart.fhir_reader import FhirReader
+from cds_service.chart.prefetch import Completed
 from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.findings import Outcome
-from cds_service.clinical.records import Chart
+from cds_service.clinical.findings import Outcome, Reason
+from cds_service.clinical.pain_records import visits_without_date
+from cds_service.clinical.records import Chart, Gap
 from cds_service.clinical.rule import assess
 from cds_service.content.load import load_content
 from cds_service.content.model import Content
-from cds_service.errors import MissingData
+from cds_service.errors import InvalidRequest, MissingData
 from cds_service.protocol.hook_request import HookRequest, read_hook_request
-from cds_service.protocol.services import SERVICES, Service
+from cds_service.protocol.services import SERVICES, Service, prefetch_templates
 from cds_service.settings import Settings, SettingsError
 
 ANONYMOUS = "anonymous"
@@ -38,11 +45,15 @@ _EMPTY = "supplied, but empty"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One call, answered: the assessment, the response body, and the id under which it is spoken of."""
+    """One call, answered: the assessment, the response body, and the id under which it is spoken of.
+
+    `gaps` says by prefetch key why it is not wholly known, `fetched` which addresses were asked for on the FHIR server.
+    """
 
     id: UUID
     assessment: Assessment
     gaps: Mapping[str, str]
+    fetched: tuple[str, ...]
     response: Mapping[str, Any]
 
     def response_or_error(self) -> Mapping[str, Any]:
@@ -52,7 +63,8 @@ class Decision:
             MissingData: nothing could be concluded; the error names each missing prefetch key and why.
         """
         if self.assessment.outcome is Outcome.UNDETERMINED:
-            raise MissingData([(key, self.gaps.get(key, _EMPTY)) for key in self.assessment.missing])
+            missing = [(key, self.gaps.get(key, _EMPTY)) for key in self.assessment.missing]
+            raise MissingData(missing, failed=bool(self.fetched))
         return self.response
 
 
@@ -66,6 +78,7 @@ class DecisionSupport:
         for slug in self.settings.order_codings:
             if slug not in self.content.orders:
                 raise SettingsError(f"setting 'order_codings.{slug}': there is no such order")
+        self._templates = prefetch_templates(self.content)
         self._options = self.settings.rule_options(self.content)
         self._orders = OrderOptions(
             {slug: [item.model_dump() for item in own] for slug, own in self.settings.order_codings.items()},
@@ -85,8 +98,8 @@ class DecisionSupport:
             InvalidRequest: the body is not a valid call of this service.
         """
         request = read_hook_request(document, service.hook)
-        chart = _chart(request, service)
-        assessment = assess(chart, self.content, self._options, now)
+        reader = self._reader(request)
+        chart, assessment = self._assessed(request, service, reader, now)
         call = Call(
             service_id=service.id,
             client=client,
@@ -95,25 +108,88 @@ class DecisionSupport:
             patient_id=request.patient_id,
             user_id=request.user_id,
             encounter_id=request.encounter_id,
+            fhir_server=request.fhir_server or "",
         )
         source_url = str(self.settings.source_url) if self.settings.source_url else None
-        gaps = {key: str(listing.gap) for key, listing in chart.listings().items() if listing.gap}
+        refused = request.fhir_server is not None and reader is None
         return Decision(
             id=call.decision_id(self.content.version, proposed(assessment)),
             assessment=assessment,
-            gaps=gaps,
+            gaps={key: _gap(listing.gap, refused) for key, listing in chart.listings().items() if listing.gap},
+            fetched=tuple(reader.requests_made) if reader else (),
             response={"cards": cards(assessment, call, self.content, self._orders, source_url)},
         )
 
+    def _assessed(
+        self, request: HookRequest, service: Service, reader: FhirReader | None, now: datetime
+    ) -> tuple[Chart, Assessment]:
+        """The chart and what it means; completed from the FHIR server where that can change the answer.
 
-def _chart(request: HookRequest, service: Service) -> Chart:
-    return build_chart(
-        patient_id=request.patient_id,
-        prefetch=request.prefetch,
-        encounter_id=request.encounter_id,
-        drafts=request.drafts if service.has_orders else None,
-        selections=request.selections if service.hook == "order-select" else None,
-    )
+        First what decides, where the call left the answer open; then what refines, for a card that will fire.
+        """
+        prefetch = request.prefetch
+        chart, assessment = self._look(request, service, prefetch, now)
+        if reader is None:
+            return chart, assessment
+        if assessment.outcome is Outcome.UNDETERMINED:
+            prefetch = self._complete(request, prefetch, assessment.missing, (), reader)
+            chart, assessment = self._look(request, service, prefetch, now)
+        if assessment.reason is Reason.IMAGING_ADVISED:
+            visits = visits_without_date(chart, assessment.criterion("new-back-pain").findings)
+            # What was asked for once and not given is not asked for again.
+            open_keys = (*assessment.unchecked, *assessment.partly)
+            wanted = [key for key in open_keys if not isinstance(prefetch.get(key), Completed)]
+            if wanted or visits:
+                prefetch = self._complete(request, prefetch, wanted, visits, reader)
+                chart, assessment = self._look(request, service, prefetch, now)
+        return chart, assessment
+
+    def _look(
+        self, request: HookRequest, service: Service, prefetch: Mapping[str, Any], now: datetime
+    ) -> tuple[Chart, Assessment]:
+        chart = build_chart(
+            patient_id=request.patient_id,
+            prefetch=prefetch,
+            encounter_id=request.encounter_id,
+            drafts=request.drafts if service.has_orders else None,
+            selections=request.selections if service.hook == "order-select" else None,
+        )
+        return chart, assess(chart, self.content, self._options, now)
+
+    def _complete(
+        self,
+        request: HookRequest,
+        prefetch: Mapping[str, Any],
+        keys: Sequence[str],
+        visits: Sequence[str],
+        reader: FhirReader,
+    ) -> dict[str, Any]:
+        return complete(prefetch, keys, visits, self._templates, request.patient_id, reader)
+
+    def _reader(self, request: HookRequest) -> FhirReader | None:
+        """A reader of the call's FHIR server; None where it names none, or one that is not allowed.
+
+        Raises:
+            InvalidRequest: the token is for another patient, or the patient's id would bend an address.
+        """
+        if request.fhir_server is None or server_problem(request.fhir_server):
+            return None
+        base = base_of(request.fhir_server)
+        if base not in self.settings.fhir_servers:
+            return None
+        if not request.patient_id.strip("."):
+            raise InvalidRequest("context.patientId", "must not consist of dots only")
+        authorization = request.fhir_authorization or {}
+        if authorization.get("patient") not in (None, request.patient_id):
+            raise InvalidRequest("fhirAuthorization.patient", "must be the patient of the context")
+        return FhirReader(base, str(authorization.get("access_token") or ""), self.settings.fhir_limits())
+
+
+def _gap(gap: Gap, refused: bool) -> str:
+    """A gap in words; where nothing was sent and the server of the call may not be read, it says so."""
+    if refused and gap is Gap.NOT_SUPPLIED:
+        return f"{gap}, and reading from the FHIR server of the call is {Gap.NOT_ALLOWED}"
+    return str(gap)
 
 
 def service_for(document: object) -> Service | None:

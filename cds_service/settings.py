@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
+from cds_service.chart.fhir_limits import FhirLimits, base_of, server_problem
 from cds_service.clinical.options import RuleOptions
 from cds_service.content.model import Content
 
@@ -48,6 +49,18 @@ class Settings(BaseModel):
         (), strict=False, description="Web origins that may call from a browser, exact; none by default"
     )
     max_body_bytes: int = Field(10_000_000, ge=1_000, description="Largest body of a call, in bytes")
+    fhir_servers: tuple[str, ...] = Field(
+        (), strict=False, description="FHIR servers that may be read where a call lacks data, exact base addresses"
+    )
+    fhir_deadline_seconds: float = Field(
+        4.0, gt=0, le=30, strict=False, description="Wall time for all reading from the FHIR server in one call"
+    )
+    fhir_connect_seconds: float = Field(
+        1.0, gt=0, le=30, strict=False, description="Time for one connection to the FHIR server"
+    )
+    fhir_max_pages: int = Field(20, ge=1, le=1000, description="Search pages read for one prefetch key")
+    fhir_max_bytes: int = Field(20_000_000, ge=10_000, description="Bytes read from the FHIR server in one call")
+    fhir_parallel: int = Field(6, ge=1, le=32, description="Requests to the FHIR server at the same time in one call")
     order_codings: Mapping[str, Annotated[tuple[LocalCoding, ...], Field(strict=False)]] = Field(
         default_factory=dict,
         strict=False,
@@ -95,6 +108,25 @@ class Settings(BaseModel):
     surveillance_advice: Literal["info", "off"] = Field(
         "info", description="Advice against routine imaging when it is ordered without any symptom on record"
     )
+
+    @field_validator("fhir_servers")
+    @classmethod
+    def _allowed_servers(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
+        for server in servers:
+            if problem := server_problem(server):
+                # An address may hold a password, which must not reach a log.
+                raise ValueError(f"'{server.rpartition('@')[2]}' {problem}")
+        return tuple(base_of(server) for server in servers)
+
+    def fhir_limits(self) -> FhirLimits:
+        """The bounds of reading from a FHIR server."""
+        return FhirLimits(
+            deadline_seconds=self.fhir_deadline_seconds,
+            connect_seconds=self.fhir_connect_seconds,
+            pages=self.fhir_max_pages,
+            bytes=self.fhir_max_bytes,
+            parallel=self.fhir_parallel,
+        )
 
     def rule_options(self, content: Content) -> RuleOptions:
         """The choices that concern the rule, with the thresholds of the content where none is set."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -17,6 +18,9 @@ from cds_service.clinical.options import RuleOptions
 from cds_service.clinical.records import Chart
 from cds_service.clinical.rule import assess
 from cds_service.content.load import load_content
+from cds_service.protocol.services import SERVICES
+from cds_service.service import Decision, DecisionSupport
+from cds_service.settings import make_settings
 
 Json = dict[str, Any]
 
@@ -265,3 +269,150 @@ def request(
     if prefetch is not None:
         call["prefetch"] = dict(prefetch)
     return call
+
+
+# --- Studies, allergies, decisions
+
+_DATE_OF = {
+    "DiagnosticReport": "effectiveDateTime",
+    "Procedure": "performedDateTime",
+    "ImagingStudy": "started",
+}
+_DONE_AS = {"DiagnosticReport": "final", "ImagingStudy": "available"}
+
+
+def study(
+    kind: str,
+    *codes: str,
+    when: str | None = None,
+    status: str | None = None,
+    text: str = "",
+    **elements: object,
+) -> Json:
+    """A DiagnosticReport, Procedure, ServiceRequest or ImagingStudy; done by default, dated `when`."""
+    what = concept(*codes, text=text)
+    made: Json = {
+        "resourceType": kind,
+        "id": f"study-{next(_serial)}",
+        "status": status or _DONE_AS.get(kind, "completed"),
+        "subject": reference("Patient", PATIENT_ID),
+    }
+    made |= {"procedureCode": [what]} if kind == "ImagingStudy" else {"code": what}
+    if kind == "ServiceRequest":
+        made["intent"] = "order"
+    if when is not None:
+        made[_DATE_OF.get(kind, "authoredOn")] = when
+    return made | elements
+
+
+def device(*codes: str, status: str = "active", text: str = "", **elements: object) -> Json:
+    """A Device of the patient; R4 calls the element `patient`."""
+    made: Json = {
+        "resourceType": "Device",
+        "id": f"device-{next(_serial)}",
+        "status": status,
+        "type": concept(*codes, text=text),
+        "patient": reference("Patient", PATIENT_ID),
+    }
+    return made | elements
+
+
+def allergy(
+    *codes: str,
+    clinical: str | None = "active",
+    verification: str | None = "confirmed",
+    text: str = "",
+    display: str = "",
+    **elements: object,
+) -> Json:
+    """An AllergyIntolerance of the patient; `elements` replace what they name, None removes it."""
+    made: Json = {
+        "resourceType": "AllergyIntolerance",
+        "id": f"allergy-{next(_serial)}",
+        "code": concept(*codes, text=text, display=display),
+        "patient": reference("Patient", PATIENT_ID),
+        "clinicalStatus": allergy_status("clinical", clinical) if clinical else None,
+        "verificationStatus": allergy_status("verification", verification) if verification else None,
+    }
+    return {name: value for name, value in (made | elements).items() if value is not None}
+
+
+def allergy_status(kind: str, code: str) -> Json:
+    """A coded status of an AllergyIntolerance."""
+    system = f"http://terminology.hl7.org/CodeSystem/allergyintolerance-{kind}"
+    return {"coding": [{"system": system, "code": code}]}
+
+
+def supplied(*resources: Json, without: Sequence[str] = ()) -> Json:
+    """As `prefetch`, with devices and imaging studies where EHRs put them, and `without` some keys."""
+    filled = prefetch(*resources)
+    mixed = {
+        "procedures": ("Procedure", "Device"),
+        "diagnosticReports": ("DiagnosticReport", "ImagingStudy"),
+    }
+    for key, kinds in mixed.items():
+        filled[key] = bundle(*(item for item in resources if item["resourceType"] in kinds))
+    return {key: value for key, value in filled.items() if key not in without}
+
+
+def assessed(
+    *resources: Json,
+    now: datetime = NOW,
+    options: RuleOptions | None = None,
+    encounter_id: str | None = None,
+    replaced: Mapping[str, Any] | None = None,
+) -> Assessment:
+    """As `assessment`, with devices and imaging studies; keys in `replaced` have the value given there."""
+    known = build_chart(PATIENT_ID, supplied(*resources) | dict(replaced or {}), encounter_id)
+    return assess(known, load_content(), options or RuleOptions(), now)
+
+
+@lru_cache(maxsize=32)
+def _support(settings: tuple[tuple[str, Any], ...]) -> DecisionSupport:
+    return DecisionSupport(make_settings(dict(settings)))
+
+
+def decision(
+    *resources: Json,
+    hook: str = "patient-view",
+    drafts: Sequence[Json] = (),
+    selections: Sequence[str] | None = None,
+    encounter_id: str | None = None,
+    without: Sequence[str] = (),
+    replaced: Mapping[str, Any] | None = None,
+    now: datetime = NOW,
+    **settings: Any,
+) -> Decision:
+    """The service's whole answer to a hook call for the patient with exactly these resources.
+
+    Keys in `without` are not in the prefetch, those in `replaced` have the value given there.
+    """
+    context = {"encounterId": encounter_id} if encounter_id else {}
+    known = supplied(*resources, without=without) | dict(replaced or {})
+    call = request(hook, known, drafts, selections, **context)
+    service = next(item for item in SERVICES.values() if item.hook == hook)
+    return _support(tuple(sorted(settings.items()))).decide(service, call, now)
+
+
+def only_card(decided: Decision) -> Json:
+    """The one card of a response."""
+    (card,) = decided.response["cards"]
+    return dict(card)
+
+
+def section(card: Json, heading: str) -> str:
+    """The lines of the card's detail under a heading: `Proposed`."""
+    parts = [part.strip() for part in card["detail"].split("**" + heading + "**", 1)]
+    return parts[1].split("\n\n", 1)[0] if len(parts) > 1 else ""
+
+
+def created(card: Json) -> list[Json]:
+    """The orders that a card offers to create, in its order."""
+    actions = [action for item in card.get("suggestions", []) for action in item["actions"]]
+    return [action["resource"] for action in actions if action["type"] == "create"]
+
+
+def removed(card: Json) -> list[str]:
+    """The references of the drafts that a card offers to remove."""
+    actions = [action for item in card.get("suggestions", []) for action in item["actions"]]
+    return [action["resourceId"] for action in actions if action["type"] == "delete"]

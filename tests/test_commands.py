@@ -21,7 +21,7 @@ def run(*arguments: str | Path) -> Result:
 
 
 def test_help_lists_every_command() -> None:
-    for command in ("serve", "evaluate", "explain", "check", "fixture"):
+    for command in ("serve", "demo", "evaluate", "explain", "check", "fixture"):
         assert command in run("--help").output
 
 
@@ -46,7 +46,7 @@ def test_evaluate_as_of_a_day_counts_the_dates_of_a_request_from_there(tmp_path:
 
 def test_explain_names_each_criterion_its_answer_and_its_evidence() -> None:
     output = run("explain", FIRES).output
-    assert output.startswith("Card: a history of breast cancer and new back pain are both recorded.")
+    assert output.startswith("Card: a history of breast cancer and new back pain (or what stands for it) are recorded.")
     assert "[yes] Does the patient have a history of breast cancer?" in output
     assert "http://hl7.org/fhir/sid/icd-10-cm M54.50" in output
 

@@ -25,14 +25,16 @@ class Call:
     patient_id: str = field(repr=False)
     user_id: str = field(repr=False)
     encounter_id: str | None = field(repr=False, default=None)
+    fhir_server: str = field(repr=False, default="")
 
     def decision_id(self, rule_version: str, proposed: Sequence[str]) -> uuid.UUID:
         """The id of this decision: the same for a retry of the same call, and for no other.
 
-        Two patients, two clients, two hook instances, two versions of the rule or two proposals never share one.
+        Two patients, clients, EHR servers, hook instances, versions of the rule or proposals never share one.
         """
         parts = [
             self.client,
+            self.fhir_server,
             self.service_id,
             self.hook_instance,
             self.patient_id,

@@ -11,7 +11,7 @@ from cds_service.advice.detail import detail
 from cds_service.advice.phrases import joined
 from cds_service.advice.service_request import service_request
 from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.findings import Note, Outcome, Reason, Removal
+from cds_service.clinical.findings import Note, Outcome, Reason, Removal, State
 from cds_service.clinical.work_up import is_spine_mri
 from cds_service.content.model import Content
 
@@ -35,7 +35,7 @@ def cards(
         "detail": detail(assessment, content, call.now.astimezone(UTC).date()),
         "indicator": indicator(assessment),
         "source": _source(content, source_url),
-        "overrideReasons": [dict(reason) for reason in content.override_reasons],
+        "overrideReasons": _override_reasons(assessment, content),
     }
     suggestions = [_create(slug, card_id, assessment, call, content, options) for slug in assessment.studies]
     suggestions += [_delete(removal, card_id, content) for removal in assessment.removals]
@@ -46,15 +46,31 @@ def cards(
 
 
 def proposed(assessment: Assessment) -> tuple[str, ...]:
-    """What a card proposes, as its id is derived from it: the reason, the slugs and the removals."""
-    return (assessment.reason.value, *assessment.studies, *(item.reference for item in assessment.removals))
+    """What a card proposes, as its id is derived from it: how urgent, which studies, cautions and removals."""
+    return (
+        assessment.reason.value,
+        indicator(assessment),
+        *assessment.studies,
+        *(item.caution.id for item in assessment.cautions),
+        *(item.reference for item in assessment.removals),
+    )
+
+
+def _override_reasons(assessment: Assessment, content: Content) -> list[dict[str, str]]:
+    """The override reasons that make sense for this card."""
+    fitting = [item for item in content.override_reasons if item.get("only_for") in (None, assessment.reason.value)]
+    return [{key: value for key, value in item.items() if key != "only_for"} for item in fitting]
 
 
 def indicator(assessment: Assessment) -> str:
-    """`critical` where an emergency needs an MRI, `warning` where one is missing or urgent, else `info`."""
+    """`critical` where an emergency needs an MRI, `warning` where one is missing or something is wrong, or `info`."""
     if _spine_mri(assessment):
         return "critical" if assessment.critical else "warning"
-    return "warning" if assessment.critical else "info"
+    return "warning" if assessment.critical or not (assessment.studies or _no_imaging(assessment)) else "info"
+
+
+def _no_imaging(assessment: Assessment) -> bool:
+    return assessment.reason in _WITHOUT_IMAGING
 
 
 def summary(assessment: Assessment, content: Content) -> str:
@@ -66,10 +82,15 @@ def summary(assessment: Assessment, content: Content) -> str:
         return words["summary"][name].format(pain=pain)
     if slug := _spine_mri(assessment):
         return words["summary"][_imaging_sentence(assessment)].format(pain=pain, study=content.orders[slug].title)
+    spine = next((item for item in assessment.present if is_spine_mri(item.slug)), None)
     if assessment.critical:
-        return words["summary"]["critical_imaged"].format(pain=pain)
+        done = spine is not None and spine.state is State.DONE
+        return words["summary"]["critical_done" if done else "critical_imaged"].format(pain=pain)
+    if not assessment.studies or spine is None:
+        return words["summary"]["cautioned"].format(pain=pain)
     modalities = [content.orders[slug].modality for slug in assessment.studies]
-    return words["summary"]["staging_only"].format(pain=pain, modalities=joined(modalities))
+    state = words["state_short"][spine.state.value]
+    return words["summary"]["staging_only"].format(pain=pain, modalities=joined(modalities), state=state)
 
 
 def _imaging_sentence(assessment: Assessment) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 # Long enough to recognize an entry, short enough for a card.
-LONGEST_QUOTE = 80
+LONGEST_QUOTE = 50
 
 # Clients render Markdown with raw HTML and turn bare addresses into links (the public sandbox does both). In a
 # code span neither happens; the angle brackets are replaced for clients that render it otherwise.

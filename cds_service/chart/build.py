@@ -70,11 +70,10 @@ def _conditions(prefetch: Mapping[str, Any], patient_id: str, birth: Span | None
     listing = read_listing(prefetch, "conditions", ("Condition",), patient_id, read)
     beside = read_listing(prefetch, "encounters", ("Condition",), patient_id, read)
     visits = _visits_by_diagnosis(prefetch)
-    conditions: dict[str, Condition] = {}
-    for condition in (*listing.items, *beside.items, *_contained(prefetch, patient_id, read)):
-        visit = condition.encounter or visits.get(condition.reference, "")
-        conditions.setdefault(condition.reference, replace(condition, encounter=visit))
-    return replace(listing, items=tuple(conditions.values()))
+    found = (*listing.items, *beside.items, *_contained(prefetch, patient_id, read))
+    dated = (replace(item, encounter=item.encounter or visits.get(item.reference, "")) for item in found)
+    # The same entry twice is one; two that differ stay two, whichever comes first.
+    return replace(listing, items=tuple(dict.fromkeys(dated)))
 
 
 def _visits_by_diagnosis(prefetch: Mapping[str, Any]) -> dict[str, str]:

@@ -147,6 +147,12 @@ class Reading:
         self.cannot(element, "is not a number")
         return None
 
+    def comparator(self, value: object) -> str:
+        if value in (None, "<", "<=", ">=", ">"):
+            return str(value or "")
+        self.cannot("valueQuantity.comparator", "is not <, <=, >= or >")
+        return ""
+
     def value(self, holder: Json) -> Value:
         """The `value[x]` of an Observation or component."""
         quantity = holder.get("valueQuantity")
@@ -159,8 +165,8 @@ class Reading:
             text=self.text(holder.get("valueString"), "valueString"),
             boolean=boolean if isinstance(boolean, bool) else None,
             number=self.number(number, "valueQuantity.value"),
-            comparator=self.text(quantity.get("comparator"), "valueQuantity.comparator"),
-            unit=self.text(quantity.get("unit") or quantity.get("code"), "valueQuantity.unit"),
+            comparator=self.comparator(quantity.get("comparator")),
+            unit=self.text(quantity.get("code") or quantity.get("unit"), "valueQuantity.unit"),
             absent=holder.get("dataAbsentReason") is not None,
         )
 

@@ -22,6 +22,16 @@ _HARMLESS = frozenset({"information", "warning", "success"})
 _NAMED_PLACES = 50
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A prefetch value that this service completed from the FHIR server, and why it may still not be all."""
+
+    value: Any
+    gap: Gap | None
+
+
 Reader = Callable[[Json, Reading], T]
 
 
@@ -76,6 +86,10 @@ def read_listing(
 def entries_of(prefetch: Mapping[str, Any], key: str) -> Entries:
     """The resources under one key, each with the place where it stands."""
     value = prefetch.get(key, _ABSENT)
+    if isinstance(value, Completed):
+        found = entries_of({key: value.value}, key) if value.value is not None else Entries()
+        found.gap = value.gap or found.gap
+        return found
     if value is _ABSENT:
         return Entries(gap=Gap.NOT_SUPPLIED)
     if value is None:
@@ -93,7 +107,7 @@ def entries_of(prefetch: Mapping[str, Any], key: str) -> Entries:
 
 
 def _bundle(bundle: Json, key: str) -> Entries:
-    found = Entries(gap=Gap.FIRST_PAGE_ONLY if _has_next_page(bundle) else None)
+    found = Entries(gap=Gap.FIRST_PAGE_ONLY if _has_more(bundle) else None)
     entries = bundle.get("entry")
     if entries is None:
         entries = []
@@ -114,11 +128,21 @@ def _bundle(bundle: Json, key: str) -> Entries:
     return found
 
 
-def _has_next_page(bundle: Json) -> bool:
-    """Whether there is more: a `next` link, or a total above the entries that came."""
+def next_page(bundle: Json) -> str:
+    """The address of a Bundle's next page as it is given, or an empty string."""
     links = bundle.get("link")
     links = [links] if isinstance(links, dict) else links
-    if isinstance(links, list) and any(isinstance(link, dict) and link.get("relation") == "next" for link in links):
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, dict) and link.get("relation") == "next":
+            url = link.get("url")
+            # A next link without an address still says that there is more.
+            return url if isinstance(url, str) and url else "?"
+    return ""
+
+
+def _has_more(bundle: Json) -> bool:
+    """Whether there is more: a `next` link, or a total above the entries that came."""
+    if next_page(bundle):
         return True
     total, entries = bundle.get("total"), bundle.get("entry")
     return isinstance(total, int) and total > (len(entries) if isinstance(entries, list) else 0)

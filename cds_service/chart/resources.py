@@ -162,6 +162,10 @@ def read_encounter(resource: Json, reading: Reading) -> Encounter:
     )
 
 
+# Where an order may explain itself besides its reasonCode.
+_REASONS = ("reasonReference", "supportingInfo", "note")
+
+
 def read_order(resource: Json, reading: Reading, medications: dict[str, Concept]) -> Order:
     """An order or a study: what it orders (code, drug, or the Medication it points to) and why.
 
@@ -177,6 +181,8 @@ def read_order(resource: Json, reading: Reading, medications: dict[str, Concept]
             for item in reading.items(resource.get("contained"), "contained")
         }
         concepts.append(contained.get(drug) or medications.get(drug) or Concept())
+    if isinstance(pointer := resource.get("medicationReference"), dict):
+        concepts.append(Concept(text=reading.text(pointer.get("display"), "medicationReference.display")))
     reasons = resource.get("reasonCode") or resource.get("reason")
     coded = reading.concepts(reasons, "reasonCode") if not isinstance(reasons, str) else ()
     return Order(
@@ -185,7 +191,9 @@ def read_order(resource: Json, reading: Reading, medications: dict[str, Concept]
         status=reading.text(resource.get("status"), "status"),
         concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
         reasons=coded,
-        reason_given=any(item.codings or item.text for item in coded) or bool(resource.get("reasonReference")),
+        reason_given=any(item.codings or item.text for item in coded) or any(map(resource.get, _REASONS)),
+        priority=reading.text(resource.get("priority"), "priority"),
+        not_to_be_done=resource.get("doNotPerform") is True,
         when=reading.date(resource.get("authoredOn"), "authoredOn"),
     )
 
@@ -218,7 +226,7 @@ def read_study(resource: Json, reading: Reading) -> Study:
         status=reading.text(resource.get("status"), "status"),
         concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
         when=_first_date(resource, reading, _STUDY_DATES[kind]),
-        conclusion=reading.text(resource.get("conclusion"), "conclusion"),
+        priority=reading.text(resource.get("priority"), "priority"),
         not_to_be_done=resource.get("doNotPerform") is True,
     )
 

@@ -29,7 +29,7 @@ class Assessment:
         vague_onset: an onset too vague to be used, as it is recorded (`2026`).
         egfr: the newest eGFR, if any, for what is not recent.
         missing: prefetch keys without which nothing can be concluded (outcome `undetermined`).
-        unchecked: prefetch keys that were not wholly known and could refine the advice.
+        unchecked, partly: prefetch keys of which nothing, or not all, is known; they could refine the advice.
         unread: places in the chart that could not be read or were refused, and how many entries were not readable.
     """
 
@@ -51,8 +51,10 @@ class Assessment:
     injuries: tuple[Finding, ...] = ()
     radiographs: tuple[Finding, ...] = ()
     egfr: Egfr | None = None
+    egfr_recent_days: int = 90
     missing: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
+    partly: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     unreadable: int = 0
 

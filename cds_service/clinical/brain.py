@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from cds_service.clinical.dating import Calendar
 from cds_service.clinical.findings import Finding
-from cds_service.clinical.recognition import Recognizer
+from cds_service.clinical.recognition import Recognizer, words_of
 from cds_service.clinical.records import Chart, Observation
 from cds_service.clinical.statements import Statement, sign_of
 
@@ -57,14 +57,12 @@ def _newest_results(chart: Chart, recognizer: Recognizer) -> _Results:
     for observation in chart.observations.items:
         if observation.status not in _FINAL:
             continue
-        sets = recognizer.sets(observation.concept)
-        positive = _reading(observation, recognizer)
-        if positive is None:
-            continue
-        day = observation.effective.latest.toordinal() if observation.effective else 0
-        for receptor in _receptors_of(frozenset(sets)):
-            # On the same day the positive result stands: nothing is missed.
-            newest[receptor] = max(newest.get(receptor, (-1, False)), (day, positive))
+        for receptor in _receptors_of(frozenset(recognizer.sets(observation.concept))):
+            positive = _reading(observation, receptor, recognizer)
+            if positive is not None:
+                day = observation.effective.latest.toordinal() if observation.effective else 0
+                # On the same day the positive result stands: nothing is missed.
+                newest[receptor] = max(newest.get(receptor, (-1, False)), (day, positive))
     return _Results(*(newest[name][1] if name in newest else None for name in ("er", "pr", "her2")))
 
 
@@ -78,19 +76,33 @@ def _receptors_of(sets: frozenset[str]) -> tuple[str, ...]:
     return ("her2",) if sets & {"her2-protein-test", "her2-gene-test"} else ()
 
 
-def _reading(observation: Observation, recognizer: Recognizer) -> bool | None:
-    """Positive or negative; an equivocal IHC 2+ is neither."""
+def _reading(observation: Observation, receptor: str, recognizer: Recognizer) -> bool | None:
+    """Positive or negative; an equivocal result is neither."""
     value = observation.value
-    words = (value.text or (value.concept.text if value.concept else "")).lower()
-    if re.search(r"\b2\s*\+|equivocal|indeterminate", words):
+    words = " ".join((value.text, *(words_of(value.concept) if value.concept else ()))).lower().strip()
+    if re.search(r"equivocal|indeterminate", words):
         return None
-    if re.search(r"\b3\s*\+|(?<!not )(?<!non-)\bamplified", words):
-        return True
-    if re.search(r"\b[01]\s*\+|not amplified|non-amplified|her2.?low", words):
-        return False
-    if value.number is not None and value.unit in ("%", "percent"):
-        return value.number >= _POSITIVE_CELLS_PERCENT
+    if receptor == "her2" and (score := _her2_score(words)):
+        return {"positive": True, "negative": False}.get(score)
+    percent = value.number if value.unit in ("%", "percent") else _percent(words)
+    if percent is not None:
+        below = value.comparator == "<" or words.startswith("<")
+        return percent >= _POSITIVE_CELLS_PERCENT and not (below and percent <= _POSITIVE_CELLS_PERCENT)
     return sign_of(value, observation.interpretation, recognizer)
+
+
+def _her2_score(words: str) -> str:
+    """HER2 by its own scale: 3+ and amplified are positive, 0, 1+ and low negative, 2+ equivocal; else empty."""
+    if re.search(r"\b2\s*\+", words):
+        return "equivocal"
+    if re.search(r"\b(not |non[- ]?)amplified|\b[01]\s*\+|^(ihc )?0\b|her2.?low", words):
+        return "negative"
+    return "positive" if re.search(r"\b3\s*\+|\bamplified", words) else ""
+
+
+def _percent(words: str) -> float | None:
+    found = re.search(r"(\d{1,3}(?:\.\d+)?)\s*(?:%|percent)", words)
+    return float(found[1]) if found else None
 
 
 def brain_symptoms(statements: Iterable[Statement], calendar: Calendar) -> tuple[Finding, ...]:

@@ -11,11 +11,13 @@ from datetime import timedelta
 
 from cds_service.clinical.dating import Calendar
 from cds_service.clinical.findings import Basis, Finding
-from cds_service.clinical.recognition import Recognizer
-from cds_service.clinical.records import Chart
+from cds_service.clinical.recognition import Recognizer, words_of
+from cds_service.clinical.records import Chart, Concept
 from cds_service.clinical.statements import Statement
 from cds_service.content.model import Caution, Cautions
 
+_ALLERGY = "contrast-allergy-"
+_ANY_CLASS = "contrast-allergy-any-class"
 _FINAL = frozenset({"final", "amended", "corrected"})
 _NOT_TRUE = frozenset({"refuted", "entered-in-error"})
 _OVER = frozenset({"inactive", "resolved"})
@@ -32,12 +34,16 @@ class RaisedCaution:
 
 @dataclass(frozen=True, slots=True)
 class Egfr:
-    """The newest eGFR in mL/min/1.73 m2, as a number and as reported (`>60`), and whether it is recent."""
+    """The newest eGFR, as a number and as reported (`>60`).
+
+    `recent` says whether it is young enough, `usable` whether it is in mL/min/1.73 m2.
+    """
 
     number: float
     reported: str
     finding: Finding
     recent: bool
+    usable: bool = True
 
 
 def raised_cautions(
@@ -52,9 +58,11 @@ def raised_cautions(
     patient = next(iter(chart.patient.items), None)
     gender = patient.gender if patient else ""
     allergic = tuple(_allergies(chart, recognizer, calendar))
-    raised = []
+    raised: list[RaisedCaution] = []
     for caution in cautions.cautions:
         if caution.not_for_gender and caution.not_for_gender == gender:
+            continue
+        if caution.group and any(item.caution.group == caution.group for item in raised):
             continue
         if caution.found_in == "egfr":
             found = _by_egfr(caution, egfr)
@@ -67,7 +75,7 @@ def raised_cautions(
 
 
 def _by_egfr(caution: Caution, egfr: Egfr | None) -> RaisedCaution | None:
-    if egfr is None or not egfr.recent or not caution.egfr_from <= egfr.number < caution.egfr_below:
+    if egfr is None or not egfr.recent or not egfr.usable or not caution.egfr_from <= egfr.number < caution.egfr_below:
         return None
     return RaisedCaution(caution, egfr.finding, egfr.reported)
 
@@ -78,13 +86,17 @@ def _by_statement(caution: Caution, stated: Sequence[Statement], calendar: Calen
         return None
     newest = max(found, key=_day)
     if caution.newest_of:
-        denied = [item for item in stated if caution.newest_of[1] in item.sets]
-        if denied and max(map(_day, denied)) > _day(newest):
+        denied = [item for item in stated if caution.newest_of[1] in item.sets and _is_recent(item, caution, calendar)]
+        if denied and newest.finding.when and max(map(_day, denied)) > _day(newest):
             return None
-    taken_back = [item for item in stated if item.sets & caution.unless_later]
-    if taken_back and max(map(_day, taken_back)) >= _day(newest):
-        return None
-    return RaisedCaution(caution, newest.finding)
+    kept = [item for item in found if not _taken_back(item, stated, caution)]
+    return RaisedCaution(caution, max(kept, key=_day).finding) if kept else None
+
+
+def _taken_back(item: Statement, stated: Sequence[Statement], caution: Caution) -> bool:
+    """Whether a later record says that what was there is gone; it must be of the same kind of thing."""
+    kinds = item.sets & caution.taken_back
+    return bool(kinds) and any(other.sets & caution.unless_later and _day(other) >= _day(item) for other in stated)
 
 
 def _day(item: Statement) -> int:
@@ -101,16 +113,16 @@ def _allergies(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iter
     for allergy in chart.allergies.items:
         if allergy.verification_status in _NOT_TRUE or allergy.clinical_status in _OVER:
             continue
-        when = calendar.past(allergy.recorded)
-        for concept in allergy.concepts:
-            where = Finding(allergy.reference, "AllergyIntolerance", when=when, basis=Basis.RECORDED)
-            sets = recognizer.sets(concept)
-            if sets:
-                coding = next(iter(sets.values()))
-                yield Statement(frozenset(sets), recognizer.coded(where, coding, concept))
-            elif matches := recognizer.text(concept.text, "contrast-allergy-"):
-                quoted = replace(where, quote=matches[0].quote, from_text=True)
-                yield Statement(frozenset(match.concept for match in matches), quoted)
+        where = Finding(
+            allergy.reference, "AllergyIntolerance", when=calendar.past(allergy.recorded), basis=Basis.RECORDED
+        )
+        found = [_contrast_classes(concept, where, recognizer) for concept in allergy.concepts]
+        classes = frozenset().union(*(item[0] for item in found))
+        for shown, finding in found:
+            # An entry that names a class is not of a class that nobody named.
+            named = shown - {_ANY_CLASS} if len(classes) > 1 else shown
+            if named:
+                yield Statement(named, finding)
     # An allergy may be coded as a diagnosis (ICD-10-CM Z91.041).
     for condition in chart.conditions.items:
         if condition.verification_status in _NOT_TRUE or condition.clinical_status in _OVER or condition.abated:
@@ -122,20 +134,32 @@ def _allergies(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iter
             yield Statement(frozenset(sets), recognizer.coded(where, coding, condition.concept))
 
 
+def _contrast_classes(concept: Concept, where: Finding, recognizer: Recognizer) -> tuple[frozenset[str], Finding]:
+    """The contrast allergies a concept is one of, by code or else by its words."""
+    sets = {name: coding for name, coding in recognizer.sets(concept).items() if name.startswith(_ALLERGY)}
+    if sets:
+        return frozenset(sets), recognizer.coded(where, next(iter(sets.values())), concept)
+    for words in words_of(concept):
+        if matches := recognizer.text(words, _ALLERGY):
+            return frozenset(match.concept for match in matches), replace(where, quote=matches[0].quote, from_text=True)
+    return frozenset(), where
+
+
 def newest_egfr(
     chart: Chart, cautions: Cautions, recognizer: Recognizer, calendar: Calendar, recent_days: int
 ) -> Egfr | None:
-    """The newest final eGFR with a unit of mL/min per 1.73 m2; of two on one day, the lower."""
-    newest: tuple[int, float] | None = None
+    """The newest final eGFR; of two on one day, the lower. A value in another unit is found, but not usable."""
+    newest: tuple[bool, int, float] | None = None
     found: Egfr | None = None
     for observation in chart.observations.items:
         value = observation.value
         when = calendar.past(observation.effective)
         if observation.status not in _FINAL or when is None or value.number is None or value.number < 0:
             continue
-        if not _is_egfr_unit(value.unit) or cautions.egfr_tests not in recognizer.sets(observation.concept):
+        if cautions.egfr_tests not in recognizer.sets(observation.concept):
             continue
-        key = (when.latest.toordinal(), -value.number)
+        usable = _is_egfr_unit(value.unit)
+        key = (usable, when.latest.toordinal(), -value.number)
         if newest is None or key > newest:
             newest = key
             found = Egfr(
@@ -143,14 +167,18 @@ def newest_egfr(
                 reported=f"{value.comparator}{value.number:g}",
                 finding=Finding(observation.reference, "Observation", when=when, basis=Basis.OBSERVED),
                 recent=when.latest >= calendar.today - timedelta(days=recent_days),
+                usable=usable,
             )
     return found
 
 
 def _is_egfr_unit(unit: str) -> bool:
-    """mL/min/1.73 m2 in the spellings of laboratories; a bare mL/min is another measure."""
-    plain = unit.lower().replace(" ", "")
-    return plain.startswith("ml/min/") and "1.73" in plain
+    """mL/min/1.73 m2 in the spellings of laboratories, or no unit (the test is defined per 1.73 m2).
+
+    A bare mL/min is another measure.
+    """
+    plain = unit.lower().replace(" ", "").replace(",", ".")
+    return not plain or (plain.startswith("ml/min") and "1.73" in plain)
 
 
 def _bounded(number: float, comparator: str) -> float:

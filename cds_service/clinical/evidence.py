@@ -65,6 +65,6 @@ def read_evidence(chart: Chart, content: Content, options: RuleOptions, now: dat
 
 def _instead_of_pain(flags: RedFlags, options: RuleOptions) -> tuple[Finding, ...]:
     """Findings that stand for pain: a new vertebral collapse, and signs of cord compression where a site says so."""
-    if not options.pain_required_for_cord_signs and flags.cord:
-        return flags.cord
+    if not options.pain_required_for_cord_signs and flags.neurological:
+        return flags.cord or flags.nonspecific
     return flags.collapse

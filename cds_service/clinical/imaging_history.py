@@ -1,7 +1,7 @@
 """Which studies were done or ordered since the pain began (clinical rules A.8, C.5).
 
-A study from before the pain does not answer it. A CT of the chest, abdomen and pelvis counts from 30 days before,
-and so does an order that is still open: it will be done now.
+A study from before the pain does not answer it; a CT of the chest, abdomen and pelvis counts from 30 days before.
+An order that is still open counts whenever it was written: it will be done now.
 """
 
 from __future__ import annotations
@@ -19,22 +19,32 @@ from cds_service.clinical.span import Span
 # Setting of the clinical rule ("imaged since"): a CT up to 30 days before the onset still stages the patient.
 ALLOWANCE_DAYS = 30
 
+_AT_ONCE = frozenset({"stat", "asap"})
+
 _DONE = {
     "DiagnosticReport": frozenset({"final", "amended", "corrected", "appended", "preliminary"}),
     "ImagingStudy": frozenset({"available"}),
     "Procedure": frozenset({"completed"}),
     "ServiceRequest": frozenset({"completed"}),
 }
-_OPEN = {"ServiceRequest": frozenset({"active"}), "Procedure": frozenset({"in-progress", "preparation"})}
+_OPEN = {
+    "ServiceRequest": frozenset({"active"}),
+    "Procedure": frozenset({"in-progress", "preparation"}),
+    "DiagnosticReport": frozenset({"registered", "partial"}),
+}
+
+# An order that has been open longer than a year was forgotten, not carried out.
+_FORGOTTEN_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True)
 class PastStudy:
-    """One study that counts: what it is, when, and whether it is done or only ordered."""
+    """One study that counts: what it is, when, whether it is done or only ordered, and whether as an emergency."""
 
     sets: frozenset[str]
     finding: Finding
     done: bool
+    at_once: bool = False
 
 
 def studies_since(
@@ -51,31 +61,27 @@ def studies_since(
 
 
 def _counted(chart: Chart, start: date, recognizer: Recognizer, calendar: Calendar) -> Iterator[PastStudy]:
-    allowed = start - timedelta(days=ALLOWANCE_DAYS)
     for study in (*chart.diagnostic_reports.items, *chart.procedures.items, *chart.service_requests.items):
         sets = frozenset().union(*(recognizer.sets_or_text(concept) for concept in study.concepts))
-        if not sets or study.not_to_be_done or study.when is None:
+        if not sets or study.not_to_be_done:
             continue
         done = study.status in _DONE.get(study.kind, ())
         if not done and study.status not in _OPEN.get(study.kind, ()):
             continue
         # An open order may be due in the future; a study that was done cannot.
         when = calendar.past(study.when) if done else study.when
-        if when is None:
-            continue
-        if not done or _is_ct(sets):
-            counts = when.latest >= allowed
-        else:
-            counts = when.latest >= start
-        if counts:
-            yield PastStudy(sets, _finding(study, when, recognizer), done)
+        first = start - timedelta(days=ALLOWANCE_DAYS if _is_ct(sets) else 0)
+        if not done:
+            first = calendar.today - timedelta(days=_FORGOTTEN_DAYS)
+        if when.latest >= first if when else not done:
+            yield PastStudy(sets, _finding(study, when, recognizer), done, study.priority in _AT_ONCE)
 
 
 def _is_ct(sets: frozenset[str]) -> bool:
     return any(name.startswith("imaging-ct-") for name in sets)
 
 
-def _finding(study: Study, when: Span, recognizer: Recognizer) -> Finding:
+def _finding(study: Study, when: Span | None, recognizer: Recognizer) -> Finding:
     where = Finding(study.reference, study.kind, when=when, basis=Basis.OBSERVED)
     for concept in study.concepts:
         found = recognizer.sets(concept)

@@ -15,8 +15,6 @@ from cds_service.content.model import OrderDefinition, Rule
 QUESTION = "Does a selected order concern back pain or the search for metastases?"
 RADIOGRAPH, SPINE_CT = "imaging-spine-radiograph", "imaging-spine-ct"
 
-_NOT_AN_ORDER = frozenset({"entered-in-error", "revoked", "cancelled"})
-
 
 def meaning(order: Order, recognizer: Recognizer) -> frozenset[str]:
     """The value sets that an order is in, by what is ordered."""
@@ -27,7 +25,7 @@ def selected_orders(drafts: Drafts | None) -> tuple[Order, ...]:
     """The drafts that the user is about to order, for this patient."""
     if drafts is None:
         return ()
-    return tuple(order for order in drafts.selected if order.for_patient and order.status not in _NOT_AN_ORDER)
+    return tuple(order for order in drafts.selected if order.counts)
 
 
 def order_criterion(drafts: Drafts, rule: Rule, recognizer: Recognizer) -> Criterion:
@@ -49,8 +47,7 @@ def drafted_sets(drafts: Drafts | None, recognizer: Recognizer) -> frozenset[str
     """Everything that the draft orders of this patient are, selected or not."""
     if drafts is None:
         return frozenset()
-    counted = (order for order in drafts.orders if order.for_patient and order.status not in _NOT_AN_ORDER)
-    return frozenset().union(*(meaning(order, recognizer) for order in counted))
+    return frozenset().union(*(meaning(order, recognizer) for order in drafts.orders if order.counts))
 
 
 def present_studies(
@@ -65,12 +62,13 @@ def present_studies(
     found = []
     for slug in slugs:
         answers = orders[slug].answered_by
+        named = frozenset().union(*answers)
         if any(combination <= done for combination in answers):
-            named = frozenset().union(*answers)
             when = [item.finding.when for item in past if item.done and item.sets & named and item.finding.when]
             found.append(Present(slug, State.DONE, max(when, key=lambda span: span.latest, default=None)))
         elif any(combination <= ordered for combination in answers):
-            found.append(Present(slug, State.ORDERED))
+            dates = [item.finding.when for item in past if not item.done and item.sets & named and item.finding.when]
+            found.append(Present(slug, State.ORDERED, max(dates, key=lambda span: span.latest, default=None)))
         elif any(combination <= ordered | drafted for combination in answers):
             found.append(Present(slug, State.DRAFTED))
     return tuple(found)
@@ -94,8 +92,8 @@ def inadequate_drafts(drafts: Drafts | None, recognizer: Recognizer) -> tuple[Re
     return tuple(removal for _, removal in removable(drafts, kinds, recognizer))
 
 
-def since(past: Sequence[PastStudy], day: date | None) -> tuple[PastStudy, ...]:
-    """The studies from `day` on; all where there is none."""
+def done_since(past: Sequence[PastStudy], day: date | None) -> tuple[PastStudy, ...]:
+    """The studies without those that were done before `day`; what is still to be done counts."""
     if day is None:
         return tuple(past)
-    return tuple(item for item in past if item.finding.when and item.finding.when.latest >= day)
+    return tuple(item for item in past if not item.done or (item.finding.when and item.finding.when.latest >= day))

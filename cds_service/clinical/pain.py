@@ -19,15 +19,21 @@ from cds_service.clinical.records import Chart
 
 QUESTION = "Does the patient have new back pain?"
 SEVERAL = "several"
+INSTEAD_OF_PAIN = "instead"
 _PAIN_KEYS = ("conditions", "observations")
 
 
 @dataclass(frozen=True, slots=True)
 class RegionalPain:
-    """New pain of one region: its records, and what the card must say of its date."""
+    """New pain of one region: its records, since when, and what the card must say of its date.
+
+    `since` of old pain that became worse is the day of the change; of old pain beside a red flag it is not before
+    the window.
+    """
 
     region: str
     records: tuple[PainRecord, ...]
+    since: date | None
     notes: frozenset[Note]
 
 
@@ -44,16 +50,18 @@ class PainAnswer:
 
     @property
     def onset(self) -> date | None:
-        """The first day of the new pain, as far as it is recorded."""
-        days = [item.finding.when.earliest for pain in self.new for item in pain.records if item.finding.when]
+        """The first day of the new pain, as far as it is recorded: studies from then on answer it."""
+        days = [item.since for item in self.new if item.since]
         return min(days + [item.when.earliest for item in self.equivalents if item.when], default=None)
 
     @property
     def region(self) -> str:
-        """The region to image: the one named, `several`, or `unspecified`."""
+        """The region: the one named, `several` or `unspecified`; `instead` where a finding stands for the pain."""
         named = [pain.region for pain in self.new if pain.region != UNSPECIFIED]
+        if not self.new and self.equivalents:
+            return INSTEAD_OF_PAIN
         if not named:
-            return UNSPECIFIED if self.new or self.equivalents else ""
+            return UNSPECIFIED if self.new else ""
         return named[0] if len(named) == 1 else SEVERAL
 
     @property
@@ -89,8 +97,20 @@ def new_back_pain(
         if why:
             not_new.append(f"{region}: {why}")
         else:
-            new.append(RegionalPain(region, fresh, _notes(fresh, calendar)))
+            new.append(RegionalPain(region, fresh, _since(fresh, calendar), _notes(fresh, calendar)))
     return PainAnswer(tuple(new), tuple(not_new))
+
+
+def _since(records: tuple[PainRecord, ...], calendar: Calendar) -> date | None:
+    """The first day of the pain, or of what made old pain new."""
+    dated = [(record, record.finding.when.until(calendar.today)) for record in records if record.finding.when]
+    if not dated:
+        return None
+    first = min(when.earliest for _, when in dated)
+    if first >= calendar.window_start:
+        return first
+    changes = [when.earliest for record, when in dated if record.changed and calendar.in_window(when)]
+    return max([calendar.window_start, *changes])
 
 
 def _why_not_new(

@@ -7,7 +7,7 @@ or changed. Whether the pain is new is for `pain` to say.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from cds_service.clinical.dating import Calendar, start_of
@@ -28,7 +28,13 @@ INJURY = "back-injury"
 _NOT_TRUE = frozenset({"refuted", "entered-in-error"})
 _OVER = frozenset({"inactive", "remission", "resolved"})
 _OBSERVED = frozenset({"", "final", "amended", "corrected", "preliminary"})
-_NEGATIVE = re.compile(r"(no|none|absent|negative|false|denied|denies|not present|0)\b", re.IGNORECASE)
+_NEGATIVE = re.compile(r"(no|none|absent|negative|false|denied|denies|not|never|resolved|0)\b", re.IGNORECASE)
+_AFFIRMATIVE = re.compile(
+    r"(yes|y|present|positive|pos|true|mild|moderate|severe|acute|new|worse|constant|intermittent|sharp|dull|aching"
+    r"|burning|radiating|\+|[1-9])(\W|$)",
+    re.IGNORECASE,
+)
+_ENCOUNTER = re.compile(r"Encounter/(?!\.+$)[A-Za-z0-9\-.]{1,64}")
 _VISIT_NOT_HELD = frozenset({"cancelled", "entered-in-error", "planned"})
 
 
@@ -94,6 +100,14 @@ def pain_records(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> li
     return records
 
 
+def visits_without_date(chart: Chart, findings: Iterable[Finding]) -> tuple[str, ...]:
+    """References of Encounters that are not at hand and could date those findings that carry no date."""
+    undated = {finding.source for finding in findings if finding.when is None}
+    known = {item.reference for item in chart.encounters.items} | {chart.current_encounter}
+    visits = {item.encounter for item in chart.conditions.items if item.reference in undated} - known
+    return tuple(sorted(visit for visit in visits if _ENCOUNTER.fullmatch(visit)))
+
+
 def visit_periods(chart: Chart, calendar: Calendar) -> dict[str, Span | None]:
     """The period of every Encounter at hand; the current one counts as today where it has none."""
     visits = {item.reference: item.period for item in chart.encounters.items}
@@ -106,7 +120,7 @@ def _drafts(chart: Chart) -> tuple[Order, ...]:
     """The drafts whose reason counts: those the user selected, or all where the hook selects none."""
     if chart.drafts is None:
         return ()
-    return tuple(draft for draft in chart.drafts.selected if draft.for_patient)
+    return tuple(draft for draft in chart.drafts.selected if draft.counts)
 
 
 def injuries(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> tuple[Finding, ...]:
@@ -136,13 +150,14 @@ def _from_condition(
     if not meanings:
         return
     start = start_of(condition, visit, calendar)
-    changed = recognizer.says_changed(condition.concept.text, condition.note)
+    changed = recognizer.says_changed(condition.concept.text)
+    in_the_past = recognizer.denied_in_words(condition.concept.text, PAIN)
     chronic = recognizer.says_chronic(condition.concept.text) and not changed
     for meaning in meanings:
         yield PainRecord(
             finding=replace(meaning.finding, when=start.when, basis=start.basis),
             regions=meaning.regions,
-            present=is_present(condition, calendar),
+            present=is_present(condition, calendar) and not in_the_past,
             until=calendar.past(condition.abatement),
             chronic=meaning.chronic or chronic,
             any_site=meaning.any_site,
@@ -245,16 +260,23 @@ def _severity(observation: Observation, where: Finding, recognizer: Recognizer) 
 
 
 def denies(value: Value, status: str, recognizer: Recognizer) -> bool:
-    """Whether an Observation whose own code is a finding says that there is none."""
+    """Whether an Observation whose own code is a finding does not state it (clinical decision 7).
+
+    It states it by true, a number above zero, a word that says so, or by no value at all in a final observation;
+    anything else is no statement.
+    """
     if value.is_empty:
         return status not in ("", "final")
     if value.boolean is not None:
         return not value.boolean
     if value.number is not None:
         return value.number <= 0
-    if any(_NEGATIVE.match(words.strip()) for words in _words(value)):
+    sets = recognizer.sets(value.concept) if value.concept else {}
+    if "result-negative" in sets or any(_NEGATIVE.match(words.strip()) for words in _words(value)):
         return True
-    return value.concept is not None and "result-negative" in recognizer.sets(value.concept)
+    if "result-positive" in sets or any(_AFFIRMATIVE.match(words.strip()) for words in _words(value)):
+        return False
+    return not sets and not any(recognizer.text(words) for words in _words(value))
 
 
 def _at_sites(

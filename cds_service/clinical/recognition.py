@@ -77,6 +77,10 @@ class Recognizer:
                     return match.quote
         return ""
 
+    def denied_in_words(self, text: str, prefix: str) -> bool:
+        """Whether the text names a concept with this prefix only to deny it, or as a thing of the past."""
+        return self.text_match and bool(text) and self._text.denies(text, prefix)
+
     def says_chronic(self, *texts: str) -> bool:
         return self.text_match and any(text and self._text.is_chronic(text) for text in texts)
 
@@ -92,17 +96,30 @@ class Recognizer:
         dated = replace(where, when=start.when, basis=start.basis)
         if by_code := self.sets(concept):
             return frozenset(by_code), self.coded(dated, next(iter(by_code.values())), concept)
-        for text in (concept.text, *(coding.display for coding in concept.codings)):
+        for text in words_of(concept):
             if matches := self.text(text):
                 sets = frozenset(match.concept for match in matches)
                 return sets, replace(dated, quote=matches[0].quote, from_text=True)
         return frozenset(), dated
+
+    def sign_in_words(self, concept: Concept, where: Finding) -> tuple[frozenset[str], Finding]:
+        """The red flags that the text of a coded concept names besides its code."""
+        matches = [item for item in self.text(concept.text) if item.concept.startswith(("cord-", "sign-"))]
+        if not matches:
+            return frozenset(), where
+        quoted = replace(where, quote=matches[0].quote, from_text=True)
+        return frozenset(item.concept for item in matches), quoted
 
     def coded(self, finding: Finding, coding: Coding, concept: Concept) -> Finding:
         """`finding` with the words for `coding`: our display, else the EHR's (quoted), else the code."""
         label = self.label(coding)
         quote = "" if label else (coding.display or concept.text or coding.code)
         return replace(finding, label=label, quote=quote, coding=coding)
+
+
+def words_of(concept: Concept) -> tuple[str, ...]:
+    """Everything a concept says in words: its text, and the displays of its codings."""
+    return tuple(text for text in (concept.text, *(coding.display for coding in concept.codings)) if text)
 
 
 def _bare(name: str) -> str:

@@ -109,6 +109,9 @@ class Encounter:
     period: Span | None = None
 
 
+_NOT_AN_ORDER = frozenset({"entered-in-error", "revoked", "cancelled"})
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """A draft order of the session: ServiceRequest, MedicationRequest and the like.
@@ -123,8 +126,15 @@ class Order:
     reasons: tuple[Concept, ...] = ()
     reason_given: bool = False
     when: Span | None = None
+    priority: str = ""
     for_patient: bool = True
     has_id: bool = True
+    not_to_be_done: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is an order for this patient to do something."""
+        return self.for_patient and not self.not_to_be_done and self.status not in _NOT_AN_ORDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +150,7 @@ class Study:
     status: str
     concepts: tuple[Concept, ...] = ()
     when: Span | None = None
-    conclusion: str = ""
+    priority: str = ""
     not_to_be_done: bool = False
 
 
@@ -164,6 +174,12 @@ class Gap(StrEnum):
     NOT_FHIR = "not a FHIR resource or Bundle of the expected type"
     OTHER_PATIENT = "holds data of another patient"
     UNREADABLE = "holds an entry that could not be read"
+    TIMED_OUT = "timed out"
+    REFUSED = "refused by the FHIR server"
+    NOT_ALLOWED = "not allowed"
+    UNREACHABLE = "the FHIR server could not be reached"
+    TOO_MUCH = "more data than is read for one call"
+    ENDLESS = "the FHIR server's pages lead in a circle"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ belong to the current visit. An old paraplegia is history.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cds_service.clinical.dating import Calendar
@@ -14,13 +14,15 @@ from cds_service.clinical.findings import Finding
 from cds_service.clinical.options import RuleOptions
 from cds_service.clinical.statements import Statement
 
-_SIGNS = frozenset({"cord-compression", "sign-sphincter", "sign-motor", "sign-sensory", "sign-gait"})
+# The gravest first: so they stand on the card.
+_SIGNS = ("cord-compression", "sign-motor", "sign-sphincter", "sign-sensory", "sign-gait")
 _NONSPECIFIC = {
     "nonspecific-sign-motor": "motor",
     "nonspecific-sign-gait": "gait",
     "nonspecific-sign-sphincter": "sphincter",
-    "nonspecific-sign-fracture": "fracture",
 }
+_UNCLEAR = (*_NONSPECIFIC, "nonspecific-sign-fracture")
+
 _TRAP = "red-flag-trap"
 
 
@@ -70,25 +72,32 @@ class RedFlags:
         return self.critical or bool(self.bone_metastasis or self.collapse)
 
 
-def red_flags(statements: Iterable[Statement], calendar: Calendar, options: RuleOptions) -> RedFlags:
+def red_flags(statements: Sequence[Statement], calendar: Calendar, options: RuleOptions) -> RedFlags:
     """Sort the statements of a chart into red flags."""
     stated = [item for item in statements if not item.suspected and _TRAP not in item.sets]
     fresh = [item for item in stated if item.is_new(calendar)]
     holding = [item for item in stated if item.holds]
     groups = {_NONSPECIFIC[name] for item in fresh for name in item.sets if name in _NONSPECIFIC}
-    unclear = _in(fresh, _NONSPECIFIC)
+    unclear = _in(fresh, _UNCLEAR)
+    known = [item for item in statements if not item.suspected]
     return RedFlags(
-        cord=_in(fresh, _SIGNS),
+        cord=_gravest_first(fresh),
         nonspecific=unclear,
         infection=_in(fresh, {"spinal-infection"}),
         pathological_fracture=_in(fresh, {"pathological-fracture"}),
         cord_metastasis=_in(holding, {"metastasis-spinal-cord"}),
         collapse=_in(fresh, {"vertebral-collapse"}),
         systemic=_in(fresh, {"systemic-flag"}),
-        bone_metastasis=_in(holding, {"metastasis-bone"}),
-        other_metastasis=_in(holding, {"metastasis-brain", "metastasis-other"}),
+        bone_metastasis=_in(known, {"metastasis-bone"}),
+        other_metastasis=_in(known, {"metastasis-brain", "metastasis-other"}),
         nonspecific_is_critical=len(groups) > 1 or bool(unclear and options.nonspecific_signs == "critical"),
     )
+
+
+def _gravest_first(fresh: Sequence[Statement]) -> tuple[Finding, ...]:
+    """New signs of cord compression, the gravest first, each source once."""
+    findings = [finding for name in _SIGNS for finding in _in(fresh, {name})]
+    return tuple({(item.label, item.quote): item for item in reversed(findings)}.values())[::-1]
 
 
 def _in(statements: Iterable[Statement], sets: Iterable[str]) -> tuple[Finding, ...]:

@@ -104,7 +104,8 @@ def decided(outcome: Outcome, reason: Reason, criteria: Sequence[Criterion], cha
         reason=reason,
         criteria=tuple(criteria),
         missing=tuple(missing) if outcome is Outcome.UNDETERMINED else (),
-        unchecked=tuple(key for key, listing in listings.items() if not listing.complete),
+        unchecked=tuple(key for key, item in listings.items() if not item.complete and not item.items),
+        partly=tuple(key for key, item in listings.items() if not item.complete and item.items),
         unread=tuple(f"{entry.where}: {entry.why}" for entry in unread),
         unreadable=sum(listing.unreadable for listing in listings.values()),
     )

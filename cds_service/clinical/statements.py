@@ -6,13 +6,14 @@ Red flags, brain symptoms, metastases and cautions are all read from the same li
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cds_service.clinical.dating import Calendar, Start, start_of
 from cds_service.clinical.findings import Basis, Finding
 from cds_service.clinical.pain_records import denies, is_present, visit_periods
-from cds_service.clinical.recognition import Recognizer
+from cds_service.clinical.recognition import Recognizer, words_of
 from cds_service.clinical.records import Chart, Concept, Observation, Value
 from cds_service.clinical.span import Span
 
@@ -21,6 +22,13 @@ _SUSPECTED = frozenset({"provisional", "differential"})
 _OBSERVED = frozenset({"", "final", "amended", "corrected", "preliminary"})
 _VISIT_NOT_HELD = frozenset({"cancelled", "entered-in-error", "planned"})
 _NOT_DONE = frozenset({"entered-in-error", "not-done", "preparation", "unknown", "inactive"})
+
+
+# Observations that name a symptom or state in their value.
+_VALUE_SAYS = frozenset({"symptom-observation", "complaint-observation", "pregnancy-status-observation"})
+
+_NEGATIVE = re.compile(r"^\W*(neg(ative)?|not detected|non-?reactive|absent)\b|\bnegative\b", re.IGNORECASE)
+_POSITIVE = re.compile(r"^\W*(pos(itive)?|detected|reactive)\b|^\+{1,3}$|(?<!not )(?<!non-)\bpositive\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ class Statement:
         """Whether it holds and began inside the window of new pain, or is undated in the current visit."""
         if not self.holds:
             return False
-        if self.finding.when is None:
+        if self.finding.when is None or self.finding.basis is Basis.ENCOUNTER and self.current_visit:
             return self.current_visit
         return calendar.in_window(self.finding.when)
 
@@ -80,18 +88,22 @@ def _from_conditions(chart: Chart, recognizer: Recognizer, calendar: Calendar) -
     for condition in chart.conditions.items:
         if condition.verification_status in _NOT_TRUE:
             continue
-        sets, _ = recognizer.described(condition.concept, Finding("", ""), Start(None, Basis.UNKNOWN))
-        if not sets:
-            continue
-        start = start_of(condition, visits.get(condition.encounter), calendar)
-        _, finding = recognizer.described(condition.concept, Finding(condition.reference, "Condition"), start)
-        yield Statement(
-            sets,
-            finding,
-            holds=is_present(condition, calendar),
-            current_visit=bool(condition.encounter) and condition.encounter == chart.current_encounter,
-            suspected=condition.verification_status in _SUSPECTED,
-        )
+        where = Finding(condition.reference, "Condition")
+        start = Start(None, Basis.UNKNOWN)
+        stated = [recognizer.described(condition.concept, where, start)]
+        # The words of a coded entry may name a red flag besides ("low back pain with saddle anesthesia").
+        stated += [recognizer.sign_in_words(condition.concept, where)] if stated[0][0] else []
+        for sets, finding in stated:
+            if not sets:
+                continue
+            start = start_of(condition, visits.get(condition.encounter), calendar)
+            yield Statement(
+                sets,
+                replace(finding, when=start.when, basis=start.basis),
+                holds=is_present(condition, calendar) and not recognizer.says_chronic(finding.quote),
+                current_visit=bool(condition.encounter) and condition.encounter == chart.current_encounter,
+                suspected=condition.verification_status in _SUSPECTED,
+            )
 
 
 def _from_observations(
@@ -142,24 +154,24 @@ def sign_of(value: Value, interpretation: tuple[Concept, ...], recognizer: Recog
         codes = {coding.code.upper() for coding in concept.codings}
         if codes & {"POS", "NEG"}:
             return "POS" in codes
-    words = (value.text or (value.concept.text if value.concept else "")).strip().lower()
-    if words.startswith(("pos", "detected", "reactive")):
-        return True
-    if words.startswith(("neg", "not detected", "non-reactive", "nonreactive", "absent")):
-        return False
+    for words in (value.text, *(words_of(value.concept) if value.concept else ())):
+        if _POSITIVE.search(words):
+            return True
+        if _NEGATIVE.search(words):
+            return False
     return None
 
 
 def _asserted(observation: Observation, code_sets: frozenset[str], recognizer: Recognizer) -> Concept | None:
-    """The concept an Observation asserts: its coded value for symptoms and states, else its own code."""
-    if "symptom-absent-observation" in code_sets or observation.value.boolean is False:
+    """The concept an Observation asserts: its value for symptoms and states, else its own code."""
+    value = observation.value
+    if "symptom-absent-observation" in code_sets or value.boolean is False:
         return None
-    if observation.value.concept is not None and recognizer.sets(observation.value.concept):
-        if code_sets & {"symptom-observation", "complaint-observation", "pregnancy-status-observation"}:
-            return observation.value.concept
-    if code_sets & {"symptom-observation", "complaint-observation"} and observation.value.text:
-        return Concept(text=observation.value.text)
-    return None if denies(observation.value, observation.status, recognizer) else observation.concept
+    if code_sets & _VALUE_SAYS:
+        if value.concept is not None:
+            return value.concept
+        return Concept(text=value.text) if value.text else None
+    return None if denies(value, observation.status, recognizer) else observation.concept
 
 
 def _from_visits(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:

@@ -1,17 +1,23 @@
 """Advice against routine imaging for distant disease in a patient without symptoms.
 
 Only where such a study is being ordered, and only where everything says that it is routine: breast cancer at least
-a year ago, no metastasis, no symptom on record, no reason on the order. Silent in every other case.
+a year ago, no metastasis or other cancer, no symptom and no new problem on record, no reason on the order. Silent in
+every other case, and where the chart is not wholly known.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
+from cds_service.clinical.cancer import CANCER
+from cds_service.clinical.dating import start_of
 from cds_service.clinical.evidence import Evidence
 from cds_service.clinical.findings import Removal
 from cds_service.clinical.orders import removable
 from cds_service.clinical.pain_records import CHRONIC, CHRONIC_ANY_SITE, GENERIC_PAIN, INJURY, PAIN
+from cds_service.clinical.recognition import words_of
+from cds_service.clinical.records import Condition
 
 # Studies that look for distant disease, and what the wording calls them.
 _SEARCHES = {
@@ -21,11 +27,16 @@ _SEARCHES = {
     "imaging-pet-ct-fdg": "pet-ct",
     "imaging-pet-ct-sodium-fluoride": "pet-ct",
 }
-_SYMPTOM_PREFIXES = (
+_REASONS = (
     PAIN, CHRONIC, CHRONIC_ANY_SITE, GENERIC_PAIN, INJURY, "sign-", "nonspecific-sign-", "cord-compression",
     "brain-symptom", "systemic-flag", "spinal-infection", "pathological-fracture", "vertebral-collapse", "metastasis-",
-    "pain-quality",
+    "pain-quality", "other-cancer",
 )  # fmt: skip
+
+# Reasons of a visit that are no complaint: the cancer itself, and its follow-up.
+_FOLLOW_UP = frozenset({CANCER, "breast-cancer-supporting"})
+
+_ADVANCED = re.compile(r"\b(metasta\w+|stage (4|iv)|recurren\w+|secondary|advanced)\b", re.IGNORECASE)
 
 # Work-up and treatment of a new cancer take most of a year; imaging before that is not surveillance.
 _SURVEILLANCE_FROM_DAYS = 365
@@ -33,21 +44,60 @@ _SURVEILLANCE_FROM_DAYS = 365
 
 def routine_searches(evidence: Evidence) -> tuple[Removal, ...]:
     """The selected orders that look like routine surveillance; none where anything says otherwise."""
-    if evidence.options.surveillance_advice == "off" or not _is_long_past(evidence):
+    chart = evidence.chart
+    if evidence.options.surveillance_advice == "off":
         return ()
-    if evidence.records or _has_symptom(evidence):
+    if not (chart.conditions.complete and chart.observations.complete and chart.encounters.complete):
         return ()
-    searches = removable(evidence.chart.drafts, _SEARCHES, evidence.recognizer)
+    if not _is_long_past(evidence) or evidence.records or _has_reason_to_search(evidence):
+        return ()
+    searches = removable(chart.drafts, _SEARCHES, evidence.recognizer)
     if any(order.reason_given for order, _ in searches):
         return ()
     return tuple(removal for _, removal in searches)
 
 
 def _is_long_past(evidence: Evidence) -> bool:
-    """Whether the cancer was certainly on record a year ago."""
+    """Whether every record of the cancer that carries a date is certainly a year old, and there is one."""
     latest = evidence.calendar.today - timedelta(days=_SURVEILLANCE_FROM_DAYS)
-    return any(finding.when and finding.when.latest <= latest for finding in evidence.history.proven)
+    dates = [start_of(item, None, evidence.calendar).when for item in _cancers(evidence)]
+    known = [when.latest for when in dates if when]
+    return bool(known) and max(known) <= latest
 
 
-def _has_symptom(evidence: Evidence) -> bool:
-    return any(name.startswith(_SYMPTOM_PREFIXES) for item in evidence.statements for name in item.sets)
+def _cancers(evidence: Evidence) -> list[Condition]:
+    """Every Condition with a breast cancer code, duplicates and all."""
+    return [item for item in evidence.chart.conditions.items if CANCER in evidence.recognizer.sets(item.concept)]
+
+
+def _has_reason_to_search(evidence: Evidence) -> bool:
+    """A symptom, a metastasis, another cancer, or any problem that began inside the window."""
+    sets = {name for item in evidence.statements for name in item.sets}
+    if any(name.startswith(_REASONS) for name in sets):
+        return True
+    if any(_says_advanced(item, evidence) for item in _cancers(evidence)):
+        return True
+    starts = [start_of(item, None, evidence.calendar) for item in evidence.chart.conditions.items]
+    recent = any(start.when and evidence.calendar.in_window(start.when) for start in starts)
+    return recent or _recent_complaint(evidence)
+
+
+def _says_advanced(condition: Condition, evidence: Evidence) -> bool:
+    """Whether the words of a cancer entry, its own or ours, say that it spread or came back."""
+    ours = [evidence.recognizer.label(coding) for coding in condition.concept.codings]
+    return any(_ADVANCED.search(words) for words in (*words_of(condition.concept), *ours))
+
+
+def _recent_complaint(evidence: Evidence) -> bool:
+    """Whether a complaint was observed, or was the reason of a visit, inside the window, understood or not."""
+    for item in evidence.chart.observations.items:
+        told = evidence.recognizer.sets(item.concept).keys() & {"complaint-observation", "symptom-observation"}
+        when = evidence.calendar.past(item.effective)
+        if told and (when is None or evidence.calendar.in_window(when)):
+            return True
+    for visit in evidence.chart.encounters.items:
+        when = evidence.calendar.past(visit.period)
+        if when is None or evidence.calendar.in_window(when):
+            if not all(evidence.recognizer.sets(reason).keys() & _FOLLOW_UP for reason in visit.reasons):
+                return True
+    return False

@@ -9,11 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from cds_service.content.model import TextPatterns
 
 # Texts are read up to here: a chief complaint is one line, a problem text a few words. A longer note is cut.
-LONGEST_TEXT = 4000
+LONGEST_TEXT = 2000
+
+# A sentence that names a thing more often than this says nothing new of it.
+_MOST_MENTIONS = 4
+
+# A doubt beside one of these is about the course of a disease that is there.
+_RECURRENCE = re.compile(r"\b(recurren\w+|relapse\w*|metasta\w+|history of|s/p|status post)\b", re.IGNORECASE)
 
 _SENTENCE_END = re.compile(r"[.;\r\n]+(?=\s|$)|[;\r\n]+")
 _PHRASE_END = re.compile(r",|\b(?:but|however|except|and)\b", re.IGNORECASE)
@@ -70,7 +77,7 @@ class TextReader:
         for sentence in _sentences(text):
             taken: list[tuple[int, int]] = []
             for concept in concepts:
-                for match in concept.pattern.finditer(sentence):
+                for match in islice(concept.pattern.finditer(sentence), _MOST_MENTIONS):
                     if any(match.start() < end and start < match.end() for start, end in taken):
                         continue
                     taken.append(match.span())
@@ -89,23 +96,30 @@ class TextReader:
         return self._by_prefix[prefix]
 
     def contradicts(self, text: str, concept_id: str) -> bool:
-        """Whether the text of an entry takes back its code ("Mother: breast cancer", "r/o ...").
+        """Whether the text of an entry takes back its code ("Mother: breast cancer", "r/o breast cancer").
 
-        Where the text names the concept, every mention must be of a relative or a suspicion; where it does not,
-        words of either are enough.
+        Every mention must be of a relative or a suspicion. A doubt about something else (possible metastases, a
+        recurrence) leaves the diagnosis standing.
         """
-        names = ("family", "suspected", "suspected-after")
-        guards = tuple(self._guards[name] for name in names if name in self._guards)
+        before, after, alone = (self._guards[f"takes-back-{name}"] for name in ("before", "after", "alone"))
         mentions = list(self._mentions(text, concept_id))
-        if mentions:
-            return all(_is_guarded(sentence, match, guards) for sentence, match in mentions)
-        return any(guard.pattern.search(_plain(text)) for guard in guards if guard.scope != "after")
+        if not mentions:
+            return bool(alone.pattern.search(_plain(text)))
+        return all(
+            _is_guarded(sentence, match, (before, after)) and not _RECURRENCE.search(sentence)
+            for sentence, match in mentions
+        )
 
-    def denies(self, text: str, concept_id: str) -> bool:
-        """Whether the text names the concept, and only to deny it or to say it of something else."""
-        concept = next(item for item in self._concepts if item.id == concept_id)
-        mentions = list(self._mentions(text, concept_id))
-        return bool(mentions) and all(_is_guarded(sentence, match, concept.guards) for sentence, match in mentions)
+    def denies(self, text: str, prefix: str) -> bool:
+        """Whether the text names a concept with this prefix, and only to deny it or to say it of something else."""
+        mentions = [
+            (concept, sentence, match)
+            for concept in self._with_prefix(prefix)
+            for sentence, match in self._mentions(text, concept.id)
+        ]
+        return bool(mentions) and all(
+            _is_guarded(sentence, match, concept.guards) for concept, sentence, match in mentions
+        )
 
     def is_chronic(self, text: str) -> bool:
         """Whether the text calls a complaint long-standing."""
@@ -114,7 +128,7 @@ class TextReader:
     def _mentions(self, text: str, concept_id: str) -> Iterator[tuple[str, re.Match[str]]]:
         concept = next(item for item in self._concepts if item.id == concept_id)
         for sentence in _sentences(text):
-            for match in concept.pattern.finditer(sentence):
+            for match in islice(concept.pattern.finditer(sentence), _MOST_MENTIONS):
                 yield sentence, match
 
     def says_changed(self, text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.brain import Receptors, brain_symptoms, receptors
@@ -15,21 +15,31 @@ from cds_service.clinical.imaging_history import PastStudy, studies_since
 from cds_service.clinical.options import RuleOptions
 from cds_service.clinical.orders import (
     RADIOGRAPH,
+    done_since,
     drafted_sets,
     inadequate_drafts,
     present_studies,
-    since,
 )
 from cds_service.clinical.pain import SEVERAL
 from cds_service.clinical.pain_records import injuries
 from cds_service.content.model import Content
 
 _HOSPICE = "hospice"
+
+# Hospice is for a life expectancy of about half a year; a referral from before that is no longer in force.
+_HOSPICE_DAYS = 180
+
+_AT_ONCE = frozenset({"stat", "asap"})
 _BONE_SCAN = "imaging-bone-scan-"
 _WITHOUT_CONTRAST = "imaging-mri-spine-without-contrast"
 
 # Imaging of adults is meant throughout; breast cancer in a child is nearly always an error of coding.
 _ADULT_FROM_YEARS = 18
+
+_PREGNANCY_RECORDS = frozenset({"pregnant", "not-pregnant", "possibly-pregnant", "back-pain-in-pregnancy"})
+
+# What a record of four weeks ago says of pregnancy may have changed since.
+_PREGNANCY_RECENT_DAYS = 28
 
 # Between these ages pregnancy is asked for before CT and bone scan, where nothing is recorded.
 _MAY_BE_PREGNANT_YEARS = range(12, 56)
@@ -38,14 +48,28 @@ _MAY_BE_PREGNANT_YEARS = range(12, 56)
 def work_up(evidence: Evidence, advice: Assessment) -> Assessment:
     """Complete `advice` (criteria met) with studies, cautions and notes, or with why there is no card."""
     flags, pain = evidence.flags, evidence.pain
-    advice = replace(advice, region=pain.region, vague_onset=pain.vague_onset, notes=_pain_notes(advice, evidence))
+    advice = replace(
+        advice,
+        region=pain.region,
+        vague_onset=pain.vague_onset,
+        notes=_pain_notes(advice, evidence),
+        critical=flags.critical,
+        flags=flags,
+        egfr_recent_days=evidence.options.egfr_recent_days,
+    )
     if not evidence.history.proven:
         return replace(advice, reason=Reason.IN_SITU_ONLY)
     if (age := _age(evidence)) is not None and age < _ADULT_FROM_YEARS:
         return replace(advice, reason=Reason.CHILD)
-    if evidence.options.hospice_suppress and any(_HOSPICE in item.sets and item.holds for item in evidence.statements):
+    if evidence.options.hospice_suppress and _in_hospice(evidence):
         return replace(advice, outcome=Outcome.SUPPRESSED, reason=Reason.HOSPICE)
+    return _with_studies(evidence, advice)
+
+
+def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
+    """The studies to propose, those that are there, and what stands beside them."""
     chart, content, recognizer, calendar = evidence.chart, evidence.content, evidence.recognizer, evidence.calendar
+    flags, pain = evidence.flags, evidence.pain
     egfr = newest_egfr(chart, content.cautions, recognizer, calendar, evidence.options.egfr_recent_days)
     raised = raised_cautions(evidence.statements, chart, content.cautions, recognizer, calendar, egfr)
     status = receptors(chart, evidence.statements, recognizer)
@@ -55,28 +79,49 @@ def work_up(evidence: Evidence, advice: Assessment) -> Assessment:
     wanted = wanted_studies(region, content, evidence.options, raised, wants_brain)
     past = studies_since(pain.onset, chart, recognizer, calendar)
     drafted = drafted_sets(chart.drafts, recognizer)
-    present = _present(wanted, past, drafted, evidence)
+    present = _present(wanted, past, drafted, brain, evidence)
     studies = tuple(slug for slug in wanted if slug not in {item.slug for item in present})
-    advice = replace(advice, studies=studies, present=present)
-    if not studies:
+    still_open = drafted.union(*(study.sets for study in past if not study.done))
+    cautions = _beside(studies, still_open, raised, evidence)
+    advice = replace(advice, studies=studies, present=present, cautions=cautions, receptors=status, egfr=egfr)
+    if not studies and not _must_be_said(advice, past, evidence):
         all_drafted = all(item.state is State.DRAFTED for item in present)
         reason = Reason.ALREADY_DRAFTED if all_drafted else Reason.ALREADY_IMAGED
-        return replace(advice, outcome=Outcome.SUPPRESSED, reason=reason)
+        return replace(advice, outcome=Outcome.SUPPRESSED, reason=reason, cautions=())
     proposes_mri = any(is_spine_mri(slug) for slug in studies)
     return replace(
         advice,
-        critical=flags.critical,
         removals=inadequate_drafts(chart.drafts, recognizer) if proposes_mri else (),
-        flags=flags,
         brain=brain if any(slug.startswith(content.rule.brain) for slug in studies) else (),
-        receptors=status,
-        cautions=_beside(studies, raised, evidence),
         notes=advice.notes | _study_notes(studies, present, past, drafted, evidence),
         pain_quality=next((item.quality for new in pain.new for item in new.records if item.quality), ""),
         injuries=injuries(chart, recognizer, calendar),
         radiographs=tuple(study.finding for study in past if RADIOGRAPH in study.sets and study.done),
-        egfr=egfr,
     )
+
+
+def _must_be_said(advice: Assessment, past: Sequence[PastStudy], evidence: Evidence) -> bool:
+    """Whether a card is needed though every study is there.
+
+    An emergency whose MRI is only ordered or drafted, and not as an emergency; drafts that a caution forbids.
+    """
+    mri = [item for item in advice.present if is_spine_mri(item.slug)]
+    if advice.critical and any(item.state is not State.DONE for item in mri):
+        drafts = evidence.chart.drafts.orders if evidence.chart.drafts else ()
+        return not any(study.at_once for study in past) and not any(item.priority in _AT_ONCE for item in drafts)
+    drafted = any(item.state is State.DRAFTED for item in advice.present)
+    return drafted and any(item.caution.without_contrast or item.caution.withdraws for item in advice.cautions)
+
+
+def _in_hospice(evidence: Evidence) -> bool:
+    """Whether hospice or comfort care is in force: a diagnosis that holds, or a recent visit or procedure."""
+    first = evidence.calendar.today - timedelta(days=_HOSPICE_DAYS)
+    for item in evidence.statements:
+        if _HOSPICE in item.sets and item.holds and not item.suspected:
+            when = item.finding.when
+            if item.finding.kind == "Condition" or when is None or when.latest >= first:
+                return True
+    return False
 
 
 def is_spine_mri(slug: str) -> bool:
@@ -118,28 +163,42 @@ def _wants_brain_mri(symptoms: Sequence[Finding], status: Receptors, evidence: E
 
 
 def _present(
-    wanted: Sequence[str], past: Sequence[PastStudy], drafted: frozenset[str], evidence: Evidence
+    wanted: Sequence[str],
+    past: Sequence[PastStudy],
+    drafted: frozenset[str],
+    brain: Sequence[Finding],
+    evidence: Evidence,
 ) -> tuple[Present, ...]:
-    """The wanted studies that are there. An MRI from before an emergency sign does not answer the sign."""
-    orders = evidence.content.orders
-    spine = [slug for slug in wanted if is_spine_mri(slug)]
-    rest = [slug for slug in wanted if not is_spine_mri(slug)]
-    recent = since(past, _emergency_day(evidence.flags.emergencies))
-    return (*present_studies(spine, recent, drafted, orders), *present_studies(rest, past, drafted, orders))
+    """The wanted studies that are there.
+
+    An MRI of the spine from before an emergency sign does not answer the sign, nor one of the brain its symptom.
+    """
+    orders, brain_slug = evidence.content.orders, evidence.content.rule.brain
+    today = evidence.calendar.today
+    spine_past = done_since(past, _first_day(evidence.flags.emergencies, today, newest=True))
+    brain_day = _first_day(brain, today, newest=False)
+    brain_past = studies_since(brain_day, evidence.chart, evidence.recognizer, evidence.calendar) if brain_day else past
+    found: list[Present] = []
+    for slug in wanted:
+        counted = spine_past if is_spine_mri(slug) else brain_past if slug.startswith(brain_slug) else past
+        found += present_studies([slug], counted, drafted, orders)
+    return tuple(found)
 
 
-def _emergency_day(emergencies: Iterable[Finding]) -> date | None:
-    return max((item.when.earliest for item in emergencies if item.when), default=None)
+def _first_day(findings: Iterable[Finding], today: date, newest: bool) -> date | None:
+    """The day from which a study answers these findings; an undated one is of today."""
+    days = [item.when.earliest if item.when else today for item in findings]
+    return (max if newest else min)(days) if days else None
 
 
 def _beside(
-    studies: Sequence[str], raised: Sequence[RaisedCaution], evidence: Evidence
+    studies: Sequence[str], still_open: frozenset[str], raised: Sequence[RaisedCaution], evidence: Evidence
 ) -> tuple[RaisedCaution, ...]:
-    """The cautions that concern a proposed study, or are the reason why one is not proposed."""
-    modalities = {evidence.content.orders[slug].modality for slug in studies}
-    return tuple(
-        item for item in raised if modalities & set(item.caution.concerns) or item.caution.withdraws
-    )
+    """The cautions that concern a study that is proposed, drafted or ordered, or are why one is not proposed."""
+    orders = evidence.content.orders
+    modalities = {orders[slug].modality for slug in studies}
+    modalities |= {item.modality for item in orders.values() if any(sets <= still_open for sets in item.answered_by)}
+    return tuple(item for item in raised if modalities & set(item.caution.concerns) or item.caution.withdraws)
 
 
 def _pain_notes(advice: Assessment, evidence: Evidence) -> frozenset[Note]:
@@ -158,11 +217,12 @@ def _study_notes(
     evidence: Evidence,
 ) -> frozenset[Note]:
     notes: set[Note] = set()
-    if any(is_spine_mri(item.slug) for item in present):
-        held = drafted.union(*(study.sets for study in past))
-        if _WITHOUT_CONTRAST in held and not any(
-            item.slug.endswith(evidence.content.rule.without_contrast_suffix) for item in present
-        ):
+    suffix = evidence.content.rule.without_contrast_suffix
+    spine = [item.slug for item in present if is_spine_mri(item.slug)]
+    if spine:
+        answers = frozenset().union(*(names for slug in spine for names in evidence.content.orders[slug].answered_by))
+        held = [item.sets for item in past if item.sets & answers] or [drafted]
+        if all(_WITHOUT_CONTRAST in sets for sets in held) and not any(slug.endswith(suffix) for slug in spine):
             notes.add(Note.MRI_WITHOUT_CONTRAST)
     elif any(name.startswith(_BONE_SCAN) for study in past if study.done for name in study.sets):
         notes.add(Note.BONE_SCAN_DONE)
@@ -179,7 +239,9 @@ def _should_check_pregnancy(studies: Sequence[str], evidence: Evidence) -> bool:
     age = _age(evidence)
     if patient.gender == "male" or (age is not None and age not in _MAY_BE_PREGNANT_YEARS):
         return False
-    return not any(item.sets & {"pregnant", "not-pregnant", "possibly-pregnant"} for item in evidence.statements)
+    first = evidence.calendar.today - timedelta(days=_PREGNANCY_RECENT_DAYS)
+    recent = [item for item in evidence.statements if item.finding.when is None or item.finding.when.latest >= first]
+    return not any(item.holds and item.sets & _PREGNANCY_RECORDS for item in recent)
 
 
 def _age(evidence: Evidence) -> int | None:

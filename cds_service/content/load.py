@@ -194,6 +194,7 @@ def _orders(folder: Path, terminology: Terminology) -> Mapping[str, OrderDefinit
         _known_sets("orders.toml", f"{slug}.answered_by", (n for c in combinations for n in c), terminology)
         orders[slug] = OrderDefinition(
             slug=slug,
+            name=item["name"],
             label=item["label"],
             title=item["title"],
             modality=item["modality"],
@@ -248,12 +249,13 @@ def _cautions(folder: Path, terminology: Terminology) -> Cautions:
     cautions = []
     for item in data["caution"]:
         field = f"caution.{item['id']}"
-        for key in ("sets", "newest_of", "unless_later"):
+        for key in ("sets", "newest_of", "unless_later", "taken_back"):
             _known_sets(file, f"{field}.{key}", (n for n in item.get(key, ()) if n not in coded), terminology)
         _check_placeholders(file, f"{field}.sentence", item["sentence"], CAUTION_NAMES)
         cautions.append(
             Caution(
                 id=item["id"],
+                name=item["name"],
                 found_in=item["found_in"],
                 sentence=item["sentence"],
                 concerns=tuple(item["concerns"]),
@@ -264,8 +266,10 @@ def _cautions(folder: Path, terminology: Terminology) -> Cautions:
                 within_days=item.get("within_days"),
                 newest_of=tuple(item.get("newest_of", ())),
                 unless_later=frozenset(item.get("unless_later", ())),
+                taken_back=frozenset(item.get("taken_back", item["sets"] if "sets" in item else ())),
                 egfr_from=item.get("egfr_from", 0),
                 egfr_below=item.get("egfr_below", 0),
+                group=item.get("group", ""),
             )
         )
     tests = {item["observation"]: (item["positive"], item["negative"]) for item in data["test"]}
@@ -328,10 +332,14 @@ def _check_summaries(
     titles = [order.title for order in orders.values()]
     # The longest list of what may be left to do beside the spine MRI.
     modalities = "bone scan, CT and brain MRI"
+    state = max(wording["state_short"].values(), key=len)
     for name, sentence in wording["summary"].items():
-        longest = max(
-            len(sentence.format(pain=pain, study=title, modalities=modalities)) for pain in pains for title in titles
+        filled = (
+            sentence.format(pain=pain, study=title, modalities=modalities, state=state)
+            for pain in pains
+            for title in titles
         )
+        longest = max(map(len, filled))
         if longest > LONGEST_SUMMARY:
             problem = f"can grow to {longest} characters with its names filled in; {LONGEST_SUMMARY} are allowed"
             raise ContentError(file, f"summary.{name}", problem)

@@ -13,9 +13,14 @@ CodingData = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class OrderDefinition:
-    """One study by its slug. `answered_by` are combinations of value sets, each of which makes it unnecessary."""
+    """One study by its slug.
+
+    `name` says nothing of contrast, `label` does; `answered_by` are combinations of value sets, each of which makes
+    the study unnecessary.
+    """
 
     slug: str
+    name: str
     label: str
     title: str
     modality: str
@@ -78,6 +83,7 @@ class Caution:
     """
 
     id: str
+    name: str
     found_in: str
     sentence: str
     concerns: tuple[str, ...]
@@ -88,8 +94,10 @@ class Caution:
     within_days: int | None = None
     newest_of: tuple[str, ...] = ()
     unless_later: frozenset[str] = frozenset()
+    taken_back: frozenset[str] = frozenset()
     egfr_from: float = 0
     egfr_below: float = 0
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ _WHEN = frozenset({"finding", "when"})
 _DATE = frozenset({"date", "ago"})
 _COUNT = frozenset({"count"})
 _STUDIES = frozenset({"studies"})
-_REGIONS = ("cervical", "thoracic", "lumbar", "sacral", "several", "unspecified")
+_REGIONS = ("cervical", "thoracic", "lumbar", "sacral", "several", "unspecified", "instead")
 _KEYS = (
     "patient",
     "conditions",
@@ -26,9 +26,11 @@ PLACEHOLDERS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "summary": {
         "critical": frozenset({"pain", "study"}),
         "critical_imaged": frozenset({"pain"}),
+        "critical_done": frozenset({"pain"}),
         "known_metastases": frozenset({"pain", "study"}),
         "imaging": frozenset({"pain", "study"}),
-        "staging_only": frozenset({"pain", "modalities"}),
+        "staging_only": frozenset({"pain", "modalities", "state"}),
+        "cautioned": frozenset({"pain"}),
         "in_situ": frozenset({"pain"}),
         "child": frozenset({"pain"}),
         "surveillance": _NONE,
@@ -66,6 +68,7 @@ PLACEHOLDERS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "mri_critical": frozenset({"study"}),
         "mri": frozenset({"study"}),
         "mri_present": frozenset({"state"}),
+        "mri_present_critical": frozenset({"state"}),
         "without_contrast_present": frozenset({"state"}),
         "staging_critical": _STUDIES,
         "staging": _STUDIES,
@@ -81,13 +84,16 @@ PLACEHOLDERS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "child": _NONE,
         "surveillance": _NONE,
     },
-    "state": {"drafted": _NONE, "ordered": _NONE, "done": frozenset({"date"})},
+    "state": {"drafted": _NONE, "ordered": frozenset({"date"}), "done": frozenset({"date"})},
+    "state_short": dict.fromkeys(("drafted", "ordered", "done"), _NONE),
     "receptors": dict.fromkeys(("HER2-positive", "triple-negative", "other", "unknown"), _NONE),
     "unchecked": {
         "heading": _NONE,
         "line": frozenset({"what"}),
         "missing": frozenset({"keys"}),
+        "partly": frozenset({"keys"}),
         "no_egfr": frozenset({"days"}),
+        "odd_egfr": _NONE,
         "old_egfr": frozenset({"value", "when"}),
         "pregnancy": _NONE,
         "unread": _COUNT,

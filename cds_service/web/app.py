@@ -137,7 +137,11 @@ def _document() -> object:
     """The decoded body of the request."""
     if request.mimetype not in JSON_TYPES:
         raise WrongMediaType
-    return decode(request.get_data(cache=False))
+    body = request.get_data(cache=False)
+    if request.content_length is None and len(body) >= (request.max_content_length or len(body) + 1):
+        # A body of unannounced length is cut at the limit without a word.
+        raise RequestEntityTooLarge
+    return decode(body)
 
 
 def _json(body: bytes, status: int = 200) -> Response:

@@ -1,0 +1,83 @@
+"""Completes what a call brought with what the FHIR server has: the missing keys, and the rest of truncated pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cds_service.chart.fhir_reader import Fetched, FhirReader, queries_for
+from cds_service.chart.prefetch import Completed, next_page
+
+# Visits that are read one by one because a pain without a date belongs to them; more would not change the answer.
+_MOST_VISITS = 5
+
+
+def complete(
+    prefetch: Mapping[str, Any],
+    keys: Iterable[str],
+    visits: Iterable[str],
+    templates: Mapping[str, str],
+    patient_id: str,
+    reader: FhirReader,
+) -> dict[str, Any]:
+    """The prefetch with `keys` read from the FHIR server, in parallel.
+
+    Args:
+        prefetch: the values at hand.
+        keys: the keys to complete; of a page with a `next` link only the rest is read.
+        visits: references of Encounters to read besides (`Encounter/9`).
+        templates: the query of each key.
+        patient_id: the patient of the call.
+        reader: reads, within its bounds.
+    """
+    queries = queries_for(keys, templates, patient_id)
+    for key in queries:
+        queries[key] = _rest_of(prefetch.get(key)) or queries[key]
+    wanted = {visit: visit for visit in list(visits)[:_MOST_VISITS]}
+    fetched = reader.fetch({**queries, **wanted})
+    completed = dict(prefetch)
+    for key in queries:
+        completed[key] = _joined(prefetch.get(key), fetched[key], is_rest=queries[key] == _rest_of(prefetch.get(key)))
+    for visit in wanted:
+        completed["encounters"] = _with(completed.get("encounters"), fetched[visit])
+    return completed
+
+
+def _rest_of(value: object) -> str:
+    """The address of the next page of a Bundle at hand, or an empty string."""
+    link = next_page(value) if isinstance(value, dict) and value.get("resourceType") == "Bundle" else ""
+    return "" if link == "?" else link
+
+
+def _joined(value: Any, fetched: Fetched, is_rest: bool) -> Completed:
+    """What was at hand and what was read, as one value."""
+    if not fetched.resources and isinstance(value, dict):
+        # Nothing came: what was at hand stays.
+        return Completed(value, fetched.gap)
+    pages = [value, *fetched.resources] if is_rest else list(fetched.resources)
+    if len(pages) == 1 and pages[0].get("resourceType") != "Bundle":
+        return Completed(pages[0], fetched.gap)
+    return Completed(_bundle(pages) if pages else None, fetched.gap)
+
+
+def _with(value: Any, fetched: Fetched) -> Completed:
+    """A value with single resources added; what they leave open does not make the rest less complete."""
+    gap = value.gap if isinstance(value, Completed) else None
+    inner = value.value if isinstance(value, Completed) else value
+    return Completed(_bundle([*([inner] if isinstance(inner, dict) else []), *fetched.resources]), gap)
+
+
+def _bundle(pages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The entries of all pages in one Bundle; a page that is a lone resource is an entry."""
+    entries: list[Any] = []
+    totals: list[int] = []
+    for page in pages:
+        if page.get("resourceType") != "Bundle":
+            entries.append({"resource": page})
+            continue
+        found = page.get("entry")
+        # What is no list stays what it is: an entry that cannot be read.
+        entries += found if isinstance(found, list) else [] if found is None else [found]
+        total = page.get("total")
+        totals += [total] if isinstance(total, int) else []
+    return {"resourceType": "Bundle", "type": "searchset", "total": max(totals, default=0), "entry": entries}

@@ -1,0 +1,76 @@
+"""How much may be asked of an EHR's FHIR server in one call, and of which servers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+_HOST = re.compile(r"[a-z0-9]([a-z0-9_.\-]*[a-z0-9.])?|[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII)
+_BENT = re.compile(r"/\.{1,2}(/|;|$)|\\|%2e|%2f|%5c", re.IGNORECASE)
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class FhirLimits:
+    """Bounds of all reading for one hook call.
+
+    Attributes:
+        deadline_seconds: wall time for everything together.
+        connect_seconds: for one connection.
+        pages: search pages per prefetch key.
+        bytes: of all answers together.
+        parallel: requests at the same time.
+    """
+
+    deadline_seconds: float = 4.0
+    connect_seconds: float = 1.0
+    pages: int = 20
+    bytes: int = 20_000_000
+    parallel: int = 6
+
+
+def server_problem(url: str) -> str:
+    """Why a URL cannot name a FHIR server, or an empty string: https but for loopback, no user, query or fragment."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme not in ("https", "http") or not parts.hostname or port == 0:
+        return "is not an http or https URL"
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        return "must use https (http is for loopback only)"
+    if parts.username is not None or parts.password is not None:
+        return "must not hold a user or password"
+    if parts.query or parts.fragment or re.search(r"[\s\\]|%|/\.{1,2}(/|$)", parts.path):
+        return "must be a plain base address without query or fragment"
+    if not _HOST.fullmatch(parts.hostname):
+        return "must name one host (no pattern)"
+    return ""
+
+
+def base_of(url: str) -> str:
+    """A server's base address as it is compared: scheme and host in lower case, no slash at the end."""
+    parts = urlsplit(url)
+    return f"{_origin(parts)}{parts.path.rstrip('/')}"
+
+
+def _origin(parts: SplitResult) -> str:
+    default = {"https": 443, "http": 80}.get(parts.scheme)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in (None, default) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
+
+
+def is_within(url: str, base: str) -> bool:
+    """Whether an address lies in the same server and below the same base path."""
+    try:
+        parts = urlsplit(url)
+        inside = f"{_origin(parts)}{parts.path}"
+    except ValueError:
+        return False
+    if parts.username is not None or _BENT.search(parts.path):
+        return False
+    return inside == base or inside.startswith(f"{base}/")
