@@ -71,7 +71,10 @@ def _conditions(prefetch: Mapping[str, Any], patient_id: str, birth: Span | None
     beside = read_listing(prefetch, "encounters", ("Condition",), patient_id, read)
     visits = _visits_by_diagnosis(prefetch)
     found = (*listing.items, *beside.items, *_contained(prefetch, patient_id, read))
-    dated = (replace(item, encounter=item.encounter or visits.get(item.reference, "")) for item in found)
+    dated = (
+        replace(item, encounter=visits[item.reference]) if not item.encounter and item.reference in visits else item
+        for item in found
+    )
     # The same entry twice is one; two that differ stay two, whichever comes first.
     return replace(listing, items=tuple(dict.fromkeys(dated)))
 

@@ -11,7 +11,7 @@ from cds_service.clinical.findings import Finding
 from cds_service.clinical.options import RuleOptions
 from cds_service.clinical.pain import PainAnswer, new_back_pain
 from cds_service.clinical.pain_records import PainRecord, pain_records
-from cds_service.clinical.recognition import Recognizer, recognizer_for
+from cds_service.clinical.recognition import Recognizer
 from cds_service.clinical.records import Chart
 from cds_service.clinical.red_flags import RedFlags, red_flags
 from cds_service.clinical.statements import Statement, statements
@@ -37,12 +37,13 @@ class Evidence:
 def reading_tools(content: Content, options: RuleOptions, now: datetime) -> tuple[Recognizer, Calendar]:
     """What a chart is read with: the meaning of codes and texts, and the day of the call in UTC."""
     calendar = Calendar(now.astimezone(UTC), options.new_window_days, options.clean_days)
-    return recognizer_for(content, options.text_match), calendar
+    return Recognizer(content, options.text_match), calendar
 
 
-def read_evidence(chart: Chart, content: Content, options: RuleOptions, now: datetime) -> Evidence:
+def read_evidence(
+    chart: Chart, content: Content, options: RuleOptions, recognizer: Recognizer, calendar: Calendar
+) -> Evidence:
     """Read the chart."""
-    recognizer, calendar = reading_tools(content, options, now)
     stated = statements(chart, recognizer, calendar, content.cautions.tests)
     flags = red_flags(stated, calendar, options)
     records = pain_records(chart, recognizer, calendar)

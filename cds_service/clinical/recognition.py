@@ -10,7 +10,7 @@ from functools import lru_cache
 from cds_service.clinical.dating import Start
 from cds_service.clinical.findings import Finding
 from cds_service.clinical.records import Coding, Concept
-from cds_service.clinical.text_evidence import TextMatch, TextReader
+from cds_service.clinical.text_evidence import LONGEST_TEXT, Mention, TextMatch, TextReader, denied, stated
 from cds_service.content.model import Content
 
 # Regions in which back pain is told apart; `thoracolumbar` and `cervicothoracic` codes name two.
@@ -19,26 +19,37 @@ UNSPECIFIED = "unspecified"
 _TWO_REGIONS = {"thoracolumbar": ("thoracic", "lumbar"), "cervicothoracic": ("cervical", "thoracic")}
 
 
+# Free text read in one call, in characters: a chart of thousands of entries has less, and reading it takes about a
+# second. A body full of prose must not hold a worker for longer.
+MOST_TEXT = 1_000_000
+
 # What SNOMED CT appends to its fully specified names.
 _SEMANTIC_TAG = re.compile(
     r" \((disorder|finding|situation|procedure|regime/therapy|physical object|substance|body structure)\)$"
 )
 
 
-# Enough for every body of content and choice of text in one process; tests use the most.
+# Enough for every body of content in one process; tests use the most.
 @lru_cache(maxsize=8)
-def recognizer_for(content: Content, text_match: bool) -> Recognizer:
-    """The recognizer of this content; its patterns are compiled once."""
-    return Recognizer(content, text_match)
+def _text_reader(content: Content) -> TextReader:
+    """The reader of this content; its patterns are compiled once."""
+    return TextReader(content.text_patterns)
 
 
 class Recognizer:
-    """Answers, for one body of content, what codes and texts mean."""
+    """Answers, for one chart, what its codes and texts mean.
+
+    Each text is read once; what was read lives as long as the recognizer, which is made for one call. So much text
+    is read and no more (`MOST_TEXT`); `has_read_all` says whether that was enough.
+    """
 
     def __init__(self, content: Content, text_match: bool = True) -> None:
         self._terminology = content.terminology
-        self._text = TextReader(content.text_patterns)
+        self._text = _text_reader(content)
+        self._read: dict[str, tuple[Mention, ...]] = {}
+        self._left = MOST_TEXT
         self.text_match = text_match
+        self.has_read_all = True
 
     def sets(self, concept: Concept) -> Mapping[str, Coding]:
         """The value sets that any coding of the concept is in, each with the first coding that is."""
@@ -58,7 +69,19 @@ class Recognizer:
 
     def text(self, text: str, prefix: str = "") -> list[TextMatch]:
         """Evidence in free text; none where the site has switched text off."""
-        return self._text.find(text, prefix) if self.text_match and text else []
+        return stated(self._mentions(text), prefix)
+
+    def _mentions(self, text: str) -> tuple[Mention, ...]:
+        if not text or not self.text_match:
+            return ()
+        if (mentions := self._read.get(text)) is None:
+            length = min(len(text), LONGEST_TEXT)
+            if length > self._left:
+                self.has_read_all = False
+                return ()
+            self._left -= length
+            mentions = self._read[text] = self._text.read(text)
+        return mentions
 
     def contradicts_itself(self, concept: Concept, coding: Coding, concept_id: str) -> bool:
         """Whether the text of a concept takes back its coding; the coding's own name never does."""
@@ -69,7 +92,7 @@ class Recognizer:
 
     def stated_in_words(self, concept: Concept, concept_id: str) -> str:
         """The sentence of a concept's words that states `concept_id`; its text outweighs its displays."""
-        if self.text_match and concept.text and self._text.denies(concept.text, concept_id):
+        if denied(self._mentions(concept.text), concept_id):
             return ""
         for text in (concept.text, *(coding.display for coding in concept.codings)):
             for match in self.text(text, concept_id):
@@ -79,7 +102,7 @@ class Recognizer:
 
     def denied_in_words(self, text: str, prefix: str) -> bool:
         """Whether the text names a concept with this prefix only to deny it, or as a thing of the past."""
-        return self.text_match and bool(text) and self._text.denies(text, prefix)
+        return denied(self._mentions(text), prefix)
 
     def says_chronic(self, *texts: str) -> bool:
         return self.text_match and any(text and self._text.is_chronic(text) for text in texts)
@@ -93,14 +116,15 @@ class Recognizer:
 
     def described(self, concept: Concept, where: Finding, start: Start) -> tuple[frozenset[str], Finding]:
         """The sets of a concept, by code or else by text, and `where` with its words and date."""
-        dated = replace(where, when=start.when, basis=start.basis)
         if by_code := self.sets(concept):
-            return frozenset(by_code), self.coded(dated, next(iter(by_code.values())), concept)
+            found = self.coded(where, next(iter(by_code.values())), concept)
+            return frozenset(by_code), replace(found, when=start.when, basis=start.basis)
         for text in words_of(concept):
             if matches := self.text(text):
                 sets = frozenset(match.concept for match in matches)
-                return sets, replace(dated, quote=matches[0].quote, from_text=True)
-        return frozenset(), dated
+                words = matches[0].quote
+                return sets, replace(where, quote=words, from_text=True, when=start.when, basis=start.basis)
+        return frozenset(), where
 
     def sign_in_words(self, concept: Concept, where: Finding) -> tuple[frozenset[str], Finding]:
         """The red flags that the text of a coded concept names besides its code."""

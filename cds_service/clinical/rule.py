@@ -17,6 +17,7 @@ from cds_service.clinical.findings import Answer, Criterion, Outcome, Reason
 from cds_service.clinical.options import RuleOptions
 from cds_service.clinical.orders import order_criterion
 from cds_service.clinical.pain import pain_criterion
+from cds_service.clinical.recognition import MOST_TEXT
 from cds_service.clinical.records import Chart
 from cds_service.clinical.surveillance import routine_searches
 from cds_service.clinical.work_up import work_up
@@ -34,13 +35,22 @@ def assess(chart: Chart, content: Content, options: RuleOptions, now: datetime) 
         options: the site's choices.
         now: the moment of the call, with a time zone; days are counted in UTC.
     """
+    recognizer, calendar = reading_tools(content, options, now)
     criteria: list[Criterion] = []
     if chart.drafts is not None:
-        recognizer, _ = reading_tools(content, options, now)
         criteria.append(order_criterion(chart.drafts, content.rule, recognizer))
         if criteria[0].answer is Answer.NOT_MET:
             return decided(Outcome.NOT_APPLICABLE, Reason.UNRELATED_ORDER, criteria, chart)
-    evidence = read_evidence(chart, content, options, now)
+    evidence = read_evidence(chart, content, options, recognizer, calendar)
+    answer = _answered(evidence, criteria)
+    if recognizer.has_read_all:
+        return answer
+    return replace(answer, unread=(*answer.unread, f"free text: the rest beyond {MOST_TEXT:,} characters"))
+
+
+def _answered(evidence: Evidence, criteria: list[Criterion]) -> Assessment:
+    """The three criteria about the patient, and what they come to."""
+    chart = evidence.chart
     cancer = _cancer(evidence)
     patient = patient_criterion(chart)
     pain = pain_criterion(chart, list(evidence.records), evidence.pain)

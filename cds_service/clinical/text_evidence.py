@@ -7,7 +7,7 @@ guards are content (`cards/text-patterns.toml`); this module knows how far a gua
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -39,6 +39,29 @@ class TextMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Mention:
+    """Text that names a concept, and whether it states it or a guard speaks against it."""
+
+    match: TextMatch
+    is_stated: bool
+
+
+def stated(mentions: Iterable[Mention], prefix: str) -> list[TextMatch]:
+    """The concepts with this prefix that are stated, each once."""
+    found: dict[str, TextMatch] = {}
+    for mention in mentions:
+        if mention.is_stated and mention.match.concept.startswith(prefix):
+            found.setdefault(mention.match.concept, mention.match)
+    return list(found.values())
+
+
+def denied(mentions: Iterable[Mention], prefix: str) -> bool:
+    """Whether a concept with this prefix is named, and only to deny it or to say it of something else."""
+    named = [mention.is_stated for mention in mentions if mention.match.concept.startswith(prefix)]
+    return bool(named) and not any(named)
+
+
+@dataclass(frozen=True, slots=True)
 class _Guard:
     scope: str
     pattern: re.Pattern[str]
@@ -49,6 +72,7 @@ class _Concept:
     id: str
     pattern: re.Pattern[str]
     guards: tuple[_Guard, ...]
+    family: str
 
 
 class TextReader:
@@ -58,42 +82,48 @@ class TextReader:
         guards = {name: _Guard(guard.scope, _any_of(guard.patterns)) for name, guard in patterns.guards.items()}
         self._guards = guards
         self._concepts = [
-            _Concept(item.id, _any_of(item.patterns), tuple(guards[name] for name in item.guards))
+            _Concept(
+                item.id,
+                _any_of(item.patterns),
+                tuple(guards[name] for name in item.guards),
+                # The first word of the id: `back`, `imaging`, `sign`.
+                family=item.id.partition("-")[0],
+            )
             for item in patterns.concepts
         ]
-        self._by_prefix = {"": self._concepts}
         self._chronic = _any_of(patterns.flags["chronic"])
         self._changed = _any_of(patterns.flags["changed"])
 
-    def find(self, text: str, prefix: str = "") -> list[TextMatch]:
-        """Every concept that `text` states, at most once each.
+    def read(self, text: str) -> tuple[Mention, ...]:
+        """Everything of interest that a text names, stated or not, in the order of its sentences.
 
-        Args:
-            text: free text from the chart.
-            prefix: only concepts whose id starts with this.
+        Where concepts of one family overlap (low back pain, back pain), the one that is tried first counts.
         """
-        found: dict[str, TextMatch] = {}
-        concepts = self._with_prefix(prefix)
+        mentions: list[Mention] = []
         for sentence in _sentences(text):
-            taken: list[tuple[int, int]] = []
-            for concept in concepts:
+            taken: dict[str, list[tuple[int, int]]] = {}
+            for concept in self._concepts:
+                spans = taken.setdefault(concept.family, [])
                 for match in islice(concept.pattern.finditer(sentence), _MOST_MENTIONS):
-                    if any(match.start() < end and start < match.end() for start, end in taken):
+                    if any(match.start() < end and start < match.end() for start, end in spans):
                         continue
-                    taken.append(match.span())
-                    if concept.id not in found and not _is_guarded(sentence, match, concept.guards):
-                        found[concept.id] = TextMatch(
-                            concept.id,
-                            sentence,
-                            bool(self._chronic.search(sentence)),
-                            bool(self._changed.search(sentence)),
+                    spans.append(match.span())
+                    mentions.append(
+                        Mention(
+                            TextMatch(
+                                concept.id,
+                                sentence,
+                                bool(self._chronic.search(sentence)),
+                                bool(self._changed.search(sentence)),
+                            ),
+                            is_stated=not _is_guarded(sentence, match, concept.guards),
                         )
-        return list(found.values())
+                    )
+        return tuple(mentions)
 
-    def _with_prefix(self, prefix: str) -> list[_Concept]:
-        if prefix not in self._by_prefix:
-            self._by_prefix[prefix] = [item for item in self._concepts if item.id.startswith(prefix)]
-        return self._by_prefix[prefix]
+    def find(self, text: str, prefix: str = "") -> list[TextMatch]:
+        """Every concept whose id starts with `prefix` and that `text` states, at most once each."""
+        return stated(self.read(text), prefix)
 
     def contradicts(self, text: str, concept_id: str) -> bool:
         """Whether the text of an entry takes back its code ("Mother: breast cancer", "r/o breast cancer").
@@ -108,17 +138,6 @@ class TextReader:
         return all(
             _is_guarded(sentence, match, (before, after)) and not _RECURRENCE.search(sentence)
             for sentence, match in mentions
-        )
-
-    def denies(self, text: str, prefix: str) -> bool:
-        """Whether the text names a concept with this prefix, and only to deny it or to say it of something else."""
-        mentions = [
-            (concept, sentence, match)
-            for concept in self._with_prefix(prefix)
-            for sentence, match in self._mentions(text, concept.id)
-        ]
-        return bool(mentions) and all(
-            _is_guarded(sentence, match, concept.guards) for concept, sentence, match in mentions
         )
 
     def is_chronic(self, text: str) -> bool:
