@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import click
 import orjson
+from click.core import ParameterSource
 
 from cds_service.content.load import ContentError
 from cds_service.errors import CdsError
@@ -115,6 +116,9 @@ def evaluate(
         raise click.UsageError("give either REQUEST, or --fhir-server with --patient")
     if fhir_server is not None and patient is None:
         raise click.UsageError("--fhir-server needs --patient")
+    hook_given = click.get_current_context().get_parameter_source("hook") is ParameterSource.COMMANDLINE
+    if request_file is not None and (patient is not None or hook_given):
+        raise click.UsageError("REQUEST names its own patient and hook; --patient and --hook go with --fhir-server")
     try:
         if request_file is not None:
             decision, support = _decide(_read(request_file, as_of), as_of)

@@ -131,8 +131,9 @@ class DecisionSupport:
         chart, assessment = self._look(request, service, prefetch, now)
         if reader is None:
             return chart, assessment
-        if assessment.outcome is Outcome.UNDETERMINED:
-            prefetch = self._complete(request, prefetch, assessment.missing, (), reader)
+        # What is read may open another question (a birth date, how old a pain is). Each key is asked for once.
+        while wanted := [key for key in _deciding(assessment) if not isinstance(prefetch.get(key), Completed)]:
+            prefetch = self._complete(request, prefetch, wanted, (), reader)
             chart, assessment = self._look(request, service, prefetch, now)
         if assessment.reason is Reason.IMAGING_ADVISED:
             visits = visits_without_date(chart, assessment.criterion("new-back-pain").findings)
@@ -183,6 +184,15 @@ class DecisionSupport:
         if authorization.get("patient") not in (None, request.patient_id):
             raise InvalidRequest("fhirAuthorization.patient", "must be the patient of the context")
         return FhirReader(base, str(authorization.get("access_token") or ""), self.settings.fhir_limits())
+
+
+def _deciding(assessment: Assessment) -> Sequence[str]:
+    """The prefetch keys that could still turn the answer: what is missing, or visits where no new pain was found."""
+    if assessment.outcome is Outcome.UNDETERMINED:
+        return assessment.missing
+    if assessment.reason in (Reason.NO_BACK_PAIN, Reason.PAIN_NOT_NEW):
+        return [key for key in (*assessment.unchecked, *assessment.partly) if key == "encounters"]
+    return ()
 
 
 def _gap(gap: Gap, refused: bool) -> str:

@@ -137,7 +137,8 @@ COMPLETED: list[tuple[str, Json, tuple[Json, ...], tuple[str, ...]]] = [
         "cancer, no pain, all else missing",
         {"conditions": bundle(CANCER)},
         (patient(), CANCER),
-        ("patient", "observations"),
+        # Visits are read last: the reason of one may be the pain that nothing else names.
+        ("patient", "observations", "encounters"),
     ),
     (
         "cancer, pain among the missing observations",
@@ -156,7 +157,7 @@ COMPLETED: list[tuple[str, Json, tuple[Json, ...], tuple[str, ...]]] = [
     ("an error instead of the conditions", prefetch() | {"conditions": outcome()}, (CANCER,), ("conditions",)),
     ("deceased, all else missing", {"patient": patient(deceasedBoolean=True)}, (CANCER, PAIN), ()),
     ("in hospice", prefetch_without(*REFINING, of=[CANCER, PAIN, HOSPICE]), (), ()),
-    ("pain that is not new", prefetch_without(*REFINING, of=[CANCER, OLD_PAIN]), (), ()),
+    ("pain that is not new", prefetch_without(*REFINING, of=[CANCER, OLD_PAIN]), (), ("encounters",)),
 ]
 
 

@@ -13,7 +13,7 @@ _REPLACED = str.maketrans({"<": "‹", ">": "›", "`": "’", "\\": "/"})
 
 
 def quoted(text: str) -> str:
-    """`text` as a Markdown code span on one line, at most 80 characters of it."""
+    """`text` as a Markdown code span on one line, cut at `LONGEST_QUOTE` characters."""
     printable = "".join(" " if unicodedata.category(char).startswith("C") else char for char in text)
     words = " ".join(printable.translate(_REPLACED).split())
     if len(words) > LONGEST_QUOTE:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
+from cds_service.chart.fhir_limits import is_within
 from cds_service.chart.fhir_reader import Fetched, FhirReader, queries_for
 from cds_service.chart.prefetch import Completed, next_page
 
-# Visits that are read one by one because a pain without a date belongs to them; more would not change the answer.
+# Visits that are read one by one because a pain without a date belongs to them: more than a few would cost more time
+# than the date is worth; the card then says that the onset is not recorded.
 _MOST_VISITS = 5
 
 
@@ -31,22 +34,38 @@ def complete(
         reader: reads, within its bounds.
     """
     queries = queries_for(keys, templates, patient_id)
-    for key in queries:
-        queries[key] = _rest_of(prefetch.get(key)) or queries[key]
+    rests = {key: _rest_of(prefetch.get(key), reader.base, templates[key]) for key in queries}
+    queries = {key: rests[key] or query for key, query in queries.items()}
     wanted = {visit: visit for visit in list(visits)[:_MOST_VISITS]}
     fetched = reader.fetch({**queries, **wanted})
     completed = dict(prefetch)
     for key in queries:
-        completed[key] = _joined(prefetch.get(key), fetched[key], is_rest=queries[key] == _rest_of(prefetch.get(key)))
+        completed[key] = _joined(prefetch.get(key), fetched[key], is_rest=bool(rests[key]))
     for visit in wanted:
         completed["encounters"] = _with(completed.get("encounters"), fetched[visit])
     return completed
 
 
-def _rest_of(value: object) -> str:
-    """The address of the next page of a Bundle at hand, or an empty string."""
+def _rest_of(value: object, base: str, template: str) -> str:
+    """The address of the next page of a Bundle at hand, or an empty string where the whole query is asked anew.
+
+    The client chose that address: it counts only at the server's base or at the type that the key asks for.
+    """
     link = next_page(value) if isinstance(value, dict) and value.get("resourceType") == "Bundle" else ""
-    return "" if link == "?" else link
+    if link in ("", "?"):
+        return ""
+    try:
+        url = urljoin(f"{base}/", link)
+        inside = is_within(url, base) and urlsplit(url).path.rstrip("/") in _places(base, template)
+    except ValueError:
+        return ""
+    return url if inside else ""
+
+
+def _places(base: str, template: str) -> tuple[str, str]:
+    """The paths under which a server may serve the pages of a search."""
+    path = urlsplit(base).path.rstrip("/")
+    return path, f"{path}/{template.partition('?')[0]}"
 
 
 def _joined(value: Any, fetched: Fetched, is_rest: bool) -> Completed:

@@ -39,10 +39,19 @@ def read_patient(resource: Json, reading: Reading) -> Patient:
     return Patient(
         birth=reading.date(resource.get("birthDate"), "birthDate"),
         gender=reading.text(resource.get("gender"), "gender"),
-        deceased=resource.get("deceasedBoolean") is True or bool(resource.get("deceasedDateTime")),
-        active=resource.get("active") is not False,
+        deceased=_truth(resource.get("deceasedBoolean"), reading, "deceased") or bool(resource.get("deceasedDateTime")),
+        active=resource.get("active") is None or _truth(resource.get("active"), reading, "active"),
         replaced=replaced,
     )
+
+
+def _truth(value: object, reading: Reading, element: str) -> bool:
+    """A boolean, also where it came as text."""
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    if value is not None and not isinstance(value, bool):
+        reading.cannot(element, "is neither true nor false")
+    return value is True
 
 
 def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Condition:

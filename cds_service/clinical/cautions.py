@@ -5,6 +5,7 @@ What the cautions are is content (`cards/cautions.toml`). An MRI is never droppe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,10 +13,11 @@ from datetime import timedelta
 from cds_service.clinical.dating import Calendar
 from cds_service.clinical.findings import Basis, Finding
 from cds_service.clinical.recognition import Recognizer, words_of
-from cds_service.clinical.records import Chart, Concept
+from cds_service.clinical.records import Chart, Concept, Value
 from cds_service.clinical.statements import Statement
 from cds_service.content.model import Caution, Cautions
 
+_IN_WORDS = re.compile(r"(?P<comparator>[<>]=?)?\s*(?P<number>\d{1,3}(\.\d{1,3})?)\s*(?P<unit>[A-Za-z].{0,30})?")
 _ALLERGY = "contrast-allergy-"
 _ANY_CLASS = "contrast-allergy-any-class"
 _FINAL = frozenset({"final", "amended", "corrected"})
@@ -154,22 +156,30 @@ def newest_egfr(
     for observation in chart.observations.items:
         value = observation.value
         when = calendar.past(observation.effective)
-        if observation.status not in _FINAL or when is None or value.number is None or value.number < 0:
-            continue
         if cautions.egfr_tests not in recognizer.sets(observation.concept):
             continue
-        usable = _is_egfr_unit(value.unit)
-        key = (usable, when.latest.toordinal(), -value.number)
+        number, comparator, unit = _measured(value)
+        if observation.status not in _FINAL or when is None or number is None or number < 0:
+            continue
+        usable = _is_egfr_unit(unit)
+        key = (usable, when.latest.toordinal(), -number)
         if newest is None or key > newest:
             newest = key
             found = Egfr(
-                number=_bounded(value.number, value.comparator),
-                reported=f"{value.comparator}{value.number:g}",
+                number=_bounded(number, comparator),
+                reported=f"{comparator}{number:g}",
                 finding=Finding(observation.reference, "Observation", when=when, basis=Basis.OBSERVED),
                 recent=when.latest >= calendar.today - timedelta(days=recent_days),
                 usable=usable,
             )
     return found
+
+
+def _measured(value: Value) -> tuple[float | None, str, str]:
+    """Number, comparator and unit of a result, also where it came as text (`<15 mL/min/1.73 m2`)."""
+    if value.number is None and (found := _IN_WORDS.fullmatch(value.text.strip())):
+        return float(found["number"]), found["comparator"] or "", found["unit"] or ""
+    return value.number, value.comparator, value.unit
 
 
 def _is_egfr_unit(unit: str) -> bool:
@@ -182,8 +192,8 @@ def _is_egfr_unit(unit: str) -> bool:
 
 
 def _bounded(number: float, comparator: str) -> float:
-    """`<15` is below 15; `>60` is at least 60."""
-    return number - 0.1 if comparator == "<" else number
+    """`<15` is below 15, and `<=30` may be; `>60` is at least 60."""
+    return number - 0.1 if comparator.startswith("<") else number
 
 
 def without_contrast(modality: str, raised: Iterable[RaisedCaution]) -> bool:

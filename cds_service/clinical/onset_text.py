@@ -19,6 +19,9 @@ _NUMBERS = {
 _UNITS = {"day": 1, "d": 1, "week": 7, "wk": 7, "month": 30, "mo": 30, "mth": 30}
 _UNITS |= {"year": 365, "yr": 365, "y": 365}
 
+# An onset is a few words; what is longer is a story that cannot be dated for certain.
+_LONGEST = 80
+
 _AGO = re.compile(
     r"(?:(?:approximately|approx\.?|about|around|roughly|for|x|since|past|last|the|~|started|began)\s*)*"
     r"(?P<number>\d{1,3}|[a-z]+)\s*-?\s*(?P<unit>day|d|week|wk|month|mo|mth|year|yr|y)s?"
@@ -42,6 +45,8 @@ def date_onset_text(text: str, written: date) -> Span | None:
         text: for example `2 weeks ago`, `since yesterday`, `approximately November 2012`, `2026-09-01`.
         written: the day on which it was written; `ago` counts from there.
     """
+    if len(text) > _LONGEST:
+        return None
     words = " ".join(text.lower().split())
     try:
         return read_date(words.upper())

@@ -13,6 +13,11 @@ from cds_service.clinical.records import Drafts, Order
 from cds_service.content.model import OrderDefinition, Rule
 
 QUESTION = "Does a selected order concern back pain or the search for metastases?"
+# A card offers to remove a few drafts; nobody selects more at once.
+_MOST_REMOVALS = 5
+
+_ANALGESIC = "analgesic-drug"
+_PAIN_IN_GENERAL = frozenset({"pain-needing-spine-site", "chronic-pain-any-site", "back-injury"})
 RADIOGRAPH, SPINE_CT = "imaging-spine-radiograph", "imaging-spine-ct"
 
 
@@ -31,11 +36,20 @@ def selected_orders(drafts: Drafts | None) -> tuple[Order, ...]:
 def order_criterion(drafts: Drafts, rule: Rule, recognizer: Recognizer) -> Criterion:
     """Whether any selected order is of interest: by what it orders, or by its own reason."""
     for order in selected_orders(drafts):
-        if meaning(order, recognizer) & rule.relevant_orders or _is_for_back_pain(order, recognizer):
+        if _is_relevant(order, rule, recognizer) or _is_for_back_pain(order, recognizer):
             because = f"{order.reference or order.kind} does."
             return Criterion("relevant-order", QUESTION, Answer.MET, because)
     because = "No selected order does." if drafts.selected else "No order is selected."
     return Criterion("relevant-order", QUESTION, Answer.NOT_MET, because, reason=Reason.UNRELATED_ORDER)
+
+
+def _is_relevant(order: Order, rule: Rule, recognizer: Recognizer) -> bool:
+    """Whether what is ordered is of interest; an analgesic for a stated other reason is not."""
+    what = meaning(order, recognizer) & rule.relevant_orders
+    for_something_else = any(reason.codings or reason.text for reason in order.reasons) and not any(
+        recognizer.sets(reason).keys() & _PAIN_IN_GENERAL for reason in order.reasons
+    )
+    return bool(what) and not (what <= {_ANALGESIC} and for_something_else)
 
 
 def _is_for_back_pain(order: Order, recognizer: Recognizer) -> bool:
@@ -83,7 +97,7 @@ def removable(
         what = meaning(order, recognizer)
         if order.has_id and (kind := next((kinds[name] for name in kinds if name in what), "")):
             found.append((order, Removal(order.reference, kind)))
-    return tuple(found)
+    return tuple(found[:_MOST_REMOVALS])
 
 
 def inadequate_drafts(drafts: Drafts | None, recognizer: Recognizer) -> tuple[Removal, ...]:

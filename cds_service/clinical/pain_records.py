@@ -93,7 +93,7 @@ def pain_records(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> li
             for reason in encounter.reasons:
                 first_day = Span.day(when.earliest) if when else None
                 records += _on_one_day(_meanings(reason, (), where, recognizer), first_day, calendar)
-    for draft in _drafts(chart):
+    for draft in selected_drafts(chart):
         where = Finding(draft.reference, "order", basis=Basis.ORDERED)
         for reason in draft.reasons:
             records += _on_one_day(_meanings(reason, (), where, recognizer), Span.day(calendar.today), calendar)
@@ -116,7 +116,7 @@ def visit_periods(chart: Chart, calendar: Calendar) -> dict[str, Span | None]:
     return visits
 
 
-def _drafts(chart: Chart) -> tuple[Order, ...]:
+def selected_drafts(chart: Chart) -> tuple[Order, ...]:
     """The drafts whose reason counts: those the user selected, or all where the hook selects none."""
     if chart.drafts is None:
         return ()

@@ -64,15 +64,15 @@ def _answered(evidence: Evidence, criteria: list[Criterion]) -> Assessment:
 
 def patient_criterion(chart: Chart) -> Criterion:
     """Deceased patients and records that were merged away get no card."""
-    patient = next(iter(chart.patient.items), None)
-    if patient is None:
+    patients = chart.patient.items
+    if not patients:
         gap = chart.patient.gap or "it was supplied, but is empty"
         because = f"The patient record is not at hand: {gap}."
         return Criterion("current-patient", _PATIENT_QUESTION, Answer.UNKNOWN, because, missing=("patient",))
-    if patient.deceased:
+    if any(patient.deceased for patient in patients):
         because = "The patient is recorded as deceased."
         return Criterion("current-patient", _PATIENT_QUESTION, Answer.NOT_MET, because, reason=Reason.DECEASED)
-    if patient.replaced or not patient.active:
+    if any(patient.replaced or not patient.active for patient in patients):
         because = "The record is inactive or was merged into another."
         return Criterion(
             "current-patient", _PATIENT_QUESTION, Answer.NOT_MET, because, reason=Reason.RECORD_NOT_CURRENT

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from cds_service.clinical.dating import Calendar, Start, start_of
 from cds_service.clinical.findings import Basis, Finding
-from cds_service.clinical.pain_records import denies, is_present, visit_periods
+from cds_service.clinical.pain_records import denies, is_present, selected_drafts, visit_periods
 from cds_service.clinical.recognition import Recognizer, words_of
 from cds_service.clinical.records import Chart, Concept, Observation, Value
 from cds_service.clinical.span import Span
@@ -71,16 +71,23 @@ def statements(
         *_from_observations(chart, recognizer, calendar, tests),
         *_from_visits(chart, recognizer, calendar),
         *_from_procedures(chart, recognizer, calendar),
+        *_from_drafts(chart, recognizer, calendar),
     ]
     return tuple(found)
 
 
-def _statement(
-    concept: Concept, where: Finding, start: Start, recognizer: Recognizer, holds: bool, current: bool
-) -> Statement | None:
-    """A statement with the words of its code, or None where no set knows the concept."""
+def _statements(
+    concept: Concept, where: Finding, start: Start, recognizer: Recognizer, current: bool
+) -> Iterator[Statement]:
+    """What a concept states: by its code or words, and the red flags that the words of a coded one name besides."""
     sets, finding = recognizer.described(concept, where, start)
-    return Statement(sets, finding, holds, current) if sets else None
+    if not sets:
+        return
+    yield Statement(sets, finding, current_visit=current)
+    if not finding.from_text:
+        signs, sign = recognizer.sign_in_words(concept, where)
+        if signs:
+            yield Statement(signs, replace(sign, when=start.when, basis=start.basis), current_visit=current)
 
 
 def _from_conditions(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:
@@ -121,8 +128,7 @@ def _from_observations(
             _, finding = recognizer.described(observation.concept, where, start)
             yield Statement(frozenset({verdict}), finding, current_visit=current)
         elif concept := _asserted(observation, code_sets, recognizer):
-            if stated := _statement(concept, where, start, recognizer, True, current):
-                yield stated
+            yield from _statements(concept, where, start, recognizer, current)
 
 
 def _test_result(
@@ -182,9 +188,15 @@ def _from_visits(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> It
         start = Start(Span.day(period.earliest) if period else None, Basis.ENCOUNTER)
         current = encounter.reference == chart.current_encounter
         for reason in encounter.reasons:
-            where = Finding(encounter.reference, "Encounter")
-            if stated := _statement(reason, where, start, recognizer, True, current):
-                yield stated
+            yield from _statements(reason, Finding(encounter.reference, "Encounter"), start, recognizer, current)
+
+
+def _from_drafts(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:
+    """The reasons of the selected orders: they are written now."""
+    start = Start(Span.day(calendar.today), Basis.ORDERED)
+    for draft in selected_drafts(chart):
+        for reason in draft.reasons:
+            yield from _statements(reason, Finding(draft.reference, "order"), start, recognizer, True)
 
 
 def _from_procedures(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:
@@ -195,5 +207,4 @@ def _from_procedures(chart: Chart, recognizer: Recognizer, calendar: Calendar) -
         for concept in item.concepts:
             start = Start(calendar.past(item.when), Basis.RECORDED)
             where = Finding(item.reference, item.kind)
-            if stated := _statement(concept, where, start, recognizer, True, False):
-                yield stated
+            yield from _statements(concept, where, start, recognizer, False)

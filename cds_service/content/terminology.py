@@ -108,10 +108,6 @@ class Terminology:
                 return f"{self._displays[category]} ({key[1][:3]}.{key[1][3:]})"
         return ""
 
-    def system_name(self, system: str) -> str:
-        known = self._systems.get(system)
-        return known.name if known else ""
-
     def codes(self, set_id: str, system: str) -> tuple[str, ...]:
         """The listed codes of one set in one system, in the order of the file."""
         return tuple(code for uri, code, _ in self.value_sets[set_id].concepts if uri == system)
