@@ -13,8 +13,6 @@ from cds_service.clinical.recognition import Recognizer, words_of
 from cds_service.clinical.records import Chart, Observation
 from cds_service.clinical.statements import Statement, sign_of
 
-_FINAL = frozenset({"final", "amended", "corrected"})
-
 # From 1 % of stained cells on a tumor counts as receptor positive ("low positive" up to 9 %).
 _POSITIVE_CELLS_PERCENT = 1
 
@@ -55,7 +53,7 @@ def receptors(chart: Chart, statements: Iterable[Statement], recognizer: Recogni
 def _newest_results(chart: Chart, recognizer: Recognizer) -> _Results:
     newest: dict[str, tuple[int, bool]] = {}
     for observation in chart.observations.items:
-        if observation.status not in _FINAL:
+        if not observation.is_final:
             continue
         for receptor in _receptors_of(frozenset(recognizer.sets(observation.concept))):
             positive = _reading(observation, receptor, recognizer)

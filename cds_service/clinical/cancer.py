@@ -20,9 +20,6 @@ IN_SITU = "breast-cancer-in-situ"
 TRAP = "breast-cancer-trap"
 AMBIGUOUS = "breast-cancer-ambiguous"
 
-_NOT_TRUE = frozenset({"refuted", "entered-in-error"})
-_SUSPECTED = frozenset({"provisional", "differential"})
-
 
 @dataclass(frozen=True, slots=True)
 class CancerHistory:
@@ -47,7 +44,7 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
             else:
                 proven.append(recognizer.coded(_finding(condition, calendar), coding, condition.concept))
         elif IN_SITU in sets:
-            if condition.verification_status not in _NOT_TRUE | _SUSPECTED:
+            if not condition.is_refuted and not condition.is_suspected:
                 finding = _finding(condition, calendar)
                 in_situ.append(recognizer.coded(finding, sets[IN_SITU], condition.concept))
         elif TRAP not in sets and AMBIGUOUS not in sets:
@@ -62,9 +59,9 @@ def _why_not(
 ) -> str:
     """Why a condition that says breast cancer is no proof, or an empty string where it is."""
     status = condition.verification_status
-    if status in _NOT_TRUE:
+    if condition.is_refuted:
         return f"verification status is {status}"
-    if status in _SUSPECTED:
+    if condition.is_suspected:
         return f"suspected only ({status})"
     if status == "unconfirmed" and options.unconfirmed_cancer == "ignore":
         return "unconfirmed"

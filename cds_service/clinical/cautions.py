@@ -20,7 +20,6 @@ from cds_service.content.model import Caution, Cautions
 _IN_WORDS = re.compile(r"(?P<comparator>[<>]=?)?\s*(?P<number>\d{1,3}(\.\d{1,3})?)\s*(?P<unit>[A-Za-z].{0,30})?")
 _ALLERGY = "contrast-allergy-"
 _ANY_CLASS = "contrast-allergy-any-class"
-_FINAL = frozenset({"final", "amended", "corrected"})
 _NOT_TRUE = frozenset({"refuted", "entered-in-error"})
 _OVER = frozenset({"inactive", "resolved"})
 
@@ -127,7 +126,7 @@ def _allergies(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iter
                 yield Statement(named, finding)
     # An allergy may be coded as a diagnosis (ICD-10-CM Z91.041).
     for condition in chart.conditions.items:
-        if condition.verification_status in _NOT_TRUE or condition.clinical_status in _OVER or condition.abated:
+        if condition.is_refuted or condition.clinical_status in _OVER or condition.abated:
             continue
         sets = recognizer.sets(condition.concept)
         if any(name.startswith("contrast-allergy-") for name in sets):
@@ -159,7 +158,7 @@ def newest_egfr(
         if cautions.egfr_tests not in recognizer.sets(observation.concept):
             continue
         number, comparator, unit = _measured(value)
-        if observation.status not in _FINAL or when is None or number is None or number < 0:
+        if not observation.is_final or when is None or number is None or number < 0:
             continue
         usable = _is_egfr_unit(unit)
         key = (usable, when.latest.toordinal(), -number)

@@ -19,8 +19,6 @@ from cds_service.clinical.span import Span
 # Setting of the clinical rule ("imaged since"): a CT up to 30 days before the onset still stages the patient.
 ALLOWANCE_DAYS = 30
 
-_AT_ONCE = frozenset({"stat", "asap"})
-
 _DONE = {
     "DiagnosticReport": frozenset({"final", "amended", "corrected", "appended", "preliminary"}),
     "ImagingStudy": frozenset({"available"}),
@@ -74,7 +72,7 @@ def _counted(chart: Chart, start: date, recognizer: Recognizer, calendar: Calend
         if not done:
             first = calendar.today - timedelta(days=_FORGOTTEN_DAYS)
         if when.latest >= first if when else not done:
-            yield PastStudy(sets, _finding(study, when, recognizer), done, study.priority in _AT_ONCE)
+            yield PastStudy(sets, _finding(study, when, recognizer), done, study.is_at_once)
 
 
 def _is_ct(sets: frozenset[str]) -> bool:

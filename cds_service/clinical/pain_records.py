@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from cds_service.clinical.dating import Calendar, start_of
 from cds_service.clinical.findings import Basis, Finding
-from cds_service.clinical.recognition import UNSPECIFIED, Recognizer, regions_in
+from cds_service.clinical.recognition import UNSPECIFIED, Recognizer, regions_in, words_of
 from cds_service.clinical.records import Chart, Concept, Condition, Observation, Order, Value
 from cds_service.clinical.span import Span, lies_in_future
 
@@ -25,9 +25,7 @@ IN_PREGNANCY = "back-pain-in-pregnancy"
 TRAP = "back-pain-trap"
 INJURY = "back-injury"
 
-_NOT_TRUE = frozenset({"refuted", "entered-in-error"})
 _OVER = frozenset({"inactive", "remission", "resolved"})
-_OBSERVED = frozenset({"", "final", "amended", "corrected", "preliminary"})
 _NEGATIVE = re.compile(r"(no|none|absent|negative|false|denied|denies|not|never|resolved|0)\b", re.IGNORECASE)
 _AFFIRMATIVE = re.compile(
     r"(yes|y|present|positive|pos|true|mild|moderate|severe|acute|new|worse|constant|intermittent|sharp|dull|aching"
@@ -35,7 +33,6 @@ _AFFIRMATIVE = re.compile(
     re.IGNORECASE,
 )
 _ENCOUNTER = re.compile(r"Encounter/(?!\.+$)[A-Za-z0-9\-.]{1,64}")
-_VISIT_NOT_HELD = frozenset({"cancelled", "entered-in-error", "planned"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ def pain_records(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> li
     for observation in chart.observations.items:
         records += _from_observation(observation, visits.get(observation.encounter), recognizer, calendar)
     for encounter in chart.encounters.items:
-        if encounter.status not in _VISIT_NOT_HELD:
+        if encounter.was_held:
             when = calendar.past(encounter.period)
             where = Finding(encounter.reference, "Encounter", basis=Basis.ENCOUNTER)
             for reason in encounter.reasons:
@@ -127,7 +124,7 @@ def injuries(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> tuple[
     """Back injuries recorded inside the window."""
     found = []
     for condition in chart.conditions.items:
-        if condition.verification_status in _NOT_TRUE:
+        if condition.is_refuted:
             continue
         sets = recognizer.sets(condition.concept)
         start = start_of(condition, None, calendar)
@@ -144,7 +141,7 @@ def injuries(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> tuple[
 def _from_condition(
     condition: Condition, visit: Span | None, recognizer: Recognizer, calendar: Calendar
 ) -> Iterator[PainRecord]:
-    if condition.verification_status in _NOT_TRUE:
+    if condition.is_refuted:
         return
     meanings = _meanings(condition.concept, condition.sites, Finding(condition.reference, "Condition"), recognizer)
     if not meanings:
@@ -178,7 +175,7 @@ def is_present(condition: Condition, calendar: Calendar) -> bool:
 def _from_observation(
     observation: Observation, visit: Span | None, recognizer: Recognizer, calendar: Calendar
 ) -> Iterator[PainRecord]:
-    if observation.status not in _OBSERVED:
+    if not observation.is_reported:
         return
     where = Finding(observation.reference, "Observation", basis=Basis.OBSERVED)
     when = calendar.past(observation.effective) or calendar.past(visit)
@@ -191,8 +188,7 @@ def _from_observation(
 
 def _words(value: Value) -> tuple[str, ...]:
     """Everything a value says in words."""
-    concept = value.concept or Concept()
-    return (value.text, concept.text, *(coding.display for coding in concept.codings))
+    return (value.text, *(words_of(value.concept) if value.concept else ()))
 
 
 def _quality(recognizer: Recognizer, *texts: str) -> str:
@@ -315,7 +311,7 @@ def _meanings(
         return _at_sites(sites, concept, where, recognizer) or _from_text(concept.text, where, recognizer)
     if sets:
         return []
-    for text in (concept.text, *(coding.display for coding in concept.codings)):
+    for text in words_of(concept):
         if found := _from_text(text, where, recognizer):
             return found
     return []

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
-from cds_service.clinical.dating import Start
 from cds_service.clinical.findings import Finding
 from cds_service.clinical.records import Coding, Concept
 from cds_service.clinical.text_evidence import LONGEST_TEXT, Mention, TextMatch, TextReader, denied, stated
@@ -64,8 +63,7 @@ class Recognizer:
         by_code = self.sets(concept)
         if by_code or not self.text_match:
             return frozenset(by_code)
-        texts = [concept.text, *(coding.display for coding in concept.codings)]
-        return frozenset(match.concept for text in texts if text for match in self.text(text))
+        return frozenset(match.concept for text in words_of(concept) for match in self.text(text))
 
     def text(self, text: str, prefix: str = "") -> list[TextMatch]:
         """Evidence in free text; none where the site has switched text off."""
@@ -94,7 +92,7 @@ class Recognizer:
         """The sentence of a concept's words that states `concept_id`; its text outweighs its displays."""
         if denied(self._mentions(concept.text), concept_id):
             return ""
-        for text in (concept.text, *(coding.display for coding in concept.codings)):
+        for text in words_of(concept):
             for match in self.text(text, concept_id):
                 if match.concept == concept_id:
                     return match.quote
@@ -114,16 +112,14 @@ class Recognizer:
         """Our own words for a code, without SNOMED CT's semantic tag, or an empty string."""
         return _SEMANTIC_TAG.sub("", self._terminology.display(coding.system, coding.code))
 
-    def described(self, concept: Concept, where: Finding, start: Start) -> tuple[frozenset[str], Finding]:
-        """The sets of a concept, by code or else by text, and `where` with its words and date."""
+    def described(self, concept: Concept, where: Finding) -> tuple[frozenset[str], Finding]:
+        """The sets of a concept, by code or else by text, and `where` with its words."""
         if by_code := self.sets(concept):
-            found = self.coded(where, next(iter(by_code.values())), concept)
-            return frozenset(by_code), replace(found, when=start.when, basis=start.basis)
+            return frozenset(by_code), self.coded(where, next(iter(by_code.values())), concept)
         for text in words_of(concept):
             if matches := self.text(text):
                 sets = frozenset(match.concept for match in matches)
-                words = matches[0].quote
-                return sets, replace(where, quote=words, from_text=True, when=start.when, basis=start.basis)
+                return sets, replace(where, quote=matches[0].quote, from_text=True)
         return frozenset(), where
 
     def sign_in_words(self, concept: Concept, where: Finding) -> tuple[frozenset[str], Finding]:

@@ -41,6 +41,20 @@ class Patient:
     replaced: bool = False
 
 
+# FHIR R4 verification statuses of a condition that is not there, and of one that is only thought of.
+_NOT_TRUE = frozenset({"refuted", "entered-in-error"})
+_SUSPECTED = frozenset({"provisional", "differential"})
+
+# Statuses of results: reported, and final. A missing status hides no observation.
+_REPORTED = frozenset({"", "final", "amended", "corrected", "preliminary"})
+_FINAL = frozenset({"final", "amended", "corrected"})
+
+_VISIT_NOT_HELD = frozenset({"cancelled", "entered-in-error", "planned"})
+
+# Priorities of a request that cannot wait.
+_AT_ONCE = frozenset({"stat", "asap"})
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """FHIR Condition. `onset_text` is an onset that could not be dated; statuses are bare codes or empty."""
@@ -57,6 +71,16 @@ class Condition:
     abated: bool = False
     abatement: Span | None = None
     note: str = ""
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether it was refuted, or entered in error."""
+        return self.verification_status in _NOT_TRUE
+
+    @property
+    def is_suspected(self) -> bool:
+        """Whether it is provisional, or one of several possibilities."""
+        return self.verification_status in _SUSPECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +122,15 @@ class Observation:
     effective: Span | None = None
     encounter: str = ""
 
+    @property
+    def is_reported(self) -> bool:
+        """Whether it counts as observed: reported, even if not yet final."""
+        return self.status in _REPORTED
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in _FINAL
+
 
 @dataclass(frozen=True, slots=True)
 class Encounter:
@@ -107,6 +140,11 @@ class Encounter:
     status: str
     reasons: tuple[Concept, ...] = ()
     period: Span | None = None
+
+    @property
+    def was_held(self) -> bool:
+        """Whether the visit took place, or is taking place."""
+        return self.status not in _VISIT_NOT_HELD
 
 
 _NOT_AN_ORDER = frozenset({"entered-in-error", "revoked", "cancelled"})
@@ -136,6 +174,11 @@ class Order:
         """Whether it is an order for this patient to do something."""
         return self.for_patient and not self.not_to_be_done and self.status not in _NOT_AN_ORDER
 
+    @property
+    def is_at_once(self) -> bool:
+        """Whether it is written as an emergency."""
+        return self.priority in _AT_ONCE
+
 
 @dataclass(frozen=True, slots=True)
 class Study:
@@ -152,6 +195,11 @@ class Study:
     when: Span | None = None
     priority: str = ""
     not_to_be_done: bool = False
+
+    @property
+    def is_at_once(self) -> bool:
+        """Whether it was written as an emergency."""
+        return self.priority in _AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)

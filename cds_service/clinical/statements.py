@@ -17,10 +17,6 @@ from cds_service.clinical.recognition import Recognizer, words_of
 from cds_service.clinical.records import Chart, Concept, Observation, Value
 from cds_service.clinical.span import Span
 
-_NOT_TRUE = frozenset({"refuted", "entered-in-error"})
-_SUSPECTED = frozenset({"provisional", "differential"})
-_OBSERVED = frozenset({"", "final", "amended", "corrected", "preliminary"})
-_VISIT_NOT_HELD = frozenset({"cancelled", "entered-in-error", "planned"})
 _NOT_DONE = frozenset({"entered-in-error", "not-done", "preparation", "unknown", "inactive"})
 
 
@@ -76,40 +72,42 @@ def statements(
     return tuple(found)
 
 
-def _statements(
-    concept: Concept, where: Finding, start: Start, recognizer: Recognizer, current: bool
-) -> Iterator[Statement]:
-    """What a concept states: by its code or words, and the red flags that the words of a coded one name besides."""
-    sets, finding = recognizer.described(concept, where, start)
+def _stated(
+    concept: Concept, where: Finding, recognizer: Recognizer
+) -> Iterator[tuple[frozenset[str], Finding]]:
+    """What a concept states: by its code or words, and the red flags that the words of a coded one name besides
+    ("low back pain with saddle anesthesia"). The findings carry no date yet."""
+    sets, finding = recognizer.described(concept, where)
     if not sets:
         return
-    yield Statement(sets, finding, current_visit=current)
+    yield sets, finding
     if not finding.from_text:
         signs, sign = recognizer.sign_in_words(concept, where)
         if signs:
-            yield Statement(signs, replace(sign, when=start.when, basis=start.basis), current_visit=current)
+            yield signs, sign
+
+
+def _statements(
+    concept: Concept, where: Finding, start: Start, recognizer: Recognizer, current: bool
+) -> Iterator[Statement]:
+    """What a concept states, all of it true on one day."""
+    for sets, finding in _stated(concept, where, recognizer):
+        yield Statement(sets, replace(finding, when=start.when, basis=start.basis), current_visit=current)
 
 
 def _from_conditions(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:
     visits = visit_periods(chart, calendar)
     for condition in chart.conditions.items:
-        if condition.verification_status in _NOT_TRUE:
+        if condition.is_refuted:
             continue
-        where = Finding(condition.reference, "Condition")
-        start = Start(None, Basis.UNKNOWN)
-        stated = [recognizer.described(condition.concept, where, start)]
-        # The words of a coded entry may name a red flag besides ("low back pain with saddle anesthesia").
-        stated += [recognizer.sign_in_words(condition.concept, where)] if stated[0][0] else []
-        for sets, finding in stated:
-            if not sets:
-                continue
+        for sets, finding in _stated(condition.concept, Finding(condition.reference, "Condition"), recognizer):
             start = start_of(condition, visits.get(condition.encounter), calendar)
             yield Statement(
                 sets,
                 replace(finding, when=start.when, basis=start.basis),
                 holds=is_present(condition, calendar) and not recognizer.says_chronic(finding.quote),
                 current_visit=bool(condition.encounter) and condition.encounter == chart.current_encounter,
-                suspected=condition.verification_status in _SUSPECTED,
+                suspected=condition.is_suspected,
             )
 
 
@@ -117,7 +115,7 @@ def _from_observations(
     chart: Chart, recognizer: Recognizer, calendar: Calendar, tests: Mapping[str, tuple[str, str]]
 ) -> Iterator[Statement]:
     for observation in chart.observations.items:
-        if observation.status not in _OBSERVED or observation.value.absent:
+        if not observation.is_reported or observation.value.absent:
             continue
         when = calendar.past(observation.effective)
         where = Finding(observation.reference, "Observation")
@@ -125,8 +123,9 @@ def _from_observations(
         start = Start(when, Basis.OBSERVED)
         code_sets = frozenset(recognizer.sets(observation.concept))
         if verdict := _test_result(observation, code_sets, recognizer, tests):
-            _, finding = recognizer.described(observation.concept, where, start)
-            yield Statement(frozenset({verdict}), finding, current_visit=current)
+            _, finding = recognizer.described(observation.concept, where)
+            dated = replace(finding, when=start.when, basis=start.basis)
+            yield Statement(frozenset({verdict}), dated, current_visit=current)
         elif concept := _asserted(observation, code_sets, recognizer):
             yield from _statements(concept, where, start, recognizer, current)
 
@@ -182,7 +181,7 @@ def _asserted(observation: Observation, code_sets: frozenset[str], recognizer: R
 
 def _from_visits(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:
     for encounter in chart.encounters.items:
-        if encounter.status in _VISIT_NOT_HELD:
+        if not encounter.was_held:
             continue
         period = calendar.past(encounter.period)
         start = Start(Span.day(period.earliest) if period else None, Basis.ENCOUNTER)

@@ -29,7 +29,6 @@ _HOSPICE = "hospice"
 # Hospice is for a life expectancy of about half a year; a referral from before that is no longer in force.
 _HOSPICE_DAYS = 180
 
-_AT_ONCE = frozenset({"stat", "asap"})
 _BONE_SCAN = "imaging-bone-scan-"
 _WITHOUT_CONTRAST = "imaging-mri-spine-without-contrast"
 
@@ -108,7 +107,7 @@ def _must_be_said(advice: Assessment, past: Sequence[PastStudy], evidence: Evide
     mri = [item for item in advice.present if is_spine_mri(item.slug)]
     if advice.critical and any(item.state is not State.DONE for item in mri):
         drafts = evidence.chart.drafts.orders if evidence.chart.drafts else ()
-        return not any(study.at_once for study in past) and not any(item.priority in _AT_ONCE for item in drafts)
+        return not any(study.at_once for study in past) and not any(item.is_at_once for item in drafts)
     drafted = any(item.state is State.DRAFTED for item in advice.present)
     return drafted and any(item.caution.without_contrast or item.caution.withdraws for item in advice.cautions)
 
