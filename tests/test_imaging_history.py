@@ -135,6 +135,17 @@ def test_an_order_from_before_an_emergency_sign_is_to_be_made_an_emergency() -> 
     assert "within 24 hours" in section(card, "Proposed")
 
 
+@pytest.mark.parametrize(
+    ("urgent", "silent"), [(WHOLE, True), (CT_CODE, False)], ids=["the MRI itself", "another study"]
+)
+def test_only_a_stat_order_of_the_mri_itself_settles_an_emergency(urgent: str, silent: bool) -> None:
+    orders = [
+        ordered(code, 1, priority="stat" if code == urgent else "routine") for code in (WHOLE, BONE_SCAN_CODE, CT_CODE)
+    ]
+    found = beside(condition(LEG_WEAKNESS, onset=day(1)), *orders)
+    assert (found.outcome is Outcome.SUPPRESSED) is silent
+
+
 def test_staging_of_years_ago_does_not_count_for_chronic_pain_with_a_new_sign() -> None:
     chronic = condition("snomed 134407002", onset=day(2200))
     sign = condition(LEG_WEAKNESS, onset=day(2))

@@ -18,6 +18,7 @@ from cds_service.clinical.orders import (
     done_since,
     drafted_sets,
     inadequate_drafts,
+    meaning,
     present_studies,
 )
 from cds_service.clinical.pain import SEVERAL
@@ -104,12 +105,21 @@ def _must_be_said(advice: Assessment, past: Sequence[PastStudy], evidence: Evide
 
     An emergency whose MRI is only ordered or drafted, and not as an emergency; drafts that a caution forbids.
     """
-    mri = [item for item in advice.present if is_spine_mri(item.slug)]
-    if advice.critical and any(item.state is not State.DONE for item in mri):
-        drafts = evidence.chart.drafts.orders if evidence.chart.drafts else ()
-        return not any(study.at_once for study in past) and not any(item.is_at_once for item in drafts)
+    mri = [item.slug for item in advice.present if is_spine_mri(item.slug) and item.state is not State.DONE]
+    if advice.critical and mri:
+        return not _is_at_once(mri, past, evidence)
     drafted = any(item.state is State.DRAFTED for item in advice.present)
     return drafted and any(item.caution.without_contrast or item.caution.withdraws for item in advice.cautions)
+
+
+def _is_at_once(slugs: Sequence[str], past: Sequence[PastStudy], evidence: Evidence) -> bool:
+    """Whether one of these studies is ordered or drafted as an emergency; another stat order says nothing of them."""
+    orders = evidence.content.orders
+    answers = frozenset().union(*(names for slug in slugs for names in orders[slug].answered_by))
+    if any(study.at_once and not study.done and study.sets & answers for study in past):
+        return True
+    drafts = evidence.chart.drafts.orders if evidence.chart.drafts else ()
+    return any(order.is_at_once and meaning(order, evidence.recognizer) & answers for order in drafts if order.counts)
 
 
 def _in_hospice(evidence: Evidence) -> bool:
