@@ -1,4 +1,4 @@
-"""The command line: serve, demo, evaluate, explain, check, fixture."""
+"""The command line: serve, demo, evaluate, explain, check, fixture, and those of the ledger."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from cds_service.content.load import ContentError
 from cds_service.errors import CdsError
 from cds_service.explanation import explain as explained
 from cds_service.fhir_check import Verdict, verdicts
+from cds_service.ledger.metrics import metrics_folder
+from cds_service.ledger.opening import open_ledger
+from cds_service.ledger.store import LedgerDown
 from cds_service.protocol.outcome import operation_outcome
 from cds_service.protocol.services import SERVICES
 from cds_service.scenarios import read_request
 from cds_service.service import Decision, DecisionSupport, service_for
-from cds_service.settings import SettingsError, read_settings
+from cds_service.settings import Settings, SettingsError, read_settings
+from cds_service.trust.serving import openness, start_problem
 
 # Exit codes beside 0: 1 the service answered with an error or found fault; 2 the command was not understood.
 _REFUSED = 1
@@ -49,18 +53,40 @@ def main() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Worker processes.")
-def serve(host: str, port: int, workers: int) -> None:
+@click.option("--insecure", is_flag=True, help="Listen beyond this machine although no trusted clients are set.")
+def serve(host: str, port: int, workers: int, insecure: bool) -> None:
     """Serve with Granian, a production WSGI server.
 
     Granian reads requests outside Python, so that slow clients hold no worker, and starts a failed worker again.
+    Without trusted clients in the settings it listens on this machine only.
     """
-    _support()
+    settings = _support().settings
+    base_url = str(settings.base_url) if settings.base_url else None
+    if problem := start_problem(host, settings.clients, insecure, base_url):
+        _stop(problem)
+    click.echo(f"CDS services: http://{host}:{port}/cds-services ({openness(host, settings.clients)})")
+    _prepare_ledger(settings)
+    with metrics_folder():
+        _serve(host, port, workers)
+
+
+def _prepare_ledger(settings: Settings) -> None:
+    """Make or update the tables before the workers start; without a ledger the service starts too, and says so."""
+    ledger = open_ledger(settings)
+    try:
+        ledger.prepare()
+    except LedgerDown as error:
+        click.echo(f"The ledger cannot be used: {error}", err=True)
+    finally:
+        ledger.close()
+
+
+def _serve(host: str, port: int, workers: int) -> None:
     from granian import Granian
     from granian.constants import Interfaces
 
-    click.echo(f"CDS services: http://{host}:{port}/cds-services")
     server = Granian(
-        "cds_service:create_app",
+        "cds_service.web.worker:create_worker_app",
         factory=True,
         address=host,
         port=port,

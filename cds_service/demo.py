@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -31,8 +32,8 @@ from typing import Any, Self
 import click
 import requests
 
-from cds_service.scenarios import Scenario, read_scenario
-from cds_service.settings import read_settings
+from cds_service.scenarios import NoScenarios, Scenario, read_scenario, scenarios_folder
+from cds_service.settings import Settings, read_settings
 
 LOOPBACK = "127.0.0.1"
 
@@ -436,31 +437,22 @@ def run_demo(host: str, port: int, fhir_port: int = 0) -> None:
         DemoError: either cannot start, or ended on its own.
         SettingsError: a setting is unknown or cannot be used.
     """
-    folder = scenarios_folder()
-    allowed = read_settings().fhir_servers
+    try:
+        folder = scenarios_folder()
+    except NoScenarios as error:
+        raise DemoError(f"the demo cannot start: {error}") from error
+    settings = read_settings()
     try:
         with _signals_as_interrupt(), DemoFhirServer(fhir_port) as fhir:
             report = load_patients(fhir.base_url, folder, datetime.now(UTC))
             click.echo(f"FHIR server:  {fhir.base_url} ({report.patients} synthetic patients)")
             for line in report.refused:
                 click.echo(f"Not loaded:   {line}", err=True)
-            with _service(host, port, (*allowed, fhir.base_url)) as service:
+            with _service(host, port, _environment(settings, fhir.base_url)) as service:
                 _watch(service, fhir)
     except KeyboardInterrupt:
         # Asked to stop, and both have stopped.
         return
-
-
-def scenarios_folder() -> Path:
-    """The synthetic patients of the checkout.
-
-    Raises:
-        DemoError: the package is installed without them.
-    """
-    folder = Path(__file__).parent.parent / "fixtures" / "scenarios"
-    if not folder.is_dir():
-        raise DemoError(f"the demo needs a checkout with its synthetic patients; there is no folder {folder}")
-    return folder
 
 
 @contextmanager
@@ -484,13 +476,29 @@ def _signals_as_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _environment(settings: Settings, fhir_server: str) -> dict[str, str]:
+    """The environment of the demo's service: in development, with a memory and a ledger of its own.
+
+    The key is a new one at each start: what was answered to a synthetic patient is forgotten with it.
+    """
+    own = {
+        "CDS_DEVELOPMENT": "true",
+        "CDS_FHIR_SERVERS": json.dumps([*settings.fhir_servers, fhir_server]),
+    }
+    if settings.pseudonym_key is None:
+        own["CDS_PSEUDONYM_KEY"] = f"key-{secrets.token_hex(32)}"
+    if settings.data_folder is None and settings.ledger_url is None:
+        own["CDS_DATA_FOLDER"] = str(scenarios_folder().parent.parent / "data")
+    return os.environ | own
+
+
 @contextmanager
-def _service(host: str, port: int, fhir_servers: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """The service with its production server, allowed to read these FHIR servers; it prints its own address."""
+def _service(host: str, port: int, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The service with its production server; it prints its own address."""
     service = subprocess.Popen(
         [sys.executable, "-m", __name__, "service", "--host", host, "--port", str(port)],
         stdin=subprocess.PIPE,
-        env={**os.environ, "CDS_FHIR_SERVERS": json.dumps(list(fhir_servers))},
+        env=dict(environment),
     )
     try:
         yield service

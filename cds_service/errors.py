@@ -2,12 +2,18 @@
 
     CdsError               an HTTP status, a FHIR issue type and a text
     ├── InvalidRequest     400  the body is not a call that this service can read
+    ├── Unauthorized       401  the caller is not known; no reason is given
+    ├── Forbidden          403  the caller is known, but may not do this
     ├── UnknownService     404  no service has this id
     ├── NotAllowed         405  the address exists, the method does not
     ├── MissingData        412  data that decides is neither sent nor fetchable
     ├── TooLarge           413  the body is larger than the settings allow
+    ├── TooMuch            413  the body is nested too deeply, or a Bundle in it is too long
     ├── WrongMediaType     415  the body is not declared as JSON
-    └── NotStored          501  feedback was understood, but is not kept
+    ├── TooManyCalls       429  the client calls more often than the settings allow
+    ├── TookTooLong        503  the answer was not ready in the time of the settings
+    ├── NotStored          503  feedback was understood, but could not be stored; send it again
+    └── NotRecorded        503  the answer could not be recorded, and the site demands that it is
 
 A text is shown to the client and may be logged. It is therefore built from what this program knows
 (field names, limits, prefetch keys) and never from values of the request: those can identify a patient.
@@ -20,11 +26,13 @@ class CdsError(Exception):
     """An error with all that is needed to answer the client.
 
     status and code (a FHIR issue type) belong to the class; text is one or more plain sentences;
-    diagnostics, if given, is a hint for the people who run the client.
+    diagnostics, if given, is a hint for the people who run the client; retry_after says after how many
+    seconds the same request may succeed.
     """
 
     status: int = 500
     code: str = "exception"
+    retry_after: int | None = None
 
     def __init__(self, text: str, diagnostics: str | None = None) -> None:
         super().__init__(text)
@@ -46,6 +54,26 @@ class InvalidRequest(CdsError):
         super().__init__(f"{field}: {expected}", diagnostics)
         self.field = field
         self.expected = expected
+
+
+class Unauthorized(CdsError):
+    """The caller is not known. Whoever is not known is told nothing more (CDS Hooks, security best practices)."""
+
+    status = 401
+    code = "login"
+
+    def __init__(self) -> None:
+        super().__init__("The caller is not authorized.")
+
+
+class Forbidden(CdsError):
+    """The caller is known, but may not call this service."""
+
+    status = 403
+    code = "forbidden"
+
+    def __init__(self) -> None:
+        super().__init__("This client may not call this service.")
 
 
 class UnknownService(CdsError):
@@ -106,6 +134,13 @@ class TooLarge(CdsError):
         super().__init__(f"The body is larger than the limit{bound}.")
 
 
+class TooMuch(CdsError):
+    """The body keeps the limit in bytes, but not another one; the text says which."""
+
+    status = 413
+    code = "too-costly"
+
+
 class WrongMediaType(CdsError):
     """The Content-Type is not one under which JSON is sent."""
 
@@ -116,11 +151,51 @@ class WrongMediaType(CdsError):
         super().__init__("The body must be JSON, sent with Content-Type: application/json.")
 
 
-class NotStored(CdsError):
-    """Feedback was read and is well-formed, but this service has nowhere to keep it."""
+class TooManyCalls(CdsError):
+    """The client calls more often than the settings allow."""
 
-    status = 501
-    code = "not-supported"
+    status = 429
+    code = "throttled"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many calls by this client. Call again in {seconds} s.")
+        self.retry_after = seconds
+
+
+class TookTooLong(CdsError):
+    """The answer was not ready in the time that the settings give a call."""
+
+    status = 503
+    code = "timeout"
+    retry_after = 5
+
+    def __init__(self, limit_seconds: float) -> None:
+        super().__init__(
+            f"The answer was not ready within {limit_seconds:g} s. Nothing was concluded about this patient:"
+            " the absence of a card does not mean that there is no risk."
+        )
+
+
+class NotStored(CdsError):
+    """Feedback was read and is well-formed, but could not be stored: none of it is."""
+
+    status = 503
+    code = "no-store"
+    retry_after = 5
 
     def __init__(self) -> None:
-        super().__init__("The feedback is well-formed, but this service does not store feedback.")
+        super().__init__("The feedback is well-formed, but could not be stored. None of it was; send it again later.")
+
+
+class NotRecorded(CdsError):
+    """The ledger is down, and the settings forbid an answer that is not recorded."""
+
+    status = 503
+    code = "no-store"
+    retry_after = 5
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The answer could not be recorded, and this site demands that every answer is. Nothing was concluded about"
+            " this patient: the absence of a card does not mean that there is no risk."
+        )

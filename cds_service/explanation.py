@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from cds_service.advice.phrases import joined
 from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.findings import Answer, Criterion, Finding, Outcome, Reason
+from cds_service.clinical.findings import Answer, Answered, Criterion, Finding, Outcome, Reason
 from cds_service.service import Decision
 
 _SIGNS = {Answer.MET: "yes", Answer.NOT_MET: "no", Answer.UNKNOWN: "cannot tell"}
@@ -52,12 +52,22 @@ _SUPPRESSED = {
 def _verdict(assessment: Assessment) -> str:
     if assessment.outcome is Outcome.FIRED:
         return _FIRED[assessment.reason]
+    if assessment.answered:
+        return _answered(assessment.answered)
     if assessment.outcome is Outcome.SUPPRESSED:
         return _SUPPRESSED[assessment.reason]
     if assessment.outcome is Outcome.UNDETERMINED:
         return f"No answer: it depends on data that is missing ({joined(assessment.missing)})."
     refusal = next(item for item in assessment.criteria if item.answer is Answer.NOT_MET)
     return f"No card: {refusal.because[0].lower()}{refusal.because[1:]}"
+
+
+def _answered(answered: Answered) -> str:
+    until = f"until {answered.until:%Y-%m-%d}, or newer evidence" if answered.until else "until newer evidence"
+    return (
+        "No card: the criteria are met, but the card was turned down on"
+        f" {answered.at:%Y-%m-%d} ({answered.reason}). It stays away {until}; a red flag brings it back at once."
+    )
 
 
 def _beside(assessment: Assessment) -> list[str]:

@@ -31,6 +31,22 @@ class Scenario:
     about: dict[str, Any]
 
 
+class NoScenarios(Exception):
+    """The package is installed without a checkout; the message says so."""
+
+
+def scenarios_folder() -> Path:
+    """The synthetic patients of the checkout.
+
+    Raises:
+        NoScenarios: there are none.
+    """
+    folder = Path(__file__).parent.parent / "fixtures" / "scenarios"
+    if not folder.is_dir():
+        raise NoScenarios(f"a checkout with its synthetic patients is needed; there is no folder {folder}")
+    return folder
+
+
 def read_scenario(folder: Path, now: datetime) -> Scenario:
     """Read a scenario folder as of `now` (with a time zone).
 

@@ -3,7 +3,7 @@
 1. protocol: is it a valid call of this service?
 2. chart: what is known of the patient?
 3. clinical: what does it mean?
-4. advice: which card?
+4. advice: which card, and was it answered before?
 
 Nothing flows back, but for one loop: where the answer is open, or a card will fire, the chart is completed from the
 EHR's FHIR server, if it may be read, and looked at once more. The clock is an argument, so that the same call at the
@@ -12,12 +12,13 @@ same moment gives the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from cds_service.advice.answered import evidence, with_answers
 from cds_service.advice.call import Call, OrderOptions
 from cds_service.advice.card import cards, proposed
 from cds_service.chart.build import build_chart
@@ -33,6 +34,7 @@ from cds_service.clinical.rule import assess
 from cds_service.content.load import load_content
 from cds_service.content.model import Content
 from cds_service.errors import InvalidRequest, MissingData
+from cds_service.ledger.memory import PatientMemory
 from cds_service.protocol.hook_request import HookRequest, read_hook_request
 from cds_service.protocol.services import SERVICES, Service, prefetch_templates
 from cds_service.settings import Settings, SettingsError
@@ -44,17 +46,45 @@ _EMPTY = "supplied, but empty"
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: the trusted issuer, its tenant, and the FHIR servers it may name (None: those of the settings)."""
+
+    client: str = ANONYMOUS
+    tenant: str = ""
+    fhir_servers: Collection[str] | None = None
+
+
+# From the ids of patient and user to what is remembered; it gives None where nothing is.
+Recall = Callable[[Caller, str, str], PatientMemory | None]
+
+
+def _nothing_remembered(_caller: Caller, _patient_id: str, _user_id: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """One call, answered: the assessment, the response body, and the id under which it is spoken of.
 
-    `gaps` says by prefetch key why it is not wholly known, `fetched` which addresses were asked for on the FHIR server.
+    Attributes:
+        gaps: by prefetch key, why it is not wholly known.
+        fetched: which addresses were asked for on the FHIR server.
+        prefetched: the prefetch keys that came with the call.
+        reads: the prefetch keys that were read from the FHIR server, with what went wrong, if anything.
+        hook_instance: as the client sent it.
+        memory: what is remembered of the patient, if anything is; `prints` are the fingerprints of the evidence.
     """
 
     id: UUID
     assessment: Assessment
     gaps: Mapping[str, str]
-    fetched: tuple[str, ...]
-    response: Mapping[str, Any]
+    fetched: tuple[str, ...] = field(repr=False)
+    response: Mapping[str, Any] = field(repr=False)
+    prefetched: tuple[str, ...] = ()
+    reads: Mapping[str, Gap | None] = field(default_factory=dict)
+    hook_instance: str = field(repr=False, default="")
+    memory: PatientMemory | None = field(repr=False, default=None)
+    prints: Mapping[str, Sequence[str]] = field(repr=False, default_factory=dict)
 
     def response_or_error(self) -> Mapping[str, Any]:
         """The response body.
@@ -79,30 +109,43 @@ class DecisionSupport:
             if slug not in self.content.orders:
                 raise SettingsError(f"setting 'order_codings.{slug}': there is no such order")
         self._templates = prefetch_templates(self.content)
-        self._options = self.settings.rule_options(self.content)
+        self.options = self.settings.rule_options(self.content)
         self._orders = OrderOptions(
             {slug: [item.model_dump() for item in own] for slug, own in self.settings.order_codings.items()},
             self.settings.order_intent,
         )
 
-    def decide(self, service: Service, document: object, now: datetime, client: str = ANONYMOUS) -> Decision:
+    def decide(
+        self,
+        service: Service,
+        document: object,
+        now: datetime,
+        caller: Caller = Caller(),
+        recall: Recall = _nothing_remembered,
+    ) -> Decision:
         """Answer one hook call.
 
         Args:
             service: the service that was called.
             document: the decoded body.
             now: the moment of the call, with a time zone.
-            client: who calls, as far as it is known.
+            caller: who calls, as far as it is known.
+            recall: what is remembered of a patient.
 
         Raises:
             InvalidRequest: the body is not a valid call of this service.
         """
         request = read_hook_request(document, service.hook)
-        reader = self._reader(request)
-        chart, assessment = self._assessed(request, service, reader, now)
+        reader = self._reader(request, caller)
+        chart, assessment, prefetch = self._assessed(request, service, reader, now)
+        memory = recall(caller, request.patient_id, request.user_id)
+        prints = memory.prints(evidence(assessment)) if memory else {}
+        if memory and assessment.outcome is Outcome.FIRED:
+            assessment = with_answers(assessment, prints, memory.answers(), self.content, now)
         call = Call(
             service_id=service.id,
-            client=client,
+            client=caller.client,
+            tenant=caller.tenant,
             now=now,
             hook_instance=request.hook_instance,
             patient_id=request.patient_id,
@@ -118,19 +161,26 @@ class DecisionSupport:
             gaps={key: _gap(listing.gap, refused) for key, listing in chart.listings().items() if listing.gap},
             fetched=tuple(reader.requests_made) if reader else (),
             response={"cards": cards(assessment, call, self.content, self._orders, source_url)},
+            prefetched=tuple(key for key in self._templates if key in request.prefetch),
+            reads={key: value.gap for key, value in prefetch.items() if isinstance(value, Completed)},
+            hook_instance=request.hook_instance,
+            memory=memory,
+            prints=prints,
         )
 
     def _assessed(
         self, request: HookRequest, service: Service, reader: FhirReader | None, now: datetime
-    ) -> tuple[Chart, Assessment]:
+    ) -> tuple[Chart, Assessment, Mapping[str, Any]]:
         """The chart and what it means; completed from the FHIR server where that can change the answer.
+
+        The third value is the prefetch, with what was read.
 
         First what decides, where the call left the answer open; then what refines, for a card that will fire.
         """
         prefetch = request.prefetch
         chart, assessment = self._look(request, service, prefetch, now)
         if reader is None:
-            return chart, assessment
+            return chart, assessment, prefetch
         # What is read may open another question (a birth date, how old a pain is). Each key is asked for once.
         while wanted := [key for key in _deciding(assessment) if not isinstance(prefetch.get(key), Completed)]:
             prefetch = self._complete(request, prefetch, wanted, (), reader)
@@ -143,7 +193,7 @@ class DecisionSupport:
             if wanted or visits:
                 prefetch = self._complete(request, prefetch, wanted, visits, reader)
                 chart, assessment = self._look(request, service, prefetch, now)
-        return chart, assessment
+        return chart, assessment, prefetch
 
     def _look(
         self, request: HookRequest, service: Service, prefetch: Mapping[str, Any], now: datetime
@@ -155,7 +205,7 @@ class DecisionSupport:
             drafts=request.drafts if service.has_orders else None,
             selections=request.selections if service.hook == "order-select" else None,
         )
-        return chart, assess(chart, self.content, self._options, now)
+        return chart, assess(chart, self.content, self.options, now)
 
     def _complete(
         self,
@@ -167,7 +217,7 @@ class DecisionSupport:
     ) -> dict[str, Any]:
         return complete(prefetch, keys, visits, self._templates, request.patient_id, reader)
 
-    def _reader(self, request: HookRequest) -> FhirReader | None:
+    def _reader(self, request: HookRequest, caller: Caller) -> FhirReader | None:
         """A reader of the call's FHIR server; None where it names none, or one that is not allowed.
 
         Raises:
@@ -176,7 +226,8 @@ class DecisionSupport:
         if request.fhir_server is None or server_problem(request.fhir_server):
             return None
         base = base_of(request.fhir_server)
-        if base not in self.settings.fhir_servers:
+        allowed = self.settings.fhir_servers if caller.fhir_servers is None else caller.fhir_servers
+        if base not in allowed:
             return None
         if not request.patient_id.strip("."):
             raise InvalidRequest("context.patientId", "must not consist of dots only")

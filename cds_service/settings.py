@@ -11,20 +11,32 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, ValidationError, field_validator
+from platformdirs import user_state_path
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from cds_service.chart.fhir_limits import FhirLimits, base_of, server_problem
 from cds_service.clinical.options import RuleOptions
 from cds_service.content.model import Content
+from cds_service.ledger.entries import EVERY, Mode
+from cds_service.protocol.limits import BodyLimits
+from cds_service.trust.clients import Origin, TrustedClient, check_clients
 
 _PREFIX = "CDS_"
 _FILE_VARIABLE = "CDS_CONFIG"
-
-Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")]
 
 
 class LocalCoding(BaseModel):
@@ -37,6 +49,20 @@ class LocalCoding(BaseModel):
     display: Annotated[str, StringConstraints(min_length=1)]
 
 
+class ModeRule(BaseModel):
+    """The mode from which a service starts for a client; `*` stands for every one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    service: Annotated[str, StringConstraints(min_length=1)] = EVERY
+    client: Annotated[str, StringConstraints(min_length=1)] = EVERY
+    mode: Annotated[Mode, Field(strict=False)]
+
+
+# A key that is shorter could be found by trying (HMAC-SHA256, RFC 2104: at least the length of the hash, 32 bytes).
+_SHORTEST_KEY = 32
+
+
 class Settings(BaseModel):
     """All settings. The descriptions are those of the README."""
 
@@ -45,10 +71,32 @@ class Settings(BaseModel):
     content_folder: Path | None = Field(
         None, strict=False, description="Folder with the clinical content instead of the installed one"
     )
+    base_url: HttpUrl | None = Field(
+        None, strict=False, description="Public address of this service, as clients write it; needed for `clients`"
+    )
+    clients: tuple[TrustedClient, ...] = Field(
+        (), strict=False, description="Trusted CDS clients, see Security; without any, the service is open"
+    )
+    open_discovery: bool = Field(True, description="Whether discovery is answered without a token")
+    token_leeway_seconds: int = Field(
+        30, ge=0, le=300, description="How far the clocks of a client and of the service may differ"
+    )
+    token_lifetime_seconds: int = Field(
+        3600, ge=30, le=86400, description="Longest lifetime of a client's token, from issue to expiry"
+    )
     cors_origins: tuple[Origin, ...] = Field(
-        (), strict=False, description="Web origins that may call from a browser, exact; none by default"
+        (), strict=False, description="Web origins that may call from a browser, exact, beside those of `clients`"
+    )
+    development: bool = Field(
+        False, description="Serve the workbench, answer as of another day, trust the public sandbox; not for patients"
     )
     max_body_bytes: int = Field(10_000_000, ge=1_000, description="Largest body of a call, in bytes")
+    max_json_depth: int = Field(1000, ge=20, le=1000, description="Deepest nesting of a body; FHIR needs about 20")
+    max_bundle_entries: int = Field(20_000, ge=10, description="Most entries of one Bundle in a call")
+    call_seconds: float = Field(
+        10.0, gt=0, le=60, strict=False, description="Time for one call; what is not ready by then is answered 503"
+    )
+    calls_per_minute: int = Field(6000, ge=1, description="Calls per minute, client and worker; beyond it 429")
     fhir_servers: tuple[str, ...] = Field(
         (), strict=False, description="FHIR servers that may be read where a call lacks data, exact base addresses"
     )
@@ -109,6 +157,35 @@ class Settings(BaseModel):
         "info", description="Advice against routine imaging when it is ordered without any symptom on record"
     )
 
+    data_folder: Path | None = Field(
+        None, strict=False, description="Folder of the SQLite ledger; by default the user's state folder"
+    )
+    ledger_url: SecretStr | None = Field(
+        None, description="Database of the ledger instead, such as `postgresql://user:password@host/name`"
+    )
+    ledger_strict: bool = Field(
+        False, description="Whether a call that cannot be recorded is answered 503, without a card"
+    )
+    ledger_retention_days: int = Field(
+        2190, ge=1, le=36500, description="Decisions and feedback older than this are removed by `prune` (six years)"
+    )
+    pseudonym_key: SecretStr | None = Field(
+        None,
+        min_length=_SHORTEST_KEY,
+        description="Secret of at least 32 characters; without it no patient is remembered, and no answer",
+    )
+    feedback_comments: bool = Field(False, description="Whether the free text of feedback is kept")
+    override_reason_codes: Mapping[str, str] = Field(
+        default_factory=dict,
+        strict=False,
+        description="The site's own codes for override reasons, each with that of the content",
+    )
+    modes: tuple[ModeRule, ...] = Field(
+        (),
+        strict=False,
+        description="`live`, `silent` or `off` by `service` and `client`, until changed by `cds-service mode`",
+    )
+
     @field_validator("fhir_servers")
     @classmethod
     def _allowed_servers(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
@@ -117,6 +194,26 @@ class Settings(BaseModel):
                 # An address may hold a password, which must not reach a log.
                 raise ValueError(f"'{server.rpartition('@')[2]}' {problem}")
         return tuple(base_of(server) for server in servers)
+
+    @model_validator(mode="after")
+    def _clients_fit(self) -> Self:
+        check_clients(self.clients, self.development)
+        if self.clients and self.base_url is None:
+            raise ValueError("clients: their tokens name the address that they call; 'base_url' must be set")
+        return self
+
+    def body_limits(self) -> BodyLimits:
+        """The bounds of a body, once it is decoded."""
+        return BodyLimits(depth=self.max_json_depth, entries=self.max_bundle_entries)
+
+    def all_origins(self) -> tuple[str, ...]:
+        """The web origins that may call from a browser, of the settings and of every client."""
+        listed = [*self.cors_origins, *(origin for client in self.clients for origin in client.cors_origins)]
+        return tuple(dict.fromkeys(listed))
+
+    def ledger_folder(self) -> Path:
+        """Where the SQLite ledger is kept."""
+        return self.data_folder or user_state_path("cds-service")
 
     def fhir_limits(self) -> FhirLimits:
         """The bounds of reading from a FHIR server."""

@@ -1,5 +1,9 @@
 """What every test has: no network but this machine, and a service with the settings as they come."""
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from flask.testing import FlaskClient
 from pytest_socket import socket_allow_hosts
@@ -11,6 +15,15 @@ from cds_service import Settings, create_app
 def _no_network() -> None:
     """Connections lead to this machine only; pytest-socket lifts this after each test."""
     socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ledger_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A ledger in the default place lies in a folder of this run, for the programs that tests start too."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(os.environ, "XDG_STATE_HOME", str(folder))
+        yield folder
 
 
 @pytest.fixture

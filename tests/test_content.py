@@ -372,7 +372,7 @@ def test_every_summary_fits_into_a_card(region: str, notes: frozenset[Note]) -> 
 
 
 def test_override_reasons_have_codes_of_their_own() -> None:
-    codes = [reason["code"] for reason in CONTENT.override_reasons]
+    codes = [reason.code for reason in CONTENT.override_reasons]
     assert len(codes) == len(set(codes))
 
 

@@ -22,7 +22,8 @@ import pytest
 import requests
 
 from cds_service import demo
-from cds_service.demo import DemoError, DemoFhirServer, load_patients, scenarios_folder
+from cds_service.demo import DemoError, DemoFhirServer, load_patients
+from cds_service.scenarios import scenarios_folder
 from cds_service.scenarios import read_scenario
 
 if TYPE_CHECKING:

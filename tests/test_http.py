@@ -602,7 +602,8 @@ def test_mistake_1_a_fault_of_ours_is_an_error_and_never_an_empty_answer(
     assert_refused(response, 500, "nothing was concluded")
     decision = UUID(response.headers["X-Decision-Id"])
     assert str(decision) in response.get_data(as_text=True)
-    assert [record.levelname for record in caplog.records if str(decision) in record.getMessage()] == ["ERROR"]
+    told = [record for record in caplog.records if str(decision) in record.getMessage()]
+    assert [record.levelname for record in told if record.name == "cds_service.web.failures"] == ["ERROR"]
 
 
 @pytest.mark.usefixtures("broken")

@@ -26,11 +26,12 @@ class Call:
     user_id: str = field(repr=False)
     encounter_id: str | None = field(repr=False, default=None)
     fhir_server: str = field(repr=False, default="")
+    tenant: str = ""
 
     def decision_id(self, rule_version: str, proposed: Sequence[str]) -> uuid.UUID:
         """The id of this decision: the same for a retry of the same call, and for no other.
 
-        Two patients, clients, EHR servers, hook instances, versions of the rule or proposals never share one.
+        Two patients, clients, tenants, EHR servers, hook instances, versions of the rule or proposals never share one.
         """
         parts = [
             self.client,
@@ -40,6 +41,8 @@ class Call:
             self.patient_id,
             rule_version,
             list(proposed),
+            # Only where there is one: ids of clients without tenants stay what they were.
+            *([self.tenant] if self.tenant else []),
         ]
         return uuid.uuid5(_NAMESPACE, orjson.dumps(parts).decode())
 

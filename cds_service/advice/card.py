@@ -58,8 +58,11 @@ def proposed(assessment: Assessment) -> tuple[str, ...]:
 
 def _override_reasons(assessment: Assessment, content: Content) -> list[dict[str, str]]:
     """The override reasons that make sense for this card."""
-    fitting = [item for item in content.override_reasons if item.get("only_for") in (None, assessment.reason.value)]
-    return [{key: value for key, value in item.items() if key != "only_for"} for item in fitting]
+    return [
+        {"code": item.code, "system": item.system, "display": item.display}
+        for item in content.override_reasons
+        if item.only_for in ("", assessment.reason.value)
+    ]
 
 
 def indicator(assessment: Assessment) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from cds_service.clinical.brain import Receptors
 from cds_service.clinical.cautions import Egfr, RaisedCaution
-from cds_service.clinical.findings import Criterion, Finding, Note, Outcome, Present, Reason, Removal
+from cds_service.clinical.findings import Answered, Criterion, Finding, Note, Outcome, Present, Reason, Removal
 from cds_service.clinical.red_flags import RedFlags
 
 
@@ -28,6 +28,7 @@ class Assessment:
         cautions: what must be said beside the orders.
         vague_onset: an onset too vague to be used, as it is recorded (`2026`).
         egfr: the newest eGFR, if any, for what is not recent.
+        answered: the earlier answer that keeps the card away, if one does.
         missing: prefetch keys without which nothing can be concluded (outcome `undetermined`).
         unchecked, partly: prefetch keys of which nothing, or not all, is known; they could refine the advice.
         unread: places in the chart that could not be read or were refused, and how many entries were not readable.
@@ -52,6 +53,7 @@ class Assessment:
     radiographs: tuple[Finding, ...] = ()
     egfr: Egfr | None = None
     egfr_recent_days: int = 90
+    answered: Answered | None = None
     missing: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     partly: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from cds_service.clinical.records import Coding
@@ -65,6 +66,7 @@ class Reason(StrEnum):
     ALREADY_DRAFTED = "already-drafted"
     ALREADY_IMAGED = "already-imaged-or-ordered"
     HOSPICE = "hospice"
+    ANSWERED_EARLIER = "answered-earlier"
     NO_CANCER_HISTORY = "no-breast-cancer-history"
     NO_BACK_PAIN = "no-back-pain"
     PAIN_NOT_NEW = "back-pain-not-new"
@@ -118,6 +120,18 @@ class Present:
     slug: str
     state: State
     when: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An earlier answer that keeps the card away: the override reason's code, when it was given, and until when.
+
+    `until` is None where only newer evidence ends it.
+    """
+
+    reason: str
+    at: datetime
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

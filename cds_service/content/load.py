@@ -23,17 +23,19 @@ import jsonschema
 from fhir.resources.R4B.valueset import ValueSet as FhirValueSet
 from pydantic import ValidationError
 
+from cds_service.content.basis import Basis, read_basis
 from cds_service.content.model import (
     Caution,
     Cautions,
-    CodingData,
     Content,
     Guard,
     OrderDefinition,
+    OverrideReason,
     Rule,
     Statement,
     TextConcept,
     TextPatterns,
+    ThresholdReason,
 )
 from cds_service.content.placeholders import CAUTION_NAMES, PLACEHOLDERS
 from cds_service.content.terminology import CodeSystem, Terminology, ValueSet, is_icd_category
@@ -89,6 +91,7 @@ def _load(folder: Path) -> Content:
         cautions=_cautions(folder, terminology),
         override_reasons=reasons,
         evidence=tuple(Statement(**statement) for statement in _toml(folder, "evidence")["statement"]),
+        basis=_basis(folder),
         source_attributes=_toml(folder, "source-attributes"),
         digest=_digest(folder),
     )
@@ -171,7 +174,9 @@ def _value_set(path: Path, systems: Mapping[str, CodeSystem]) -> ValueSet:
         for rule in include.get("filter", ()):
             _check_category(file, f"{field}.filter", rule, system)
             categories.append((system.uri, rule["value"]))
-    return ValueSet(data["id"], data["title"], data["purpose"], tuple(concepts), tuple(categories))
+    return ValueSet(
+        data["id"], data["title"], data["purpose"], tuple(concepts), tuple(categories), data["copyright"]
+    )
 
 
 def _check_category(file: str, field: str, rule: Mapping[str, str], system: CodeSystem) -> None:
@@ -239,6 +244,10 @@ def _rule(folder: Path, terminology: Terminology, orders: Mapping[str, OrderDefi
         brain=data["studies"]["brain"],
         without_contrast_suffix=data["studies"]["without_contrast_suffix"],
         relevant_orders=frozenset(data["orders"]["relevant"]),
+        purpose=data["purpose"],
+        threshold_reasons={
+            name: ThresholdReason(item["why"], item["source"]) for name, item in data["threshold"].items()
+        },
     )
 
 
@@ -278,13 +287,34 @@ def _cautions(folder: Path, terminology: Terminology) -> Cautions:
     return Cautions(tuple(cautions), data["egfr"]["tests"], data["egfr"]["recent_days"], tests)
 
 
-def _override_reasons(folder: Path) -> tuple[CodingData, ...]:
+def _override_reasons(folder: Path) -> tuple[OverrideReason, ...]:
     data = _toml(folder, "override-reasons")
     codes = [reason["code"] for reason in data["reason"]]
     for code in codes:
         if codes.count(code) > 1:
             raise ContentError("override-reasons.toml", "reason.code", f"'{code}' stands there twice")
-    return tuple({**reason, "system": data["system"]} for reason in data["reason"])
+    return tuple(_override_reason(reason, data["system"]) for reason in data["reason"])
+
+
+def _override_reason(reason: dict[str, Any], system: str) -> OverrideReason:
+    days = reason.get("days")
+    return OverrideReason(
+        code=reason["code"],
+        display=reason["display"],
+        system=system,
+        only_for=reason.get("only_for", ""),
+        days=days if isinstance(days, int) else None,
+        keeps_away=days is not None,
+        why_days=reason.get("why_days", ""),
+        back_with=frozenset(reason.get("back_with", ("pain",))),
+    )
+
+
+def _basis(folder: Path) -> Basis:
+    try:
+        return read_basis(_toml(folder, "evidence"))
+    except ValueError as error:
+        raise ContentError("evidence.toml", "accuracy", str(error)) from error
 
 
 def _text_patterns(folder: Path, terminology: Terminology) -> TextPatterns:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cds_service.content.basis import Basis
 from cds_service.content.terminology import Terminology
 
 CodingData = Mapping[str, str]
@@ -56,8 +57,16 @@ class TextPatterns:
 
 
 @dataclass(frozen=True, slots=True)
+class ThresholdReason:
+    """Why a threshold has its value, and where that comes from."""
+
+    why: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """What `rule.toml` says: identity, owner, review, thresholds, and which sets mean what."""
+    """What `rule.toml` says: identity, purpose, owner, review, thresholds, and which sets mean what."""
 
     id: str
     version: str
@@ -73,6 +82,8 @@ class Rule:
     brain: str
     without_contrast_suffix: str
     relevant_orders: frozenset[str]
+    purpose: str
+    threshold_reasons: Mapping[str, ThresholdReason]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +122,43 @@ class Cautions:
 
 
 @dataclass(frozen=True, slots=True)
+class OverrideReason:
+    """What a clinician may answer when the card is not taken.
+
+    Attributes:
+        code, display, system: as they stand on the card.
+        only_for: the reason code of the only kind of card that offers it; empty for every kind.
+        days: so many days the card then stays away from this patient; None: as long as nothing newer is recorded.
+        keeps_away: whether it keeps the card away at all.
+        why_days: why so long.
+        back_with: kinds of newer evidence (`pain`, `cancer`) that bring the card back before; a red flag always does.
+    """
+
+    code: str
+    display: str
+    system: str
+    only_for: str = ""
+    days: int | None = None
+    keeps_away: bool = False
+    why_days: str = ""
+    back_with: frozenset[str] = frozenset({"pain"})
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of evidence with its source."""
+    """One statement of evidence with its source.
+
+    A recommendation names who gives it (`by`) and, where it was read, the grade in that body's own words.
+    """
 
     id: str
     text: str
     source: str
     cite: str
     on_card: bool
+    by: str = ""
+    grade: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,8 +174,9 @@ class Content:
     orders: Mapping[str, OrderDefinition]
     wording: Mapping[str, Mapping[str, str]]
     cautions: Cautions
-    override_reasons: Sequence[CodingData]
+    override_reasons: Sequence[OverrideReason]
     evidence: tuple[Statement, ...]
+    basis: Basis
     source_attributes: Mapping[str, str]
     digest: str
 

@@ -33,13 +33,17 @@ class CodeSystem:
 
 @dataclass(frozen=True, slots=True)
 class ValueSet:
-    """One named set: `concepts` are (system, code, display), `categories` are (system, ICD category)."""
+    """One named set: `concepts` are (system, code, display), `categories` are (system, ICD category).
+
+    `copyright` names the licenses of its code systems and where the codes were confirmed.
+    """
 
     id: str
     title: str
     purpose: str
     concepts: tuple[tuple[str, str, str], ...]
     categories: tuple[tuple[str, str], ...]
+    copyright: str = ""
 
 
 class Terminology:
@@ -107,6 +111,11 @@ class Terminology:
             if category in self._categories and category in self._displays:
                 return f"{self._displays[category]} ({key[1][:3]}.{key[1][3:]})"
         return ""
+
+    def system_name(self, uri: str) -> str:
+        """What a code system is called; its URI where it is none of ours."""
+        system = self._systems.get(uri)
+        return system.name if system else uri
 
     def codes(self, set_id: str, system: str) -> tuple[str, ...]:
         """The listed codes of one set in one system, in the order of the file."""

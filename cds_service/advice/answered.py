@@ -1,0 +1,76 @@
+"""Memory of answers: a card that was turned down with a reason stays away from this patient for that reason's time.
+
+It comes back at once with newer evidence or a red flag, and an emergency is never held back. The reasons, their
+times and what brings the card back stand in `cards/override-reasons.toml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+
+from cds_service.clinical.assessment import Assessment
+from cds_service.clinical.findings import Answered, Basis, Finding, Outcome, Reason
+from cds_service.content.model import Content, OverrideReason
+from cds_service.ledger.entries import EarlierAnswer
+
+PAIN, RED_FLAG, CANCER = "pain", "red-flag", "cancer"
+
+Prints = Mapping[str, Sequence[str]]
+
+
+def evidence(assessment: Assessment) -> dict[str, tuple[Finding, ...]]:
+    """The findings of an assessment by the kind of evidence that they are.
+
+    The reason on an order that is just being written is no evidence of its own: whoever writes it knows the answer.
+    """
+    criteria = {item.id: item.findings for item in assessment.criteria}
+    flags = [getattr(assessment.flags, item.name) for item in fields(assessment.flags)]
+    found = {
+        PAIN: criteria.get("new-back-pain", ()),
+        RED_FLAG: tuple(finding for flag in flags if isinstance(flag, tuple) for finding in flag) + assessment.brain,
+        CANCER: criteria.get("breast-cancer-history", ()),
+    }
+    return {kind: tuple(item for item in some if item.basis is not Basis.ORDERED) for kind, some in found.items()}
+
+
+def with_answers(
+    assessment: Assessment, prints: Prints, earlier: Sequence[EarlierAnswer], content: Content, now: datetime
+) -> Assessment:
+    """The assessment, suppressed where an earlier answer keeps its card away.
+
+    Args:
+        prints: fingerprints of the evidence of this assessment, by kind.
+        earlier: what was answered to cards about this patient, one entry for each card.
+        now: the moment of the call.
+    """
+    if assessment.outcome is not Outcome.FIRED or assessment.critical:
+        return assessment
+    reasons = {item.code: item for item in content.override_reasons}
+    for answer in sorted(earlier, key=lambda item: item.answered_at, reverse=True):
+        if answer.card_reason != assessment.reason.value:
+            continue
+        # The newest answer to a card of this kind counts; whatever was said before it is settled.
+        reason = reasons.get(answer.reason)
+        if answer.outcome == "overridden" and reason and _holds(reason, answer, prints, now):
+            answered = Answered(reason.code, answer.answered_at, _end(reason, answer))
+            return replace(
+                assessment, outcome=Outcome.SUPPRESSED, reason=Reason.ANSWERED_EARLIER, answered=answered
+            )
+        break
+    return assessment
+
+
+def _holds(reason: OverrideReason, answer: EarlierAnswer, prints: Prints, now: datetime) -> bool:
+    if not reason.keeps_away:
+        return False
+    end = _end(reason, answer)
+    if end is not None and now >= end:
+        return False
+    kinds = (*reason.back_with, RED_FLAG)
+    return not any(set(prints.get(kind, ())) - set(answer.evidence.get(kind, ())) for kind in kinds)
+
+
+def _end(reason: OverrideReason, answer: EarlierAnswer) -> datetime | None:
+    return answer.answered_at + timedelta(days=reason.days) if reason.days else None

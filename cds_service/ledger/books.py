@@ -1,0 +1,138 @@
+"""The service's side of the ledger: it keeps the books, and never lets them stop a card.
+
+Where the ledger cannot be reached, a decision is still answered: the failure is counted, logged and shown in
+readiness, nothing is remembered, and the last known modes stay in force. Only the setting `ledger_strict` turns a
+decision that cannot be recorded into an error. Feedback is different: it is acknowledged only when it is stored.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from cds_service.errors import NotRecorded, NotStored
+from cds_service.ledger.entries import DecisionEntry, EarlierAnswer, FeedbackEntry, Mode, ModeChange, Receipt
+from cds_service.ledger.metrics import Metrics
+from cds_service.ledger.modes import Modes
+from cds_service.ledger.opening import open_ledger
+from cds_service.ledger.store import Ledger, LedgerDown
+from cds_service.settings import Settings
+
+# After a failure a card does not wait for the ledger again for so long: each try may cost it two seconds.
+REST_SECONDS = 5.0
+
+# No answer is remembered for longer (see `days` in the schema of override-reasons).
+_LONGEST_MEMORY = timedelta(days=366)
+
+_log = logging.getLogger(__name__)
+
+
+class Books:
+    """Writes to the ledger and reads from it on behalf of calls.
+
+    Args:
+        clock: seconds that only go up.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+        self.ledger: Ledger = open_ledger(settings)
+        self.metrics = metrics
+        self._strict = settings.ledger_strict
+        self._clock = clock
+        self._rests_until = float("-inf")
+        self._prepared = False
+        self._preparing = threading.Lock()
+        start = {(rule.service, rule.client): rule.mode for rule in settings.modes}
+        self._modes = Modes(start, self._mode_changes, lambda error: self._failed("modes", error))
+
+    def mode(self, service: str, client: str) -> Mode:
+        """The mode in force."""
+        return self._modes.mode(service, client)
+
+    def record(self, entry: DecisionEntry) -> None:
+        """Record a decision.
+
+        Raises:
+            NotRecorded: it is not recorded, and the settings are strict.
+        """
+        try:
+            if self._rests():
+                raise LedgerDown("it failed a moment ago")
+            self._ready().record_decision(entry)
+        except Exception as error:
+            # Whatever is wrong with the ledger, the card is not to blame.
+            self._failed("decision", error)
+            if self._strict:
+                raise NotRecorded from None
+
+    def store(self, entries: Sequence[FeedbackEntry]) -> Receipt:
+        """Store feedback, all of it or none.
+
+        Raises:
+            NotStored: none is stored; the client may send it again.
+        """
+        try:
+            return self._ready().record_feedback(entries)
+        except Exception as error:
+            self._failed("feedback", error)
+            raise NotStored from None
+
+    def answers(self, client: str, tenant: str, patient: str, now: datetime) -> Sequence[EarlierAnswer]:
+        """Earlier answers about a patient; none where the ledger is down, so that the card is shown."""
+        if self._rests():
+            return ()
+        try:
+            return self._ready().earlier_answers(client, tenant, patient, now - _LONGEST_MEMORY)
+        except Exception as error:
+            self._failed("answers", error)
+            return ()
+
+    def take_token(self, issuer: str, token_id: str, expires_at: datetime) -> bool:
+        """Whether this token is seen for the first time.
+
+        Raises:
+            LedgerDown: it cannot be told.
+        """
+        if self._rests():
+            raise LedgerDown("it failed a moment ago")
+        try:
+            return self._ready().take_token(issuer, token_id, expires_at)
+        except LedgerDown as error:
+            self._failed("token", error)
+            raise
+
+    def problem(self) -> str | None:
+        """Why the ledger cannot be used, or None."""
+        try:
+            self._ready().ping()
+        except LedgerDown as error:
+            return str(error)
+        return None
+
+    def _ready(self) -> Ledger:
+        """The ledger with its tables in place; where they could not be made before, it is tried again."""
+        if not self._prepared:
+            with self._preparing:
+                if not self._prepared:
+                    self.ledger.prepare()
+                    self._prepared = True
+        return self.ledger
+
+    def _mode_changes(self) -> Sequence[ModeChange]:
+        if self._rests():
+            raise LedgerDown("it failed a moment ago")
+        return self._ready().modes()
+
+    def _rests(self) -> bool:
+        return self._clock() < self._rests_until
+
+    def _failed(self, operation: str, error: Exception) -> None:
+        if not self._rests():
+            self._rests_until = self._clock() + REST_SECONDS
+            # Only the ledger's own words are known to hold nothing of a patient.
+            what = str(error) if isinstance(error, LedgerDown) else type(error).__name__
+            _log.error("the ledger failed (%s): %s", operation, what)
+        self.metrics.ledger_failed(operation)

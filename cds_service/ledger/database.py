@@ -1,0 +1,197 @@
+"""The ledger's connection to SQLite or PostgreSQL: transactions that end soon, and one error for all that fails.
+
+What a transaction reads and writes is not known here, nor what the rows mean. Connections are opened in the process
+that uses them, since neither database lets them pass a fork.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+from sqlalchemy import URL, Column, Connection, Engine, RowMapping, Select, Table, literal, make_url, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from cds_service.ledger.deadline import cut_after
+from cds_service.ledger.engines import POSTGRESQL, WRITES, postgresql_engine, sqlite_engine
+
+# Rows read, written or deleted by one statement where there are many: a few milliseconds, and far below the number of
+# values that either database takes in one.
+PAGE_ROWS = 500
+
+# The server ends a statement after the time it was given; only one that does not is cut off.
+_GRACE_SECONDS = 0.5
+
+# What a database says before it has given an error a code, and how that is told: its own words name hosts and users.
+_CAUSES = {
+    "timeout": "timeout",
+    "refused": "connection refused",
+    "password": "password refused",
+    "resolve": "unknown host",
+    "translate host": "unknown host",
+    "No such file": "no such socket",
+    "does not exist": "no such database or user",
+    "closed": "connection lost",
+}
+
+
+class LedgerDown(Exception):
+    """The ledger cannot be reached, read or written; nothing of the interrupted transaction was kept.
+
+    The text names the kind of failure only. What the database said may hold values of rows, and is left out.
+    """
+
+
+class Database:
+    """One SQLite file or PostgreSQL database. Opens nothing until it is used."""
+
+    def __init__(self, url: str | URL, busy_seconds: float) -> None:
+        """`busy_seconds` bounds the wait for a lock, for a statement, and for a server that says nothing.
+
+        Raises:
+            ValueError: the URL is none, or of no SQLite file and no PostgreSQL database.
+        """
+        self._url = _parsed(url)
+        self._busy_seconds = busy_seconds
+        self._engine: Engine | None = None
+        self._process = 0
+        self._inherited: list[Engine] = []
+        _open.add(self)
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None for PostgreSQL."""
+        return Path(str(self._url.database)) if self._url.drivername == "sqlite" else None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads. Raises LedgerDown."""
+        with _told("read"), self._connected() as connection, self._bounded(connection, self._busy_seconds):
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def writing(self, seconds: float | None = None) -> Iterator[Connection]:
+        """A transaction that writes: kept as a whole when the block ends, and not at all if it fails.
+
+        Args:
+            seconds: where it may take longer than other transactions.
+
+        Raises:
+            LedgerDown: it could not be written, or the database was busy for too long.
+        """
+        with _told("written"), self._connected() as connection:
+            connection = connection.execution_options(**{WRITES: True})
+            with self._bounded(connection, seconds or self._busy_seconds), connection.begin():
+                yield connection
+
+    def paged(self, query: Select[Any], *keys: Column[Any]) -> Iterator[RowMapping]:
+        """The rows of a query in the order of its unique keys, page by page.
+
+        Each page is a transaction of its own: who reads slowly, or stops halfway, holds up no writer.
+
+        Raises:
+            LedgerDown: a page could not be read.
+        """
+        query = query.order_by(*keys).limit(PAGE_ROWS)
+        page = query
+        while True:
+            with self.reading() as connection:
+                rows = connection.execute(page).mappings().all()
+            yield from rows
+            if len(rows) < PAGE_ROWS:
+                return
+            last = [literal(rows[-1][key], key.type) for key in keys]
+            page = query.where(tuple_(*keys) > tuple_(*last))
+
+    def close(self) -> None:
+        """Close this process's connections that nobody uses; the next use opens new ones."""
+        if self._engine is not None and self._process == os.getpid():
+            self._engine.dispose()
+
+    def _connected(self) -> Connection:
+        """A connection of this process."""
+        if self._engine is None or self._process != os.getpid():
+            if self._engine is not None:
+                # Of the parent process: closing its connections here, even by forgetting them, would end its locks.
+                self._inherited.append(self._engine)
+            self._engine, self._process = self._new_engine(), os.getpid()
+        try:
+            return self._engine.connect()
+        except InvalidRequestError:
+            # Each new connection was lost again at once.
+            raise LedgerDown("the ledger cannot be reached (connection lost)") from None
+
+    def _new_engine(self) -> Engine:
+        if self.file is not None:
+            return sqlite_engine(self.file, self._busy_seconds)
+        return postgresql_engine(self._url, self._busy_seconds)
+
+    def _bounded(self, connection: Connection, seconds: float) -> AbstractContextManager[object]:
+        """SQLite waits for locks alone, and ends that itself."""
+        if self.file is not None:
+            return nullcontext()
+        raw: Any = connection.connection.dbapi_connection
+        return cut_after(seconds + _GRACE_SECONDS, raw)
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows whose key is not there yet, each in one step, and return their number."""
+    # Both databases know the clause, each in its own dialect of SQLAlchemy.
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    # Without being told, SQLAlchemy does not ask PostgreSQL for the number.
+    insert = dialect.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    return connection.execute(insert, rows).rowcount if rows else 0
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Tell what a database cannot do, without what it says."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        raise LedgerDown(f"the ledger cannot be {what} ({_cause(error)})") from None
+
+
+def _cause(error: DBAPIError | PoolTimeout) -> str:
+    """What went wrong, in words that come from here and codes that come from the database."""
+    if isinstance(error, PoolTimeout) or error.orig is None:
+        return "no free connection"
+    name = type(error.orig).__name__
+    code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None)
+    code = code or next((cause for words, cause in _CAUSES.items() if words in str(error.orig)), None)
+    return f"{name}, {code}" if code else name
+
+
+def _parsed(url: str | URL) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # The URL may hold a password.
+        raise ValueError("the ledger's URL is not the URL of a database") from None
+    if parsed.drivername in ("postgresql", POSTGRESQL):
+        return parsed.set(drivername=POSTGRESQL)
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise ValueError("the ledger's URL must begin with sqlite:/// or postgresql://")
+    if not parsed.database or parsed.database == ":memory:":
+        raise ValueError("the ledger's URL must name a file: what is in memory is seen by one worker only")
+    return parsed.set(drivername="sqlite")
+
+
+# SQLite's locks belong to a process and a file: a child must find no connection of its parent open.
+_open: WeakSet[Database] = WeakSet()
+
+
+def _close_all() -> None:
+    for database in list(_open):
+        database.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_close_all)

@@ -1,0 +1,156 @@
+"""Feedback as a table for others, as 45 CFR 170.315(b)(11)(ii)(C) names its columns, in CSV or JSON.
+
+One row for each entry of feedback that was kept, and one for each shown card that nobody answered. The six columns of
+the regulation come first: intervention, action taken, user feedback, user, date, location. The user is the keyed
+pseudonym that was stored, the location the client and its tenant: nothing here names a patient or a person.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+
+import orjson
+
+from cds_service.ledger.entries import DecisionEntry, FeedbackEntry
+from cds_service.ledger.summary import CardKey, card_key, counts_more, version_of
+
+NO_RESPONSE = "no response"
+
+# With one of these in front, a spreadsheet reads a cell as a formula (OWASP, CSV injection).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row; the names are those of the columns.
+
+    Attributes:
+        intervention: id of the service that showed the card.
+        action_taken: `accepted` with the orders that were taken, `overridden`, or `no response`.
+        user_feedback: the override reason in words, and the comment where one is kept.
+        user: the keyed pseudonym, empty where no key is set.
+        date: of the answer, without one of the card (UTC).
+        location: the client, and its tenant where it has one.
+        counts: `no` where a later answer to the same card takes its place.
+    """
+
+    intervention: str
+    action_taken: str
+    user_feedback: str
+    user: str
+    date: str
+    location: str
+    card_id: str
+    decision_id: str
+    override_reason: str
+    rule_version: str
+    shown_at: str
+    counts: str
+
+
+COLUMNS = tuple(field.name for field in fields(Row))
+
+
+def rows(
+    decisions: Iterable[DecisionEntry],
+    feedback: Iterable[FeedbackEntry],
+    until: datetime,
+    reasons: Mapping[str, str],
+) -> Iterator[Row]:
+    """The rows of a period: answers in the order in which they arrived, then cards without any.
+
+    Args:
+        decisions: of the period.
+        feedback: from the beginning of the period to now; what came after `until` counts only for cards of the period.
+        until: the end of the period, with a time zone.
+        reasons: the words of each override reason by its code.
+    """
+    cards = {key: entry for entry in decisions if entry.shown and (key := card_key(entry))}
+    answers: list[tuple[CardKey, FeedbackEntry]] = []
+    last: dict[CardKey, FeedbackEntry] = {}
+    for answer in feedback:
+        key = card_key(answer)
+        if key is not None and (key in cards or answer.received_at < until):
+            answers.append((key, answer))
+            if counts_more(answer, last.get(key)):
+                last[key] = answer
+    for key, answer in answers:
+        yield _answered(answer, cards.get(key), answer is last[key], reasons)
+    for key, card in cards.items():
+        if key not in last:
+            yield _unanswered(card)
+
+
+def csv_text(table: Iterable[Row]) -> Iterator[str]:
+    """The rows as CSV (RFC 4180), a line at a time; no cell is read as a formula by a spreadsheet."""
+    yield _line(COLUMNS)
+    for row in table:
+        yield _line(asdict(row).values())
+
+
+def json_text(table: Iterable[Row]) -> Iterator[str]:
+    """The rows as a JSON list of objects with the names of the columns, a row at a time."""
+    before = "["
+    for row in table:
+        yield f"{before}\n  {orjson.dumps(row).decode()}"
+        before = ","
+    yield "[]\n" if before == "[" else "\n]\n"
+
+
+def _answered(answer: FeedbackEntry, card: DecisionEntry | None, counts: bool, reasons: Mapping[str, str]) -> Row:
+    words = (reasons.get(answer.reason, answer.reason), answer.comment or "")
+    return Row(
+        intervention=answer.service,
+        action_taken=_action(answer, card),
+        user_feedback=": ".join(word for word in words if word),
+        user=card.user if card else "",
+        date=_moment(answer.outcome_at),
+        location=_location(answer),
+        card_id=str(answer.card_id),
+        decision_id=str(card.decision_id) if card else "",
+        override_reason=answer.reason,
+        rule_version=version_of(card) if card else "",
+        shown_at=_moment(card.at) if card else "",
+        counts="yes" if counts else "no",
+    )
+
+
+def _unanswered(card: DecisionEntry) -> Row:
+    return Row(
+        intervention=card.service,
+        action_taken=NO_RESPONSE,
+        user_feedback="",
+        user=card.user,
+        date=_moment(card.at),
+        location=_location(card),
+        card_id=str(card.card_id),
+        decision_id=str(card.decision_id),
+        override_reason="",
+        rule_version=version_of(card),
+        shown_at=_moment(card.at),
+        counts="yes",
+    )
+
+
+def _action(answer: FeedbackEntry, card: DecisionEntry | None) -> str:
+    accepted = {text.lower() for text in answer.accepted}
+    taken = [slug for suggestion, slug in (card.suggestions if card else {}).items() if suggestion.lower() in accepted]
+    return f"{answer.outcome}: {', '.join(taken)}" if answer.outcome == "accepted" and taken else answer.outcome
+
+
+def _location(entry: DecisionEntry | FeedbackEntry) -> str:
+    return f"{entry.client}/{entry.tenant}" if entry.tenant else entry.client
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _line(cells: Iterable[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
+    return text.getvalue()

@@ -1,0 +1,197 @@
+"""Counts and times of this service for Prometheus, right across several worker processes.
+
+Every label value is one of a closed set: those below, or those of the `Vocabulary`. Whatever else comes is counted as
+`other`, so that nothing of a request can become a label (patients, users and codes stay out, and the number of series
+stays bounded).
+
+Workers count in files of one folder, named by `PROMETHEUS_MULTIPROC_DIR`, and any of them answers for all (multiprocess
+mode of prometheus-client). The library decides on that mode when it is imported; it is therefore imported no earlier
+than a `Metrics` is made, and `metrics_folder` must be entered before. Without the variable, one process counts for
+itself.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from tempfile import mkdtemp
+
+from cds_service.ledger.entries import UNLISTED, DecisionEntry, Mode
+
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+OTHER = "other"
+NONE = "none"
+
+OUTCOMES = frozenset({"fired", "suppressed", "not-applicable", "undetermined", "failed", "off"})
+INDICATORS = frozenset({"info", "warning", "critical"})
+ANSWERS = frozenset({"accepted", "overridden"})
+
+# `ok`, or why a read from the EHR's FHIR server gave nothing or not all (names of the chart's gaps).
+FHIR_RESULTS = frozenset(
+    {"ok", "source_error", "not_fhir", "other_patient", "unreadable", "timed_out", "refused", "not_allowed"}
+    | {"unreachable", "too_much", "endless", "first_page_only", "not_supplied"}
+)
+
+# What was tried when the ledger failed. All stand in the exposition from the start, at nothing: the first failure of
+# a series that appears with it cannot be seen by `increase()`.
+LEDGER_OPERATIONS = frozenset({"decision", "feedback", "answers", "modes", "token", "prune", "prepare", "ping"})
+
+# Seconds. A call takes about a millisecond, 0.5 s is the guidance of CDS Hooks, and reading from an EHR may take 4 s.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+# A call that failed has the name of its error for a reason.
+_ERRORS = frozenset(
+    name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
+)
+
+_STATUSES = frozenset(str(status.value) for status in HTTPStatus if status >= 400)
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The closed sets that this room does not know by itself.
+
+    Attributes:
+        hooks: the hook of each service, by the service's id.
+        reasons: reason codes of assessments, and what else may stand for one; Python's own errors are known.
+        override_reasons: codes that a user may answer.
+        refusals: why a caller may be refused.
+    """
+
+    hooks: Mapping[str, str] = field(default_factory=dict)
+    reasons: Collection[str] = ()
+    override_reasons: Collection[str] = ()
+    refusals: Collection[str] = ()
+
+
+class Metrics:
+    """The metrics of one process; made once in each, in tests as often as wanted."""
+
+    def __init__(self, rule_version: str, vocabulary: Vocabulary = Vocabulary()) -> None:
+        """`rule_version` names the rule and its content in `cds_rule_info`.
+
+        Raises:
+            RuntimeError: `PROMETHEUS_MULTIPROC_DIR` was set too late, and workers would each count for themselves.
+        """
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+        self._vocabulary = vocabulary
+        self._reasons = _ERRORS.union(vocabulary.reasons)
+        self._folder = os.environ.get(FOLDER_VARIABLE)
+        self._registry = own = CollectorRegistry()
+        self._calls = Counter(
+            "cds_calls_total",
+            "Hook calls by outcome, reason code and mode.",
+            ("service", "hook", "outcome", "reason", "mode"),
+            registry=own,
+        )
+        self._cards = Counter("cds_cards_shown_total", "Cards that were sent.", ("service", "indicator"), registry=own)
+        self._seconds = Histogram(
+            "cds_call_seconds", "From the body of a call to its answer.", ("service",), buckets=BUCKETS, registry=own
+        )
+        self._reads = Counter("cds_fhir_reads_total", "Reads from EHRs' FHIR servers.", ("result",), registry=own)
+        self._feedback = Counter(
+            "cds_feedback_total",
+            "Feedback entries that came; known: whether the ledger has the card.",
+            ("service", "outcome", "reason", "known"),
+            registry=own,
+        )
+        self._failures = Counter(
+            "cds_ledger_failures_total", "What the ledger could not do.", ("operation",), registry=own
+        )
+        self._refused = Counter("cds_refused_total", "Callers that were refused, by why.", ("reason",), registry=own)
+        self._errors = Counter("cds_http_errors_total", "Answers from 400 up.", ("status",), registry=own)
+        rule = Gauge(
+            "cds_rule_info",
+            "1 for the version of the rule and its content that is in use.",
+            ("version",),
+            registry=own,
+            multiprocess_mode="max",
+        )
+        rule.labels(rule_version).set(1)
+        for operation in LEDGER_OPERATIONS:
+            self._failures.labels(operation)
+        if self._folder and not any(Path(self._folder).glob("*.db")):
+            raise RuntimeError(f"{FOLDER_VARIABLE} must be set before prometheus_client is imported")
+
+    def call(self, entry: DecisionEntry) -> None:
+        """Count one call, its time, and its card if one was sent."""
+        service = self._service(entry.service)
+        hook = self._vocabulary.hooks.get(entry.service, OTHER)
+        outcome, reason = _known(entry.outcome, OUTCOMES), _known(entry.reason, self._reasons)
+        self._calls.labels(service, hook, outcome, reason, _known(entry.mode, list(Mode))).inc()
+        self._seconds.labels(service).observe(entry.milliseconds / 1000)
+        if entry.shown:
+            self._cards.labels(service, _known(entry.indicator, INDICATORS)).inc()
+
+    def fhir_read(self, result: str) -> None:
+        """Count one read from a FHIR server; `result` is one of `FHIR_RESULTS`."""
+        self._reads.labels(_known(result, FHIR_RESULTS)).inc()
+
+    def feedback(self, service: str, outcome: str, reason: str, known: bool | None = None) -> None:
+        """Count one entry of feedback; `known` says whether the ledger has its card, None that it did not say."""
+        reasons = {*self._vocabulary.override_reasons, UNLISTED}
+        card = "unsaid" if known is None else str(known).lower()
+        self._feedback.labels(self._service(service), _known(outcome, ANSWERS), _known(reason, reasons), card).inc()
+
+    def ledger_failed(self, operation: str) -> None:
+        """Count a failure of the ledger; `operation` is one of `LEDGER_OPERATIONS`."""
+        self._failures.labels(_known(operation, LEDGER_OPERATIONS)).inc()
+
+    def refused(self, reason: str) -> None:
+        """Count a refused caller; `reason` is one of the vocabulary's refusals."""
+        self._refused.labels(_known(reason, self._vocabulary.refusals)).inc()
+
+    def http_error(self, status: int) -> None:
+        """Count an answer with a status from 400 up."""
+        self._errors.labels(_known(str(status), _STATUSES)).inc()
+
+    def exposition(self) -> tuple[bytes, str]:
+        """The metrics of all workers as Prometheus reads them, and their media type."""
+        from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        registry = self._registry
+        if self._folder:
+            registry = CollectorRegistry()
+            # The library leaves this method without types.
+            MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]
+        return generate_latest(registry), CONTENT_TYPE_LATEST
+
+    def _service(self, service: str) -> str:
+        return _known(service, self._vocabulary.hooks)
+
+
+@contextmanager
+def metrics_folder() -> Iterator[Path]:
+    """A fresh folder in which workers count together, named to them by `PROMETHEUS_MULTIPROC_DIR`.
+
+    To be entered before workers start and before a `Metrics` is made in this process; left when all have ended. A
+    folder that the variable names already is used and emptied of what an earlier run counted, and is not removed.
+    """
+    given = os.environ.get(FOLDER_VARIABLE)
+    folder = Path(given) if given else Path(mkdtemp(prefix="cds-metrics-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    for left_over in folder.glob("*.db"):
+        left_over.unlink()
+    os.environ[FOLDER_VARIABLE] = str(folder)
+    try:
+        yield folder
+    finally:
+        if not given:
+            del os.environ[FOLDER_VARIABLE]
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _known(value: str, values: Collection[str]) -> str:
+    """`value` if it is one of the closed set; `none` if there is none."""
+    if not value:
+        return NONE
+    return str(value) if value in values else OTHER

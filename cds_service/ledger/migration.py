@@ -1,0 +1,137 @@
+"""Bring the ledger's database to the tables of this version, by Alembic, from a checkout or an installed wheel.
+
+Several workers may start at once: one migrates, the others wait and find it done. All steps are one transaction; a
+migration that fails leaves the database as it was. There is no way back: an older version refuses a newer database.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cache
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from cds_service.ledger.database import Database, LedgerDown
+
+# The other workers' migration is waited for so long: minutes of rows, and well below what a process manager allows.
+_LONGEST_SECONDS = 60
+_LOOK_SECONDS = 0.02
+
+# Of PostgreSQL's advisory locks, the one for migrating this ledger: the first bytes of "cds-ledger" as a number.
+_ADVISORY_LOCK = int.from_bytes(b"cds-led")
+
+
+def migrate(database: Database, revision: str = "head") -> None:
+    """Create the tables, or bring them to a revision; nothing where they are there already.
+
+    Raises:
+        LedgerDown: the database cannot be written, or it is newer than this version.
+    """
+    if database.file is None:
+        with database.writing(_LONGEST_SECONDS) as connection:
+            connection.execute(text(f"SET LOCAL lock_timeout = '{_LONGEST_SECONDS}s'"))
+            connection.execute(text(f"SET LOCAL statement_timeout = '{_LONGEST_SECONDS}s'"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+            _upgrade(connection, revision)
+        return
+    with _alone_with(database.file):
+        _use_write_ahead_log(database.file)
+        with database.writing() as connection:
+            _upgrade(connection, revision)
+
+
+def check_revision(connection: Connection) -> None:
+    """Raise LedgerDown where the tables are not those of this version."""
+    found = _revision(connection)
+    if found != _scripts().get_current_head():
+        raise LedgerDown("the ledger's tables are not yet those of this version: run its migrations")
+
+
+def _revision(connection: Connection) -> str | None:
+    """The database's revision, None for an empty database; raises LedgerDown for one that is not known here."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found is not None and found not in {script.revision for script in _scripts().walk_revisions()}:
+        raise LedgerDown("the ledger's database was made by a newer version of this service: install that one")
+    return found
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    _revision(connection)
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def _config() -> Config:
+    config = Config()
+    # Percent signs are Alembic's own.
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+@contextmanager
+def _alone_with(file: Path) -> Iterator[None]:
+    """Create a SQLite file that only this user can read, and hold other processes' migrations off.
+
+    SQLite's own lock comes too late: the change to the write-ahead log fails where two try it at the same time.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise LedgerDown(f"the ledger's folder cannot be written ({type(error).__name__})") from None
+    try:
+        _take(lock)
+        _create(file)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _take(lock: int) -> None:
+    """Lock a file; closing it frees it, as does the end of the process."""
+    deadline = time.monotonic() + _LONGEST_SECONDS
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise LedgerDown("another process has been migrating the ledger for too long") from None
+            time.sleep(_LOOK_SECONDS)
+
+
+def _create(file: Path) -> None:
+    """Create an empty file; an existing one is not even opened, for closing it would end SQLite's locks on it."""
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise LedgerDown(f"the ledger's file cannot be written ({type(error).__name__})") from None
+
+
+def _use_write_ahead_log(file: Path) -> None:
+    """Let readers and a writer work at the same time; the file remembers it. Not possible in a transaction."""
+    try:
+        with closing(sqlite3.connect(file, timeout=_LONGEST_SECONDS)) as connection:
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    except sqlite3.Error as error:
+        raise LedgerDown(f"the ledger's file cannot be written ({error.sqlite_errorname})") from None
+    if mode != "wal":
+        raise LedgerDown("the ledger's folder is on a file system where SQLite keeps no write-ahead log: use another")

@@ -1,0 +1,124 @@
+"""A report as plain text for a terminal, and the words that it shares with the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, timedelta
+
+from cds_service.ledger.entries import UNLISTED
+from cds_service.ledger.summary import Group, OrderAnswers, Report
+
+GROUP_HEADS = ("calls", "fired", "shown", "accepted", "overridden", "unanswered")
+ORDER_HEADS = ("proposed", "accepted", "passed over", "overridden", "unanswered")
+
+UNKNOWN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of codes, from the clinical content: override reasons, and orders by slug."""
+
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    orders: Mapping[str, str] = field(default_factory=dict)
+
+    def reason(self, code: str) -> str:
+        """An override reason in words."""
+        if not code:
+            return "No reason given"
+        return self.reasons.get(code, "Another reason" if code == UNLISTED else code)
+
+    def order(self, slug: str) -> str:
+        """An order in words; the slug itself where the content no longer has it."""
+        return self.orders.get(slug, slug)
+
+
+def percent(share: float | None) -> str:
+    """A share from 0 to 1 as it is read: `4.2 %`."""
+    return UNKNOWN if share is None else f"{100 * share:.1f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as they are read: `45 s`, `3 min 20 s`, `2 h 5 min`, `3 days`."""
+    if seconds is None:
+        return UNKNOWN
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 2 * 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400} days"
+
+
+def period(report: Report) -> str:
+    """The first and the last day of a report (UTC)."""
+    last = (report.until - timedelta(microseconds=1)).astimezone(UTC).date()
+    return f"{report.since.astimezone(UTC).date().isoformat()} to {last.isoformat()}"
+
+
+def key_figures(report: Report) -> list[tuple[str, str]]:
+    """The figures of a report that are single numbers, with their names."""
+    answered = report.accepted + report.overridden
+    times = report.milliseconds
+    return [
+        ("Calls", f"{report.calls:,}"),
+        ("Undetermined", f"{report.undetermined:,} ({percent(report.undetermined_share)} of evaluated calls)"),
+        ("Failed", f"{report.failed:,}"),
+        ("Switched off", f"{report.switched_off:,}"),
+        ("Cards shown", f"{report.shown:,}"),
+        ("Cards kept back by silent mode", f"{report.silent:,}"),
+        ("Cards answered", f"{answered:,} ({percent(report.answered_share)} of cards shown)"),
+        ("Accepted, overridden, unanswered", f"{report.accepted:,}, {report.overridden:,}, {report.unanswered:,}"),
+        ("Median time to answer", duration(report.median_answer_seconds)),
+        ("Time of a call, median and p95", f"{times[0]:g} ms, {times[1]:g} ms" if times else UNKNOWN),
+        ("Feedback of unknown cards", f"{report.unknown_feedback:,} of {report.feedback:,} entries"),
+    ]
+
+
+def group_values(group: Group) -> tuple[int, ...]:
+    """The numbers of a group under `GROUP_HEADS`."""
+    return (group.calls, group.fired, group.shown, group.accepted, group.overridden, group.unanswered)
+
+
+def order_values(order: OrderAnswers) -> tuple[int, ...]:
+    """The numbers of an order under `ORDER_HEADS`."""
+    return (order.proposed, order.accepted, order.passed_over, order.overridden, order.unanswered)
+
+
+def report_text(report: Report, words: Words) -> str:
+    """The report as text; sections without anything to tell are left out."""
+    sections = [
+        [f"CDS service, {period(report)} (days of UTC)"],
+        list(_pairs(key_figures(report))),
+        _table("Calls by outcome and reason", ("calls",), [(f"{o}: {r}", (n,)) for o, r, n in report.outcomes]),
+        _table("Orders on shown cards", ORDER_HEADS, [(item.slug, order_values(item)) for item in report.orders]),
+        _table("Override reasons", ("cards",), [(words.reason(code), (count,)) for code, count in report.overrides]),
+        *(
+            _table(title, GROUP_HEADS, [(group.name, group_values(group)) for group in groups])
+            for title, groups in (
+                ("By hook", report.by_hook),
+                ("By rule version", report.by_version),
+                ("By client", report.by_client),
+            )
+        ),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+
+def _pairs(figures: Sequence[tuple[str, str]]) -> Iterator[str]:
+    width = max(len(name) for name, _ in figures)
+    for name, value in figures:
+        yield f"  {name:<{width}}  {value}"
+
+
+def _table(title: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[int]]]) -> list[str]:
+    if not rows:
+        return []
+    width = max(len(title), *(len(label) + 2 for label, _ in rows))
+    columns = [max(len(head), *(len(f"{row[index]:,}") for _, row in rows)) for index, head in enumerate(heads)]
+    lines = [f"{title:<{width}}" + "".join(f"  {head:>{size}}" for head, size in zip(heads, columns))]
+    for label, row in rows:
+        lines.append(f"  {label:<{width - 2}}" + "".join(f"  {value:>{size},}" for value, size in zip(row, columns)))
+    return lines

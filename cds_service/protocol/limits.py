@@ -1,0 +1,50 @@
+"""Bounds on a decoded body, checked before anything reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.errors import TooMuch
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """The deepest nesting of objects and lists, and the most entries of one Bundle."""
+
+    depth: int
+    entries: int
+
+
+def check_limits(document: object, limits: BodyLimits) -> None:
+    """Refuse a body that is nested too deeply or has a Bundle that is too long.
+
+    Raises:
+        TooMuch: with the limit, and without anything of the body.
+    """
+    level: list[Any] = [document]
+    for _ in range(limits.depth):
+        # One comprehension per level instead of a call per value: a large body costs a few per cent of its reading.
+        level = [
+            inner
+            for outer in level
+            if type(outer) is dict or type(outer) is list
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            break
+    else:
+        raise TooMuch(f"The body is nested more than {limits.depth} levels deep.")
+    if any(len(entries) > limits.entries for entries in _bundles(document)):
+        raise TooMuch(f"The body holds a Bundle of more than {limits.entries} entries.")
+
+
+def _bundles(document: object) -> list[list[Any]]:
+    if not isinstance(document, dict):
+        return []
+    prefetch, context = document.get("prefetch"), document.get("context")
+    places = list(prefetch.values()) if isinstance(prefetch, dict) else []
+    places += list(context.values()) if isinstance(context, dict) else []
+    entries = [place.get("entry") for place in places if isinstance(place, dict)]
+    return [item for item in entries if isinstance(item, list)]

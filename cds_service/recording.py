@@ -1,0 +1,145 @@
+"""From a decision to its row in the ledger: what was said, without who the patient is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID, uuid4, uuid5
+
+from cds_service.advice.card import indicator
+from cds_service.clinical.findings import Answer, Outcome
+from cds_service.content.model import Content
+from cds_service.ledger.entries import UNLISTED, DecisionEntry, FeedbackEntry, Mode
+from cds_service.protocol.feedback import Feedback
+from cds_service.protocol.services import Service
+from cds_service.service import Caller, Decision
+from cds_service.settings import Settings
+
+# The outcome of a call that came to no assessment.
+FAILED, SWITCHED_OFF = "failed", "off"
+
+REMOVE = "remove"
+
+# Ids of cards that are no UUIDs become one under this name.
+_FOREIGN_IDS = UUID("5d0a4dc5-64d2-5d0c-8a43-7a7c6ce1f2a5")
+
+# A comment is a sentence or two; more than this is a document, and does not belong here.
+LONGEST_COMMENT = 500
+
+# So many suggestions one card can have; more in a feedback do not come from it.
+_MOST_ACCEPTED = 20
+
+
+def decision_entry(
+    decision: Decision,
+    service: Service,
+    caller: Caller,
+    mode: Mode,
+    now: datetime,
+    milliseconds: float,
+    content: Content,
+) -> DecisionEntry:
+    """The row of one answered call."""
+    assessment = decision.assessment
+    card = next(iter(decision.response["cards"]), None)
+    suggestions = card.get("suggestions", ()) if card else ()
+    what = (*assessment.studies, *(REMOVE for _ in assessment.removals)) if card else ()
+    return DecisionEntry(
+        decision_id=decision.id,
+        at=now,
+        client=caller.client,
+        tenant=caller.tenant,
+        service=service.id,
+        hook=service.hook,
+        mode=mode,
+        outcome=assessment.outcome.value,
+        reason=assessment.reason.value,
+        answered=assessment.answered.reason if assessment.answered else "",
+        indicator=indicator(assessment) if card else "",
+        met=_ids(decision, Answer.MET),
+        unknown=_ids(decision, Answer.UNKNOWN),
+        rule_version=content.rule.version,
+        content_digest=content.digest,
+        card_id=UUID(card["uuid"]) if card else None,
+        suggestions={item["uuid"]: slug for item, slug in zip(suggestions, what, strict=True)},
+        proposed=assessment.studies if assessment.outcome is Outcome.FIRED else (),
+        cautions=tuple(item.caution.id for item in assessment.cautions),
+        milliseconds=milliseconds,
+        prefetched=decision.prefetched,
+        fetched=tuple(decision.reads),
+        patient=decision.memory.patient if decision.memory else "",
+        user=decision.memory.user if decision.memory else "",
+        evidence=decision.prints,
+    )
+
+
+def _ids(decision: Decision, answer: Answer) -> tuple[str, ...]:
+    return tuple(item.id for item in decision.assessment.criteria if item.answer is answer)
+
+
+def unanswered_entry(
+    outcome: str,
+    reason: str,
+    service: Service,
+    caller: Caller,
+    mode: Mode,
+    now: datetime,
+    content: Content,
+    decision_id: UUID | None = None,
+    milliseconds: float = 0,
+) -> DecisionEntry:
+    """The row of a call that came to no assessment: switched off, or failed."""
+    return DecisionEntry(
+        decision_id=decision_id or uuid4(),
+        at=now,
+        client=caller.client,
+        tenant=caller.tenant,
+        service=service.id,
+        hook=service.hook,
+        mode=mode,
+        outcome=outcome,
+        reason=reason,
+        rule_version=content.rule.version,
+        content_digest=content.digest,
+        milliseconds=milliseconds,
+    )
+
+
+def feedback_entries(
+    feedback: Sequence[Feedback], service: Service, caller: Caller, now: datetime, settings: Settings, content: Content
+) -> list[FeedbackEntry]:
+    """The rows of a batch of feedback.
+
+    A time that lies ahead is the fault of a clock, and counts as none: it would make an answer hold too long.
+    """
+    return [
+        FeedbackEntry(
+            client=caller.client,
+            tenant=caller.tenant,
+            service=service.id,
+            card_id=_uuid(item.card),
+            outcome=item.outcome,
+            accepted=tuple(sorted({str(_uuid(text)) for text in item.accepted[:_MOST_ACCEPTED]})),
+            reason=_reason(item, settings, content),
+            comment=item.comment[:LONGEST_COMMENT] if item.comment and settings.feedback_comments else None,
+            outcome_at=min(item.timestamp or now, now),
+            received_at=now,
+        )
+        for item in feedback
+    ]
+
+
+def _uuid(text: str) -> UUID:
+    """Our own ids are UUIDs; anything else could be anything, and is kept under one that is derived from it."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return uuid5(_FOREIGN_IDS, text)
+
+
+def _reason(item: Feedback, settings: Settings, content: Content) -> str:
+    """The reason's code, where it is one of ours or the site mapped it to one of ours."""
+    if item.reason_code is None:
+        return ""
+    code = settings.override_reason_codes.get(item.reason_code, item.reason_code)
+    return code if any(reason.code == code for reason in content.override_reasons) else UNLISTED

@@ -1,0 +1,55 @@
+"""Whether the server may start, and how open it is: safe unless someone says otherwise in so many words."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from ipaddress import ip_address
+
+from cds_service.chart.fhir_limits import server_problem
+
+
+def start_problem(host: str, clients: Sized, insecure: bool, base_url: str | None) -> str | None:
+    """Why the server may not start, as a sentence for whoever starts it; None where it may.
+
+    Args:
+        host: the address to listen on.
+        clients: the trusted clients.
+        insecure: whether `--insecure` was given.
+        base_url: the public address of the service, if it is set.
+    """
+    if clients:
+        if not base_url:
+            return (
+                "'clients' are set, but 'base_url' is not. Their tokens name the address that they call, and it cannot"
+                " be taken from the call itself: set 'base_url' to the public address of this service."
+            )
+        if problem := server_problem(base_url):
+            return f"The setting 'base_url' {problem}."
+        return None
+    if is_loopback(host) or insecure:
+        return None
+    return (
+        f"No 'clients' are set: on {host or 'every address'} anyone who reaches this machine could call the service."
+        " Set 'clients', listen on 127.0.0.1, or say --insecure if something in front of it keeps strangers out."
+    )
+
+
+def openness(host: str, clients: Sized) -> str:
+    """Who may call, as a sentence to print at the start."""
+    if clients:
+        count = len(clients)
+        return f"closed: {count} trusted client{'s' if count > 1 else ''} may call, with a token"
+    if is_loopback(host):
+        return "open: anyone on this machine may call, without a token"
+    return "open: anyone who reaches this machine may call, without a token (--insecure)"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is reached from this machine only. A name other than `localhost` is not."""
+    name = host.strip("[]").lower()
+    if name == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,34 @@
+"""In development a call can be answered as of another day: `X-As-Of: 2027-03-01`."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+from flask import request
+
+from cds_service.errors import InvalidRequest
+from cds_service.web.hooks import Clock
+
+AS_OF_HEADER = "X-As-Of"
+
+# As at the command line: the middle of the day, so that it is that day in most places.
+_HOUR = 12
+
+
+def clock_as_of(clock: Clock) -> Clock:
+    """A clock that shows noon (UTC) of the day that the current request names, else what `clock` shows.
+
+    Never for real use: whoever calls could choose the time.
+    """
+
+    def moment() -> datetime:
+        text = request.headers.get(AS_OF_HEADER)
+        if text is None:
+            return clock()
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            raise InvalidRequest(AS_OF_HEADER, "must be a date such as 2027-03-01") from None
+        return datetime(day.year, day.month, day.day, _HOUR, tzinfo=UTC)
+
+    return moment

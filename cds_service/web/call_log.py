@@ -1,0 +1,126 @@
+"""One line of JSON for each request, with a stable shape, and nothing of the patient in it.
+
+| Key | |
+|---|---|
+| `timestamp`, `level`, `event` | `info`, `warning` (refused) or `error` (our fault); always `request` |
+| `method`, `route`, `status`, `milliseconds` | of HTTP; the route is the pattern, never the address asked for |
+| `decision_id` | as in the header `X-Decision-Id`; of a hook call, that of its row in the ledger |
+| `issuer`, `tenant` | the trusted client, or `anonymous`; null where none was admitted |
+| `service`, `hook`, `hook_instance` | of a hook call; an instance that is no UUID is null |
+| `mode`, `outcome`, `reason` | how it was answered, as in the ledger |
+| `fetched` | the prefetch keys that were read from the FHIR server |
+| `refusal` | why a caller was turned away (401, 403, 429) |
+| `stored`, `repeated`, `unknown_cards` | of feedback |
+
+Every line has all keys; what does not apply is null.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from flask import Flask, Response, g, request
+
+from cds_service.ledger.metrics import Metrics
+from cds_service.web.messages import DECISION_HEADER
+
+# The lines go through this logger of the standard library, so that a host program can send them where it likes.
+LOGGER_NAME = "cds_service.requests"
+
+_KEYS = (
+    "method",
+    "route",
+    "status",
+    "milliseconds",
+    "decision_id",
+    "issuer",
+    "tenant",
+    "service",
+    "hook",
+    "hook_instance",
+    "mode",
+    "outcome",
+    "reason",
+    "fetched",
+    "refusal",
+    "stored",
+    "repeated",
+    "unknown_cards",
+)
+
+
+def add_call_log(app: Flask, metrics: Metrics) -> None:
+    """Give each answer the id of its decision, count it where it is an error, and write its line."""
+    log = structlog.wrap_logger(
+        logging.getLogger(LOGGER_NAME),
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+    @app.before_request
+    def begin() -> None:
+        g.started = time.perf_counter()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        response.headers.setdefault(DECISION_HEADER, str(g.setdefault("decision_id", uuid4())))
+        if response.status_code >= 400:
+            metrics.http_error(response.status_code)
+        line = _line(response)
+        # Health and metrics are asked for every few seconds; they are worth a line only when they fail.
+        if response.status_code >= 500:
+            log.error("request", **line)
+        elif response.status_code in (401, 403, 429):
+            log.warning("request", **line)
+        elif not (line["route"] or "").startswith(("/health/", "/metrics")):
+            log.info("request", **line)
+        return response
+
+
+def _line(response: Response) -> dict[str, Any]:
+    line: dict[str, Any] = dict.fromkeys(_KEYS)
+    # A method that HTTP does not know could be anything.
+    line["method"] = request.method if request.method in ("GET", "HEAD", "POST", "OPTIONS") else "other"
+    line["route"] = request.url_rule.rule if request.url_rule else None
+    line["status"] = response.status_code
+    line["milliseconds"] = round((time.perf_counter() - g.started) * 1000, 1) if "started" in g else None
+    if entry := g.get("decision"):
+        line |= {"service": entry.service, "hook": entry.hook, "mode": entry.mode.value}
+        line |= {"outcome": entry.outcome, "reason": entry.reason}
+    if caller := g.get("caller"):
+        line |= {"issuer": caller.client, "tenant": caller.tenant or None}
+    line["decision_id"] = str(g.decision_id)
+    line["refusal"] = g.get("refusal")
+    more: dict[str, Any] = g.get("line", {})
+    return line | more
+
+
+def log_to_standard_output() -> None:
+    """Send all log lines of the service to standard output as they are, one line each."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_OneLine())
+    root = logging.getLogger("cds_service")
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    root.propagate = False
+
+
+class _OneLine(logging.Formatter):
+    """Lines that are JSON already as they are; other messages of the service as JSON with the same first keys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = record.getMessage()
+        if record.name == LOGGER_NAME:
+            return message
+        event = {"event": message, "logger": record.name, "level": record.levelname.lower()}
+        stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "", event)
+        return str(structlog.processors.JSONRenderer()(None, "", dict(stamped)))

@@ -1,0 +1,156 @@
+"""The routes of CDS Hooks: discovery, calls, feedback."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+from flask import Flask, Response, g
+
+from cds_service.errors import CdsError, MissingData, TookTooLong, UnknownService
+from cds_service.ledger.books import Books
+from cds_service.ledger.entries import DecisionEntry, Mode
+from cds_service.protocol.feedback import read_feedback
+from cds_service.protocol.services import SERVICES, Service, discovery
+from cds_service.recording import FAILED, SWITCHED_OFF, decision_entry, feedback_entries, unanswered_entry
+from cds_service.service import Caller, Decision, DecisionSupport
+from cds_service.web.door import Door
+from cds_service.web.messages import DECISION_HEADER, document, json_response, refusal
+from cds_service.web.recall import recall_with
+
+Clock = Callable[[], datetime]
+
+_NO_CARDS: dict[str, Any] = {"cards": []}
+
+
+def add_hooks(app: Flask, support: DecisionSupport, books: Books, door: Door, clock: Clock) -> None:
+    """Add discovery, calls and feedback."""
+    discovered = orjson.dumps(discovery(support.content))
+    desk = _Desk(support, books)
+
+    @app.get("/cds-services")
+    def services() -> Response:
+        if not support.settings.open_discovery:
+            door.admit()
+        return json_response(discovered)
+
+    @app.post("/cds-services/<service_id>")
+    def call(service_id: str) -> Response:
+        caller = door.admit()
+        return desk.answer(_service(service_id), caller, clock())
+
+    @app.post("/cds-services/<service_id>/feedback")
+    def feedback(service_id: str) -> Response:
+        caller = door.admit()
+        return desk.take_feedback(_service(service_id), caller, clock())
+
+
+def _service(service_id: str) -> Service:
+    try:
+        return SERVICES[service_id]
+    except KeyError:
+        raise UnknownService from None
+
+
+class _Desk:
+    """Answers calls and takes feedback, and enters both in the books."""
+
+    def __init__(self, support: DecisionSupport, books: Books) -> None:
+        self._support = support
+        self._books = books
+        self._recall = recall_with(books, support.settings)
+
+    def answer(self, service: Service, caller: Caller, now: datetime) -> Response:
+        """Answer one call in the mode that is in force."""
+        started = time.perf_counter()
+        mode = self._books.mode(service.id, caller.client)
+        if mode is Mode.OFF:
+            entry = unanswered_entry(SWITCHED_OFF, SWITCHED_OFF, service, caller, mode, now, self._support.content)
+            return self._entered(entry, json_response(orjson.dumps(_NO_CARDS)))
+        body = document(self._support.settings.body_limits())
+        try:
+            entry, response = self._decided(service, body, caller, mode, now, started)
+        except CdsError:
+            raise
+        except Exception as error:
+            self._record_failure(error, service, caller, mode, now, started)
+            raise
+        return self._entered(entry, response)
+
+    def _decided(
+        self, service: Service, body: object, caller: Caller, mode: Mode, now: datetime, started: float
+    ) -> tuple[DecisionEntry, Response]:
+        """The answer to a call, and its row."""
+        decision = self._support.decide(service, body, now, caller, self._recall(now))
+        limit = self._support.settings.call_seconds
+        if time.perf_counter() - started > limit:
+            raise TookTooLong(limit)
+        for gap in decision.reads.values():
+            self._books.metrics.fhir_read(gap.name.lower().replace("_", "-") if gap else "answered")
+        g.line = {"hook_instance": _uuid_or_none(decision.hook_instance), "fetched": list(decision.reads)}
+        response = _shown(decision, mode)
+        milliseconds = (time.perf_counter() - started) * 1000
+        return decision_entry(decision, service, caller, mode, now, milliseconds, self._support.content), response
+
+    def take_feedback(self, service: Service, caller: Caller, now: datetime) -> Response:
+        """Store feedback; the answer says so only when it is stored."""
+        entries = feedback_entries(
+            read_feedback(document(self._support.settings.body_limits())),
+            service,
+            caller,
+            now,
+            self._support.settings,
+            self._support.content,
+        )
+        receipt = self._books.store(entries)
+        g.line = {"stored": receipt.stored, "repeated": receipt.repeated, "unknown_cards": receipt.unknown}
+        return json_response(orjson.dumps({}))
+
+    def _entered(self, entry: DecisionEntry, response: Response) -> Response:
+        """The response, once its decision stands in the books."""
+        g.decision_id = entry.decision_id
+        g.decision = entry
+        self._books.record(entry)
+        self._books.metrics.call(entry)
+        response.headers[DECISION_HEADER] = str(entry.decision_id)
+        return response
+
+    def _record_failure(
+        self, error: Exception, service: Service, caller: Caller, mode: Mode, now: datetime, started: float
+    ) -> None:
+        """A crash is a row too, named by the kind of error: its text may hold patient data."""
+        g.decision_id = uuid4()
+        milliseconds = (time.perf_counter() - started) * 1000
+        entry = unanswered_entry(
+            FAILED, type(error).__name__, service, caller, mode, now, self._support.content, g.decision_id, milliseconds
+        )
+        g.decision = entry
+        self._books.metrics.call(entry)
+        try:
+            self._books.record(entry)
+        except CdsError:
+            # The crash is what the client is told.
+            return
+
+
+def _shown(decision: Decision, mode: Mode) -> Response:
+    """The answer to the client; in silent mode it never has a card, and an error only where data is missing."""
+    try:
+        body = decision.response_or_error()
+    except MissingData as error:
+        if mode is Mode.LIVE:
+            return refusal(error)
+        body = _NO_CARDS
+    return json_response(orjson.dumps(body if mode is Mode.LIVE else _NO_CARDS))
+
+
+def _uuid_or_none(text: str) -> str | None:
+    """A hook instance as the specification wants it; anything else could be anything, and is not logged."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return None

@@ -1,0 +1,46 @@
+"""What goes in and out of a route: JSON bodies, and errors as an OperationOutcome."""
+
+from __future__ import annotations
+
+import orjson
+from flask import Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from cds_service.errors import CdsError, WrongMediaType
+from cds_service.protocol.hook_request import decode
+from cds_service.protocol.limits import BodyLimits, check_limits
+from cds_service.protocol.outcome import operation_outcome
+
+# Media types under which clients send JSON; the last is what older FHIR clients call it.
+JSON_TYPES = frozenset({"application/json", "application/fhir+json", "application/json+fhir"})
+
+DECISION_HEADER = "X-Decision-Id"
+
+
+def document(limits: BodyLimits) -> object:
+    """The decoded body of the request.
+
+    Raises:
+        CdsError: it is not declared as JSON, not JSON, or larger, deeper or longer than the limits.
+    """
+    if request.mimetype not in JSON_TYPES:
+        raise WrongMediaType
+    body = request.get_data(cache=False)
+    if request.content_length is None and len(body) >= (request.max_content_length or len(body) + 1):
+        # A body of unannounced length is cut at the limit without a word.
+        raise RequestEntityTooLarge
+    decoded = decode(body)
+    check_limits(decoded, limits)
+    return decoded
+
+
+def json_response(body: bytes, status: int = 200) -> Response:
+    return Response(body, status=status, mimetype="application/json")
+
+
+def refusal(error: CdsError) -> Response:
+    """An error as the client gets it."""
+    response = json_response(orjson.dumps(operation_outcome(error)), error.status)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response

@@ -1,0 +1,37 @@
+"""Routes for the people who run the service: health and metrics."""
+
+from __future__ import annotations
+
+import orjson
+from flask import Flask, Response
+
+from cds_service.content.model import Content
+from cds_service.ledger.books import Books
+from cds_service.settings import Settings
+from cds_service.web.messages import json_response
+
+
+def add_operations(app: Flask, content: Content, books: Books, settings: Settings) -> None:
+    """Add `/health/live`, `/health/ready` and `/metrics`."""
+
+    @app.get("/health/live")
+    def live() -> Response:
+        return json_response(orjson.dumps({"status": "live"}))
+
+    @app.get("/health/ready")
+    def ready() -> Response:
+        """Whether calls are answered. A ledger that is down is named; it stops calls only where it must be written."""
+        problem = books.problem()
+        usable = problem is None or not settings.ledger_strict
+        state = {
+            "status": "ready" if usable else "not ready",
+            "rule": content.version,
+            "ledger": "ok" if problem is None else f"down: {problem}",
+            "memory_of_answers": "on" if settings.pseudonym_key else "off: the setting pseudonym_key is not set",
+        }
+        return json_response(orjson.dumps(state), 200 if usable else 503)
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        body, media_type = books.metrics.exposition()
+        return Response(body, content_type=media_type)

@@ -1,0 +1,65 @@
+"""What people read in a browser: the front page, the evidence page, and the files they need. No patient data."""
+
+from __future__ import annotations
+
+import orjson
+from flask import Flask, Response, send_from_directory
+
+from cds_service.clinical.options import RuleOptions
+from cds_service.content.model import Content
+from cds_service.settings import Settings
+from cds_service.web.codes_page import codes_html
+from cds_service.web.evidence_page import evidence_html, front_html
+from cds_service.web.messages import json_response
+from cds_service.web.openapi import openapi
+from cds_service.web.pages import STATIC_FOLDER
+
+# Pages load their own style and script, talk to this service, and stand in nobody's frame.
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def add_site(app: Flask, content: Content, settings: Settings, options: RuleOptions) -> None:
+    """Add `/evidence`, `/openapi.json`, `/static/` and, but in development, the front page."""
+    # None of it changes while the service runs.
+    evidence, codes = evidence_html(content, options), codes_html(content)
+    base_url = str(settings.base_url) if settings.base_url else None
+    description = orjson.dumps(openapi(content.version, base_url))
+
+    @app.get("/evidence")
+    def evidence_page() -> str:
+        return evidence
+
+    @app.get("/evidence/codes")
+    def codes_page() -> str:
+        return codes
+
+    @app.get("/openapi.json")
+    def described() -> Response:
+        return json_response(description)
+
+    @app.get("/static/<path:name>")
+    def static_file(name: str) -> Response:
+        return send_from_directory(STATIC_FOLDER, name)
+
+    if not settings.development:
+        front = front_html(content)
+
+        @app.get("/")
+        def front_page() -> str:
+            return front
+
+
+def with_safe_headers(response: Response) -> Response:
+    """Headers that keep a browser from guessing, framing, and telling others where it came from."""
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    # Clinical answers are true for the moment in which they are given.
+    response.headers.setdefault("Cache-Control", "no-store")
+    if response.mimetype == "text/html":
+        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["X-Frame-Options"] = "DENY"
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    return response

@@ -1,0 +1,94 @@
+"""Bounds on a call: nesting, entries of a Bundle, and the time for an answer."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from cds_service.errors import TooMuch
+from cds_service.protocol.limits import BodyLimits, check_limits
+from cds_service.service import DecisionSupport
+from cds_service.settings import make_settings
+from cds_service.web.app import make_app
+from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, condition, day, draft, request, supplied
+
+PATH = "/cds-services/breast-cancer-back-pain-patient-view"
+CANCER = condition(BREAST_CANCER, onset="2014")
+PAIN = condition(LOW_BACK_PAIN, onset=day(5))
+
+
+def client_in(folder: Path, **settings: Any) -> FlaskClient:
+    return make_app(make_settings({"data_folder": str(folder)} | settings), lambda: NOW).test_client()
+
+
+def nested(depth: int) -> object:
+    value: object = 0
+    for level in range(depth):
+        value = [value] if level % 2 else {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("depth", [1, 7])
+def test_nesting_as_deep_as_the_limit_is_accepted(depth: int) -> None:
+    check_limits(nested(depth), BodyLimits(depth=depth, entries=1))
+
+
+@pytest.mark.parametrize("depth", [1, 7])
+def test_nesting_one_level_deeper_is_refused(depth: int) -> None:
+    with pytest.raises(TooMuch, match=f"more than {depth} levels"):
+        check_limits(nested(depth + 1), BodyLimits(depth=depth, entries=1))
+
+
+def test_a_body_that_is_nested_too_deeply_is_refused_with_the_limit(tmp_path: Path) -> None:
+    call = request("patient-view", supplied(CANCER, PAIN)) | {"extension": nested(30)}
+    answer = client_in(tmp_path, max_json_depth=20).post(PATH, json=call)
+    assert (answer.status_code, answer.get_json()["issue"][0]["code"]) == (413, "too-costly")
+    assert "20 levels" in answer.text
+
+
+@pytest.mark.parametrize(("count", "status"), [(10, 200), (11, 413)])
+def test_a_bundle_may_hold_as_many_entries_as_the_limit(tmp_path: Path, count: int, status: int) -> None:
+    conditions = [CANCER, PAIN, *(condition("icd10cm I10") for _ in range(count - 2))]
+    call = request("patient-view", supplied(*conditions))
+    assert client_in(tmp_path, max_bundle_entries=10).post(PATH, json=call).status_code == status
+
+
+def test_draft_orders_are_counted_too(tmp_path: Path) -> None:
+    call = request("order-sign", supplied(CANCER, PAIN), [draft(text="x") for _ in range(11)])
+    path = PATH.replace("patient-view", "order-sign")
+    assert client_in(tmp_path, max_bundle_entries=10).post(path, json=call).status_code == 413
+
+
+def test_an_answer_that_took_too_long_is_an_error_and_not_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = DecisionSupport._look
+
+    def slow(self: DecisionSupport, *parts: Any) -> Any:
+        time.sleep(0.05)
+        return look(self, *parts)
+
+    monkeypatch.setattr(DecisionSupport, "_look", slow)
+    answer = client_in(tmp_path, call_seconds=0.02).post(PATH, json=request("patient-view", supplied(CANCER, PAIN)))
+    assert (answer.status_code, answer.get_json()["issue"][0]["code"]) == (503, "timeout")
+    assert "does not mean that there is no risk" in answer.text
+
+
+def test_an_answer_as_of_another_day_is_given_in_development_only(tmp_path: Path) -> None:
+    call = request("patient-view", supplied(CANCER, PAIN))
+    later = {"X-As-Of": "2027-06-01"}
+    shown = {}
+    for development in (True, False):
+        client = client_in(tmp_path / str(development), development=development)
+        shown[development] = len(client.post(PATH, json=call, headers=later).get_json()["cards"])
+    assert shown == {True: 0, False: 1}
+
+
+def test_a_day_that_is_none_is_named(tmp_path: Path) -> None:
+    call = request("patient-view", supplied(CANCER, PAIN))
+    answer = client_in(tmp_path, development=True).post(PATH, json=call, headers={"X-As-Of": "tomorrow"})
+    assert (answer.status_code, "X-As-Of" in answer.text) == (400, True)
