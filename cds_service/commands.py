@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import uuid4
@@ -16,23 +19,33 @@ from cds_service.content.load import ContentError
 from cds_service.errors import CdsError
 from cds_service.explanation import explain as explained
 from cds_service.fhir_check import Verdict, verdicts
+from cds_service.ledger.entries import EarlierAnswer
+from cds_service.ledger.memory import LONGEST_MEMORY
 from cds_service.ledger.metrics import metrics_folder
 from cds_service.ledger.opening import open_ledger
 from cds_service.ledger.store import LedgerDown
+from cds_service.ledger_commands import LEDGER_COMMANDS
 from cds_service.protocol.outcome import operation_outcome
 from cds_service.protocol.services import SERVICES
+from cds_service.recall import recall_with
 from cds_service.scenarios import read_request
-from cds_service.service import Decision, DecisionSupport, service_for
+from cds_service.service import ANONYMOUS, Caller, Decision, DecisionSupport, service_for
 from cds_service.settings import Settings, SettingsError, read_settings
 from cds_service.trust.serving import openness, start_problem
 
 # Exit codes beside 0: 1 the service answered with an error or found fault; 2 the command was not understood.
 _REFUSED = 1
 
-# A call is mostly computing, and Python computes in one thread at a time: a few threads per worker are enough.
-# Beyond so many waiting calls a worker takes no new connection until it has caught up.
-THREADS_PER_WORKER = 4
-WAITING_CALLS = 128
+# Connections of a worker at the same time, slow and idle ones included; beyond them it takes no new one until another
+# ends. A process may usually have 1024 files open, and some are needed for the ledger and for reading from EHRs.
+CONNECTIONS_PER_WORKER = 768
+
+# For so long a connection may be idle, or sending headers. Proxies keep idle connections for up to 60 s, and a call
+# that comes on one while it is being closed is lost.
+IDLE_SECONDS = 75
+
+# Calls under way when the service is stopped get their own time and this much more; after that no client waits.
+_STOP_SECONDS = 5
 
 _HOOKS = [service.hook for service in SERVICES.values()]
 _REQUEST = click.argument("request_file", metavar="REQUEST", type=click.Path(exists=True, path_type=Path))
@@ -43,10 +56,19 @@ _AS_OF = click.option(
 )
 
 
+_CLIENT = click.option(
+    "--client", default=ANONYMOUS, show_default=True, metavar="ISSUER", help="Whose earlier answers are remembered."
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cds-service")
 def main() -> None:
     """CDS Hooks service: breast cancer history and new back pain, answered with the right imaging orders."""
+
+
+for ledger_command in LEDGER_COMMANDS:
+    main.add_command(ledger_command)
 
 
 @main.command()
@@ -55,10 +77,11 @@ def main() -> None:
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Worker processes.")
 @click.option("--insecure", is_flag=True, help="Listen beyond this machine although no trusted clients are set.")
 def serve(host: str, port: int, workers: int, insecure: bool) -> None:
-    """Serve with Granian, a production WSGI server.
+    """Serve with Granian, a production server.
 
-    Granian reads requests outside Python, so that slow clients hold no worker, and starts a failed worker again.
-    Without trusted clients in the settings it listens on this machine only.
+    Requests are received whole before a thread answers them, so that slow clients hold none. A worker that failed is
+    started again. A service that is told to stop answers the calls under way first. Without trusted clients in the
+    settings it listens on this machine only.
     """
     settings = _support().settings
     base_url = str(settings.base_url) if settings.base_url else None
@@ -67,7 +90,7 @@ def serve(host: str, port: int, workers: int, insecure: bool) -> None:
     click.echo(f"CDS services: http://{host}:{port}/cds-services ({openness(host, settings.clients)})")
     _prepare_ledger(settings)
     with metrics_folder():
-        _serve(host, port, workers)
+        _serve(host, port, workers, settings)
 
 
 def _prepare_ledger(settings: Settings) -> None:
@@ -81,20 +104,24 @@ def _prepare_ledger(settings: Settings) -> None:
         ledger.close()
 
 
-def _serve(host: str, port: int, workers: int) -> None:
+def _serve(host: str, port: int, workers: int, settings: Settings) -> None:
     from granian import Granian
-    from granian.constants import Interfaces
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
 
     server = Granian(
         "cds_service.web.worker:create_worker_app",
         factory=True,
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.ASGINL,
         workers=workers,
-        blocking_threads=THREADS_PER_WORKER,
-        backpressure=WAITING_CALLS,
+        # HTTP/1 alone: where HTTP/2 is possible too, Granian waits for a silent client without end.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE_SECONDS * 1000),
+        backpressure=CONNECTIONS_PER_WORKER,
         respawn_failed_workers=True,
+        workers_kill_timeout=ceil(max(settings.call_seconds, settings.fhir_deadline_seconds)) + _STOP_SECONDS,
         websockets=False,
     )
     server.serve()
@@ -124,6 +151,7 @@ def demo(host: str, port: int, fhir_port: int) -> None:
 @click.option("--hook", type=click.Choice(_HOOKS), default="patient-view", show_default=True, help="The hook to ask.")
 @click.option("--token", envvar="FHIR_TOKEN", metavar="TOKEN", help="Bearer token for that server, or FHIR_TOKEN.")
 @click.option("--explain", "in_words", is_flag=True, help="Print why, as the explain command does.")
+@_CLIENT
 def evaluate(
     request_file: Path | None,
     as_of: datetime | None,
@@ -132,6 +160,7 @@ def evaluate(
     hook: str,
     token: str | None,
     in_words: bool,
+    client: str,
 ) -> None:
     """Answer a hook call and print the response.
 
@@ -147,9 +176,9 @@ def evaluate(
         raise click.UsageError("REQUEST names its own patient and hook; --patient and --hook go with --fhir-server")
     try:
         if request_file is not None:
-            decision, support = _decide(_read(request_file, as_of), as_of)
+            decision, support = _decide(_read(request_file, as_of), as_of, client)
         else:
-            decision, support = _decide(_call_for(str(fhir_server), str(patient), hook, token), as_of)
+            decision, support = _decide(_call_for(str(fhir_server), str(patient), hook, token), as_of, client)
         if in_words:
             click.echo(explained(decision, support.content.version))
         else:
@@ -175,10 +204,11 @@ def _call_for(server: str, patient: str, hook: str, token: str | None) -> dict[s
 @main.command()
 @_REQUEST
 @_AS_OF
-def explain(request_file: Path, as_of: datetime | None) -> None:
+@_CLIENT
+def explain(request_file: Path, as_of: datetime | None, client: str) -> None:
     """Say of the hook call in REQUEST why there is or is no card: every criterion, its answer, the evidence."""
     try:
-        decision, support = _decide(_read(request_file, as_of), as_of)
+        decision, support = _decide(_read(request_file, as_of), as_of, client)
     except CdsError as error:
         _stop(error.text)
     click.echo(explained(decision, support.content.version))
@@ -236,12 +266,28 @@ def _support() -> DecisionSupport:
         _stop(str(error))
 
 
-def _decide(document: object, as_of: datetime | None) -> tuple[Decision, DecisionSupport]:
+def _decide(document: object, as_of: datetime | None, client: str) -> tuple[Decision, DecisionSupport]:
     service = service_for(document)
     if service is None:
         _stop(f"not a hook call; its 'hook' must be one of {', '.join(_HOOKS)}")
     support = _support()
-    return support.decide(service, document, _moment(as_of)), support
+    now = _moment(as_of)
+    recall = recall_with(partial(_earlier_answers, support.settings), support.settings)
+    return support.decide(service, document, now, Caller(client), recall(now)), support
+
+
+def _earlier_answers(
+    settings: Settings, client: str, tenant: str, patient: str, now: datetime
+) -> Sequence[EarlierAnswer]:
+    """What the ledger remembers of a patient; nothing, and a word about it, where it cannot be read."""
+    ledger = open_ledger(settings)
+    try:
+        return ledger.earlier_answers(client, tenant, patient, now - LONGEST_MEMORY)
+    except LedgerDown as error:
+        click.echo(f"Earlier answers are not known: {error}", err=True)
+        return ()
+    finally:
+        ledger.close()
 
 
 def _print_json(value: Any) -> None:

@@ -11,10 +11,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cds_service.errors import NotRecorded, NotStored
 from cds_service.ledger.entries import DecisionEntry, EarlierAnswer, FeedbackEntry, Mode, ModeChange, Receipt
+from cds_service.ledger.memory import LONGEST_MEMORY
 from cds_service.ledger.metrics import Metrics
 from cds_service.ledger.modes import Modes
 from cds_service.ledger.opening import open_ledger
@@ -23,9 +24,6 @@ from cds_service.settings import Settings
 
 # After a failure a card does not wait for the ledger again for so long: each try may cost it two seconds.
 REST_SECONDS = 5.0
-
-# No answer is remembered for longer (see `days` in the schema of override-reasons).
-_LONGEST_MEMORY = timedelta(days=366)
 
 _log = logging.getLogger(__name__)
 
@@ -81,11 +79,14 @@ class Books:
             raise NotStored from None
 
     def answers(self, client: str, tenant: str, patient: str, now: datetime) -> Sequence[EarlierAnswer]:
-        """Earlier answers about a patient; none where the ledger is down, so that the card is shown."""
+        """Earlier answers about a patient; none where the ledger is down, so that the card is shown.
+
+        `now` is the moment of the call.
+        """
         if self._rests():
             return ()
         try:
-            return self._ready().earlier_answers(client, tenant, patient, now - _LONGEST_MEMORY)
+            return self._ready().earlier_answers(client, tenant, patient, now - LONGEST_MEMORY)
         except Exception as error:
             self._failed("answers", error)
             return ()

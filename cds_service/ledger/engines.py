@@ -6,7 +6,9 @@ one that took it later could neither wait nor go on. PostgreSQL bounds each stat
 
 from __future__ import annotations
 
+import random
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ POSTGRESQL = "postgresql+psycopg"
 
 # Execution option of a connection whose transactions write.
 WRITES = "ledger_writes"
+
+# How long to wait between two looks for the write lock: about as long as a small transaction holds it.
+_LOOK_SECONDS = (0.0005, 0.002)
 
 # The driver knows no shorter time to connect.
 _SHORTEST_CONNECT_SECONDS = 2
@@ -49,10 +54,36 @@ def sqlite_engine(file: Path, busy_seconds: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get(WRITES):
+            _begin_writing(connection, busy_seconds)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _begin_writing(connection: Connection, busy_seconds: float) -> None:
+    """Take the write lock, or raise OperationalError.
+
+    SQLite's own wait is not fair: it looks for the lock less and less often, up to ten times a second, so that of some
+    busy writers one may wait for seconds. Here all look equally often, at moments that differ.
+    """
+    raw: Any = connection.connection.dbapi_connection
+    deadline = time.monotonic() + busy_seconds
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        while time.monotonic() < deadline:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+                time.sleep(random.uniform(*_LOOK_SECONDS))
+        # Once more, so that SQLAlchemy reports what is wrong.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {round(busy_seconds * 1000):d}")
 
 
 def postgresql_engine(url: URL, busy_seconds: float) -> Engine:

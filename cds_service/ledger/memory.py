@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 
 from cds_service.clinical.findings import Finding
 from cds_service.ledger.entries import EarlierAnswer
 from cds_service.ledger.pseudonyms import Pseudonyms
+
+# No answer is remembered for longer (see `days` in the schema of override-reasons).
+LONGEST_MEMORY = timedelta(days=366)
 
 # Client, tenant and pseudonym of the patient, to the answers; it gives none where the ledger is down.
 ReadAnswers = Callable[[str, str, str], Sequence[EarlierAnswer]]

@@ -64,12 +64,12 @@ def key_figures(report: Report) -> list[tuple[str, str]]:
     times = report.milliseconds
     return [
         ("Calls", f"{report.calls:,}"),
-        ("Undetermined", f"{report.undetermined:,} ({percent(report.undetermined_share)} of evaluated calls)"),
+        ("Undetermined", _of(report.undetermined, report.undetermined_share, "evaluated calls")),
         ("Failed", f"{report.failed:,}"),
         ("Switched off", f"{report.switched_off:,}"),
         ("Cards shown", f"{report.shown:,}"),
         ("Cards kept back by silent mode", f"{report.silent:,}"),
-        ("Cards answered", f"{answered:,} ({percent(report.answered_share)} of cards shown)"),
+        ("Cards answered", _of(answered, report.answered_share, "cards shown")),
         ("Accepted, overridden, unanswered", f"{report.accepted:,}, {report.overridden:,}, {report.unanswered:,}"),
         ("Median time to answer", duration(report.median_answer_seconds)),
         ("Time of a call, median and p95", f"{times[0]:g} ms, {times[1]:g} ms" if times else UNKNOWN),
@@ -105,6 +105,10 @@ def report_text(report: Report, words: Words) -> str:
         ),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+
+def _of(count: int, share: float | None, whole: str) -> str:
+    return f"{count:,}" if share is None else f"{count:,} ({percent(share)} of {whole})"
 
 
 def _pairs(figures: Sequence[tuple[str, str]]) -> Iterator[str]:

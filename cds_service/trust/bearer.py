@@ -73,7 +73,8 @@ def _json_object(part: str) -> dict[str, Any]:
         text = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True).decode()
         document = json.loads(text, object_pairs_hook=_named_once, parse_constant=_no_number)
     except (ValueError, RecursionError):
-        raise Refused(RefusalReason.MALFORMED) from None
+        # Refused below and not here: this error holds the text, and would hang on to the refusal.
+        document = None
     if not isinstance(document, dict):
         raise Refused(RefusalReason.MALFORMED)
     return document

@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import jwt
-from jwt.types import Options
 
 from cds_service.trust.bearer import Bearer, read_bearer
 from cds_service.trust.claims import (
@@ -39,6 +39,9 @@ from cds_service.trust.jwks import VerifyingKey
 from cds_service.trust.keys import KeySource, KeysUnavailable, key_source
 from cds_service.trust.refusal import NotPermitted, RefusalReason, Refused
 from cds_service.trust.replay import Clock, ReplayStore, utc_now
+
+if TYPE_CHECKING:
+    from jwt.types import Options
 
 __all__ = ["Caller", "Gate", "NotPermitted", "RefusalReason", "Refused"]
 
@@ -147,8 +150,8 @@ class Gate:
             raise Refused(RefusalReason.REPLAYED)
         return Caller(client.issuer, tenant, client.fhir_servers, client.calls_per_minute)
 
-    def _key_candidates(self, client: TrustedClient, bearer: Bearer) -> list[VerifyingKey]:
-        """The keys that may have signed: those with the id and for the algorithm that the token names."""
+    def _key_candidates(self, client: TrustedClient, bearer: Bearer) -> tuple[VerifyingKey, ...]:
+        """The client's keys with the id that the token names."""
         algorithm, kid = bearer.header.get("alg"), bearer.header.get("kid")
         if algorithm not in client.algorithms:
             raise Refused(RefusalReason.ALGORITHM)
@@ -162,7 +165,7 @@ class Gate:
             raise Refused(RefusalReason.KEY_SERVER) from None
         if not found:
             raise Refused(RefusalReason.UNKNOWN_KEY)
-        return [key for key in found if algorithm in key.algorithms]
+        return found
 
 
 def _verified(bearer: Bearer, client: TrustedClient, keys: Iterable[VerifyingKey]) -> dict[str, object]:

@@ -187,6 +187,7 @@ class KeysFromAddress:
         self._attempt = None
         self._hanging.append(attempt)
         self._failed("does not come in time")
+        self._changed.notify_all()
 
     def _fetch(self, started_at: float) -> None:
         """One attempt, in its own thread. A set that comes too late for the call still serves the next ones."""

@@ -6,7 +6,7 @@
 | `method`, `route`, `status`, `milliseconds` | of HTTP; the route is the pattern, never the address asked for |
 | `decision_id` | as in the header `X-Decision-Id`; of a hook call, that of its row in the ledger |
 | `issuer`, `tenant` | the trusted client, or `anonymous`; null where none was admitted |
-| `service`, `hook`, `hook_instance` | of a hook call; an instance that is no UUID is null |
+| `service`, `hook`, `hook_instance` | of a call or feedback; an instance that is no UUID is null |
 | `mode`, `outcome`, `reason` | how it was answered, as in the ledger |
 | `fetched` | the prefetch keys that were read from the FHIR server |
 | `refusal` | why a caller was turned away (401, 403, 429) |
@@ -93,9 +93,10 @@ def _line(response: Response) -> dict[str, Any]:
     line["route"] = request.url_rule.rule if request.url_rule else None
     line["status"] = response.status_code
     line["milliseconds"] = round((time.perf_counter() - g.started) * 1000, 1) if "started" in g else None
+    if service := g.get("service"):
+        line |= {"service": service.id, "hook": service.hook}
     if entry := g.get("decision"):
-        line |= {"service": entry.service, "hook": entry.hook, "mode": entry.mode.value}
-        line |= {"outcome": entry.outcome, "reason": entry.reason}
+        line |= {"mode": entry.mode.value, "outcome": entry.outcome, "reason": entry.reason}
     if caller := g.get("caller"):
         line |= {"issuer": caller.client, "tenant": caller.tenant or None}
     line["decision_id"] = str(g.decision_id)

@@ -16,11 +16,11 @@ from cds_service.ledger.books import Books
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.protocol.feedback import read_feedback
 from cds_service.protocol.services import SERVICES, Service, discovery
+from cds_service.recall import recall_with
 from cds_service.recording import FAILED, SWITCHED_OFF, decision_entry, feedback_entries, unanswered_entry
 from cds_service.service import Caller, Decision, DecisionSupport
 from cds_service.web.door import Door
 from cds_service.web.messages import DECISION_HEADER, document, json_response, refusal
-from cds_service.web.recall import recall_with
 
 Clock = Callable[[], datetime]
 
@@ -51,9 +51,10 @@ def add_hooks(app: Flask, support: DecisionSupport, books: Books, door: Door, cl
 
 def _service(service_id: str) -> Service:
     try:
-        return SERVICES[service_id]
+        g.service = SERVICES[service_id]
     except KeyError:
         raise UnknownService from None
+    return SERVICES[service_id]
 
 
 class _Desk:
@@ -62,7 +63,7 @@ class _Desk:
     def __init__(self, support: DecisionSupport, books: Books) -> None:
         self._support = support
         self._books = books
-        self._recall = recall_with(books, support.settings)
+        self._recall = recall_with(books.answers, support.settings)
 
     def answer(self, service: Service, caller: Caller, now: datetime) -> Response:
         """Answer one call in the mode that is in force."""

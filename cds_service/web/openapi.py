@@ -23,6 +23,9 @@ _ERRORS = {
     "503": "The answer could not be given in time, recorded or stored; it may be asked for again.",
 }
 
+# The same request may succeed later.
+_AGAIN_LATER = ("429", "503")
+
 # What every address can answer, and what a body adds.
 _ANY = ("401", "404", "405", "429", "500", "503")
 _WITH_BODY = ("400", "403", "413", "415", *_ANY)
@@ -72,13 +75,21 @@ def openapi(version: str, base_url: str | None) -> Json:
 def _operation(summary: str, answers: Json, errors: tuple[str, ...], body: str = "", decides: bool = False) -> Json:
     operation: Json = {"summary": summary, "responses": dict(answers)}
     for status in sorted(errors):
-        operation["responses"].setdefault(status, _json(_ERRORS[status], "operation-outcome"))
+        operation["responses"].setdefault(status, _error(status))
     if body:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _named(body)}}}
     if decides:
         header = {"description": "The id of this decision.", "schema": {"type": "string", "format": "uuid"}}
         operation["responses"]["200"] |= {"headers": {"X-Decision-Id": header}}
     return operation
+
+
+def _error(status: str) -> Json:
+    error = _json(_ERRORS[status], "operation-outcome")
+    if status in _AGAIN_LATER:
+        seconds = {"type": "integer", "minimum": 1}
+        error["headers"] = {"Retry-After": {"description": "Seconds until another try.", "schema": seconds}}
+    return error
 
 
 def _json(description: str, schema: str) -> Json:

@@ -18,11 +18,18 @@
       codes: Array.from(list.children, (item) => ({
         item,
         code: plain(item.querySelector('code').textContent),
+        isCategory: item.className === 'category',
         text: item.textContent.toLowerCase(),
       })),
     })),
   }));
   const roles = document.querySelectorAll('.role');
+
+  // The longest ICD code has seven characters; C50 stands for C50.911, but 174 for no longer number of SNOMED CT.
+  const longestIcd = 7;
+
+  const isCode = (entry, code) => entry.code.startsWith(code)
+    || (entry.isCategory && code.length <= longestIcd && code.startsWith(entry.code));
 
   const counted = (count, one, many) => `${count} ${count === 1 ? one : many}`;
 
@@ -33,7 +40,7 @@
     for (const group of set.groups) {
       let shown = 0;
       for (const entry of group.codes) {
-        const wanted = whole || entry.code.startsWith(asked.code) || asked.words.every((word) => entry.text.includes(word));
+        const wanted = whole || isCode(entry, asked.code) || asked.words.every((word) => entry.text.includes(word));
         entry.item.hidden = !wanted;
         shown += wanted ? 1 : 0;
       }

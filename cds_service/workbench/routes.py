@@ -1,0 +1,121 @@
+"""The workbench's addresses: the page at `/`, and below `/workbench` what it asks for besides the public endpoints.
+
+For development only: whoever makes the application decides whether they are served. Errors are raised as `CdsError` and
+answered by the application, as an OperationOutcome. `X-As-Of` names another day than today, as for the hook calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from flask import Blueprint, Flask, Response, request
+
+from cds_service.errors import InvalidRequest
+from cds_service.protocol.services import SERVICES
+from cds_service.service import DecisionSupport, service_for
+from cds_service.web.as_of import clock_as_of
+from cds_service.web.messages import document, json_response
+from cds_service.web.pages import page_environment
+from cds_service.workbench.detail import detail_html
+from cds_service.workbench.patients import HOOKS, OWN_DRAFTS, FixturePatients, noon
+from cds_service.workbench.picture import picture
+from cds_service.workbench.why import explained
+
+_TEMPLATES = page_environment("cds_service.workbench")
+
+Clock = Callable[[], datetime]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def register_workbench(
+    app: Flask, support: DecisionSupport, scenarios_folder: Path, clock: Clock = _utc_now
+) -> None:
+    """Serve the workbench from `app`.
+
+    Args:
+        app: the application that answers the public endpoints.
+        support: what answers the calls of `app`.
+        scenarios_folder: the synthetic patients.
+        clock: the moment of a call that names no other day.
+    """
+    patients = FixturePatients(scenarios_folder, support.content)
+    blueprint = Blueprint("workbench", __name__, static_folder="static", static_url_path="/workbench/static")
+    _add_page(blueprint, patients, clock)
+    _add_answers(blueprint, support, patients, clock)
+    app.register_blueprint(blueprint)
+
+
+def _add_page(blueprint: Blueprint, patients: FixturePatients, clock: Clock) -> None:
+    # Reading all patients takes a second at most; their ages change once a day.
+    pages: dict[date, str] = {}
+
+    @blueprint.get("/")
+    def page() -> str:
+        today = clock().astimezone(UTC).date()
+        if today not in pages:
+            pages.clear()
+            pages[today] = _page(patients, today)
+        return pages[today]
+
+
+def _page(patients: FixturePatients, today: date) -> str:
+    services = {service.hook: service.id for service in SERVICES.values()}
+    return _TEMPLATES.get_template("workbench.html.jinja").render(
+        patients=patients.lines(noon(today)),
+        drafts=patients.drafts.values(),
+        own=OWN_DRAFTS,
+        services=services,
+        today=today.isoformat(),
+        current="/",
+    )
+
+
+def _add_answers(blueprint: Blueprint, support: DecisionSupport, patients: FixturePatients, clock: Clock) -> None:
+    limits = support.settings.body_limits()
+    asked = clock_as_of(clock)
+
+    @blueprint.get("/workbench/patients/<name>")
+    def hook_request(name: str) -> Response:
+        now = clock()
+        drafts = request.args.get("drafts")
+        names = None if drafts is None else [item for item in drafts.split(",") if item]
+        as_of = _day(request.args.get("as_of"), now)
+        return _json(patients.request(name, request.args.get("hook"), names, now, as_of))
+
+    @blueprint.post("/workbench/why")
+    def why() -> Response:
+        call = document(limits)
+        if (service := service_for(call)) is None:
+            raise InvalidRequest("hook", f"must be one of {', '.join(HOOKS)}")
+        answer = explained(support, service, call, asked())
+        drawn = answer.timeline
+        shown = _TEMPLATES.get_template("timeline.html.jinja").render(timeline=drawn, picture=picture(drawn))
+        return _json({**answer.facts, "timeline": shown})
+
+    @blueprint.post("/workbench/detail")
+    def detail() -> Response:
+        card = document(limits)
+        markdown = card.get("detail") if isinstance(card, dict) else None
+        if not isinstance(markdown, str):
+            raise InvalidRequest("detail", "must be a text")
+        return _json({"html": detail_html(markdown)})
+
+
+def _day(text: str | None, now: datetime) -> date:
+    if not text:
+        return now.astimezone(UTC).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequest("as_of", "must be a day such as 2027-03-01") from None
+
+
+def _json(value: dict[str, Any]) -> Response:
+    return json_response(orjson.dumps(value))

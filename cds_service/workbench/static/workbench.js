@@ -1,0 +1,229 @@
+'use strict';
+
+/* The workbench: a patient (or a request of one's own), a hook, drafts and a day make a call; the answer is shown. */
+
+import { card } from './card.js';
+import { byId, element, pretty } from './elements.js';
+import * as patients from './patients.js';
+import { asCurl, call, detailHtml, hookRequest, outcomeText, parsed, why } from './service.js';
+import { explanation } from './why.js';
+
+const TODAY = byId('workbench').dataset.today;
+const UNANSWERED = 'The service did not answer. Is it running?';
+
+// What is asked about: a patient of the list, or the text of a request of one's own.
+const subject = { patient: null, own: null };
+// An answer that comes after a newer question is dropped.
+let asked = 0;
+let lastAnswer = null;
+
+const hooks = [...document.querySelectorAll('input[name=hook]')];
+const drafts = [...document.querySelectorAll('input[name=draft]')];
+const ownDrafts = byId('own-drafts');
+
+function hook() {
+  return hooks.find((choice) => choice.checked);
+}
+
+function chosenDrafts() {
+  return drafts.filter((choice) => choice.checked && !choice.closest('label').hidden).map((choice) => choice.value);
+}
+
+function asOf() {
+  return byId('as-of').value || TODAY;
+}
+
+/* The text to send and the service to send it to. */
+async function question() {
+  if (subject.own !== null) {
+    const named = (parsed(subject.own) || {}).hook;
+    const service = hooks.find((choice) => choice.value === named) || hook();
+    return { text: subject.own, service: service.dataset.service };
+  }
+  const request = await hookRequest(subject.patient.id, hook().value, chosenDrafts(), asOf());
+  return { text: pretty(request), service: hook().dataset.service };
+}
+
+async function ask() {
+  if (!subject.patient && subject.own === null) return;
+  const turn = ++asked;
+  const later = asOf() === TODAY ? null : asOf();
+  try {
+    const { text, service } = await question();
+    const answer = await call(service, text, later);
+    const cards = (answer.status === 200 && answer.body && answer.body.cards) || [];
+    const explained = answer.status === 200 || answer.status === 412 ? why(text, later) : null;
+    const details = Promise.all(cards.map((item) => detailHtml(item.detail || '')));
+    const [reasons, html] = await Promise.all([explained, details]);
+    if (turn !== asked) return;
+    show(service, answer, cards, html, reasons);
+  } catch (error) {
+    if (turn === asked) showFailure(error instanceof TypeError ? UNANSWERED : error.message);
+  }
+}
+
+function show(service, answer, cards, html, reasons) {
+  byId('answer-service').textContent = service;
+  byId('cards').replaceChildren(...(cards.length
+    ? cards.map((item, place) => card(service, item, html[place]))
+    : [withoutCard(answer, reasons)]));
+  byId('timeline').innerHTML = reasons ? reasons.timeline : '';
+  byId('why').hidden = !reasons;
+  byId('why-content').replaceChildren(...(reasons ? explanation(reasons, cards.length > 0) : []));
+  showRaw(answer);
+  say(cards.length ? cards.map((item) => `${item.indicator} card. ${item.summary}`).join(' ') : byId('cards').textContent);
+}
+
+/* Silence, "cannot tell" and a refusal are three different things. */
+function withoutCard(answer, reasons) {
+  if (answer.status === 200) return panel('silent', 'No card', silence(reasons));
+  if (answer.status === 412) {
+    const missing = (reasons ? reasons.missing : []).join(', ');
+    const texts = (answer.body.issue || []).map((issue) => issue.details && issue.details.text);
+    return panel('unknown', 'Cannot tell', missing ? `Missing: ${missing}.` : '', ...texts);
+  }
+  const refused = answer.status < 500;
+  return panel(
+    'refused',
+    refused ? 'The service refused this request' : 'The service failed',
+    outcomeText(answer.body) || 'It gave no reason.',
+    `Status ${answer.status}.`,
+  );
+}
+
+function silence(reasons) {
+  if (!reasons) return 'The service has nothing to say.';
+  if (reasons.outcome === 'fired') {
+    return 'The rule has a card for this chart, but the service keeps it back: it was answered before, or the service is set to silence.';
+  }
+  return reasons.verdict.replace(/^No card: (.)/, (_, letter) => letter.toUpperCase());
+}
+
+function panel(kind, title, ...texts) {
+  const lines = texts.filter(Boolean).map((text) => element('p', {}, text));
+  return element('div', { class: `panel ${kind}` }, element('h3', {}, title), ...lines);
+}
+
+function showFailure(message) {
+  byId('cards').replaceChildren(panel('refused', 'No answer', message));
+  byId('timeline').replaceChildren();
+  byId('why').hidden = true;
+  byId('raw').hidden = true;
+  say(message);
+}
+
+function showRaw(answer) {
+  lastAnswer = answer;
+  byId('raw').hidden = false;
+  byId('raw-address').textContent = `POST ${answer.address}`;
+  byId('raw-request').textContent = answer.sent;
+  byId('raw-status').textContent = answer.decision ? `${answer.status}, decision ${answer.decision}` : answer.status;
+  byId('raw-response').textContent = answer.body ? pretty(answer.body) : answer.text;
+  byId('copied').textContent = '';
+}
+
+function say(words) {
+  byId('said').textContent = words;
+}
+
+async function copyCurl() {
+  try {
+    await navigator.clipboard.writeText(asCurl(lastAnswer));
+    byId('copied').textContent = 'Copied.';
+  } catch {
+    byId('copied').textContent = 'This browser does not let a page copy. The request stands below.';
+  }
+}
+
+function pick(option) {
+  subject.patient = option;
+  subject.own = null;
+  patients.select(option);
+  byId('chart-title').textContent = option.querySelector('.person').textContent;
+  byId('chart-line').textContent = option.querySelector('.line').textContent;
+  hooks.forEach((choice) => { choice.checked = choice.value === option.dataset.hook; });
+  chooseDrafts(option.dataset.drafts || '');
+  window.history.replaceState(null, '', `#${option.id}`);
+  update();
+}
+
+function pickAndShow(option) {
+  pick(option);
+  bringAnswer();
+}
+
+/* The patient's own drafts where there are some; else the first that is offered. */
+function chooseDrafts(own) {
+  ownDrafts.hidden = !own;
+  ownDrafts.querySelector('span').textContent = own ? `drafted already: ${own}` : '';
+  const first = own ? drafts[0] : drafts[1];
+  drafts.forEach((choice) => { choice.checked = choice === first; });
+}
+
+function update() {
+  const own = subject.own !== null;
+  byId('hooks').hidden = own;
+  byId('drafts').hidden = own || hook().value === 'patient-view';
+  ask();
+}
+
+/* Where the columns stand one below the other, the answer comes into sight. */
+function bringAnswer() {
+  if (window.matchMedia('(max-width: 60rem)').matches) byId('answer-title').scrollIntoView();
+}
+
+function sendOwn(text) {
+  subject.own = text;
+  subject.patient = null;
+  patients.select(null);
+  byId('chart-title').textContent = 'A request of your own';
+  byId('chart-line').textContent = 'The hook and the drafts are those of the request.';
+  window.history.replaceState(null, '', window.location.pathname);
+  update();
+  bringAnswer();
+}
+
+async function sendFile(file) {
+  const text = await file.text();
+  byId('own-request').open = true;
+  byId('own-text').value = text;
+  sendOwn(text);
+}
+
+function later(days) {
+  const day = new Date(`${TODAY}T12:00:00Z`);
+  day.setUTCDate(day.getUTCDate() + days);
+  byId('as-of').value = day.toISOString().slice(0, 10);
+  ask();
+}
+
+function listenForFiles() {
+  const holdsFile = (event) => event.dataTransfer && [...event.dataTransfer.types].includes('Files');
+  document.addEventListener('dragover', (event) => {
+    if (holdsFile(event)) event.preventDefault();
+  });
+  document.addEventListener('drop', (event) => {
+    if (!holdsFile(event)) return;
+    event.preventDefault();
+    if (event.dataTransfer.files.length) sendFile(event.dataTransfer.files[0]);
+  });
+  byId('own-file').addEventListener('change', (event) => {
+    if (event.target.files.length) sendFile(event.target.files[0]);
+  });
+}
+
+function start() {
+  patients.listen(pickAndShow);
+  byId('choices').addEventListener('change', update);
+  byId('choices').addEventListener('submit', (event) => event.preventDefault());
+  for (const button of document.querySelectorAll('[data-days]')) {
+    button.addEventListener('click', () => later(Number(button.dataset.days)));
+  }
+  byId('own-send').addEventListener('click', () => sendOwn(byId('own-text').value));
+  byId('copy-curl').addEventListener('click', copyCurl);
+  listenForFiles();
+  const option = patients.find(window.location.hash.slice(1)) || patients.first();
+  if (option) pick(option);
+}
+
+start();

@@ -1,0 +1,159 @@
+"""Why there is a card, or none, as data for the workbench: every criterion, its answer, the evidence, and the timeline.
+
+The same assessment that a client is answered with, so that the page can show nothing that the service did not decide.
+The sentence of the verdict is that of `cds-service explain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from cds_service.advice.phrases import when_words
+from cds_service.chart.build import build_chart
+from cds_service.clinical.assessment import Assessment
+from cds_service.clinical.evidence import read_evidence, reading_tools
+from cds_service.clinical.findings import Criterion, Finding, Note
+from cds_service.content.model import Content
+from cds_service.explanation import explain
+from cds_service.protocol.hook_request import read_hook_request
+from cds_service.protocol.services import Service
+from cds_service.service import Decision, DecisionSupport
+from cds_service.workbench.chart_reading import timeline
+from cds_service.workbench.timeline import Timeline
+
+Json = dict[str, Any]
+
+NOTES = {
+    Note.TEXT_ONLY: "A criterion rests on free text alone.",
+    Note.ONSET_NOT_RECORDED: "The onset of the pain is not recorded.",
+    Note.ONSET_IMPRECISE: "The onset of the pain is recorded too vaguely to be used.",
+    Note.PAIN_CHANGED: "Old pain counts as new, because it is recorded as worse or changed.",
+    Note.CHECK_PREGNANCY: "Pregnancy is not recorded either way.",
+    Note.BONE_SCAN_DONE: "A bone scan was done since the pain began.",
+    Note.MRI_WITHOUT_CONTRAST: "The MRI that is there is without contrast.",
+}
+
+
+# What `RedFlags` names by its fields, in the order in which it is shown.
+FLAGS = {
+    "cord": "Signs of cord compression",
+    "nonspecific": "Signs that may be one: examine today",
+    "infection": "Infection",
+    "pathological_fracture": "Pathological fracture",
+    "cord_metastasis": "Metastasis of the spinal cord",
+    "collapse": "Vertebral collapse",
+    "systemic": "Weight loss, hypercalcemia",
+    "bone_metastasis": "Bone metastasis",
+    "other_metastasis": "Other metastasis",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An answer explained: `facts` as JSON, and the timeline of the chart."""
+
+    facts: Json
+    timeline: Timeline
+
+
+def explained(support: DecisionSupport, service: Service, document: object, now: datetime) -> Explained:
+    """Answer a hook call once more and say why.
+
+    Raises:
+        InvalidRequest: the body is not a valid call of this service.
+    """
+    decision = support.decide(service, document, now)
+    today = now.astimezone(UTC).date()
+    return Explained(
+        facts=_facts(decision, support.content, today),
+        timeline=_timeline(support, service, document, now, decision.assessment),
+    )
+
+
+def _timeline(
+    support: DecisionSupport, service: Service, document: object, now: datetime, assessment: Assessment
+) -> Timeline:
+    """The timeline of what came with the call; what was read from a FHIR server is not drawn."""
+    request = read_hook_request(document, service.hook)
+    chart = build_chart(
+        patient_id=request.patient_id,
+        prefetch=request.prefetch,
+        encounter_id=request.encounter_id,
+        drafts=request.drafts if service.has_orders else None,
+        selections=request.selections if service.hook == "order-select" else None,
+    )
+    options = support.options
+    recognizer, calendar = reading_tools(support.content, options, now)
+    return timeline(read_evidence(chart, support.content, options, recognizer, calendar), assessment)
+
+
+def _facts(decision: Decision, content: Content, today: date) -> Json:
+    assessment = decision.assessment
+    return {
+        "outcome": assessment.outcome,
+        "reason": assessment.reason,
+        "verdict": explain(decision, content.version).partition("\n")[0],
+        "criteria": [_criterion(item, content, today) for item in assessment.criteria],
+        "beside": _beside(assessment, content, today),
+        "orders": _orders(assessment, content),
+        "notes": [NOTES[note] for note in sorted(assessment.notes)],
+        "gaps": [{"key": key, "why": why} for key, why in decision.gaps.items()],
+        "missing": list(assessment.missing),
+        "unread": list(assessment.unread),
+        "fetched": len(decision.fetched),
+        "rule": content.version,
+    }
+
+
+def _criterion(criterion: Criterion, content: Content, today: date) -> Json:
+    return {
+        "id": criterion.id,
+        "question": criterion.question,
+        "answer": criterion.answer,
+        "because": criterion.because,
+        "findings": [_finding(finding, content, today) for finding in criterion.findings],
+        "missing": list(criterion.missing),
+    }
+
+
+def _finding(finding: Finding, content: Content, today: date) -> Json:
+    """A finding in words; `quote` holds words of the EHR, which the page shows as text and marks as such."""
+    return {
+        "label": finding.label,
+        "quote": finding.quote,
+        "code": finding.coding.code if finding.coding else "",
+        "system": finding.coding.system if finding.coding else "",
+        "when": when_words(finding, today, content.wording),
+        "source": finding.source,
+        "from_text": finding.from_text,
+    }
+
+
+def _beside(assessment: Assessment, content: Content, today: date) -> list[Json]:
+    """What stands beside the two criteria: red flags, metastases, brain symptoms, cautions; empty groups left out."""
+    groups: list[tuple[str, Iterable[Finding]]] = [
+        (title, getattr(assessment.flags, name)) for name, title in FLAGS.items()
+    ]
+    groups.append((f"Brain symptoms (receptors: {assessment.receptors})", assessment.brain))
+    groups.append(("Injuries", assessment.injuries))
+    groups.append(("Radiographs", assessment.radiographs))
+    groups += [(_caution_title(raised.caution.name, raised.value), [raised.finding]) for raised in assessment.cautions]
+    named = [(title, [_finding(finding, content, today) for finding in found]) for title, found in groups]
+    return [{"title": title, "findings": found} for title, found in named if found]
+
+
+def _caution_title(name: str, value: str) -> str:
+    return f"Caution: {name} ({value})" if value else f"Caution: {name}"
+
+
+def _orders(assessment: Assessment, content: Content) -> list[str]:
+    """What is proposed, what is there already, and what may be removed, each in a sentence."""
+    proposed = [f"Proposed: {content.orders[slug].label}" for slug in assessment.studies]
+    present = [
+        f"There already: {content.orders[item.slug].name}, {item.state}{f' {item.when}' if item.when else ''}"
+        for item in assessment.present
+    ]
+    return proposed + present + [f"May be removed: {item.reference}" for item in assessment.removals]
