@@ -9,20 +9,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
+# Examples per endpoint and property for make fuzz.
+FUZZ_EXAMPLES ?= 2000
+
 # Browser clients that make serve lets in: the public CDS Hooks Sandbox, on its site and run locally.
 CDS_CORS_ORIGINS ?= ["https://sandbox.cds-hooks.org","http://localhost:8080","http://127.0.0.1:8080"]
 
-.PHONY: help serve test lint bench clean
+.PHONY: help serve test lint fuzz bench lock pictures clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-$(STAMP): setup.cfg pyproject.toml
+$(STAMP): setup.cfg pyproject.toml requirements-dev.lock
 	$(PYTHON) -c 'import sys; sys.exit("cds-service needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=23.1' 'setuptools>=77'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements-dev.lock --editable '.[dev]'
 	touch $(STAMP)
 
 serve: $(STAMP) ## Serve on http://127.0.0.1:8000 beside a demo FHIR server (HOST=, PORT=, FHIR_PORT= override)
@@ -31,13 +34,22 @@ serve: $(STAMP) ## Serve on http://127.0.0.1:8000 beside a demo FHIR server (HOS
 test: $(STAMP) ## Run the whole test suite
 	$(BIN)/python -m pytest
 
-lint: $(STAMP) ## Check style, types and installed dependencies
+lint: $(STAMP) ## Check style, types, installed dependencies and their known vulnerabilities
 	$(BIN)/python -m flake8 cds_service tests
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pip check
+	$(BIN)/python -m tests.audit
+
+fuzz: $(STAMP) ## Send the service many bad calls, for some minutes (FUZZ_EXAMPLES= sets how many)
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest -m fuzz
 
 bench: $(STAMP) ## Measure the cost of a call beside that of reading its JSON
 	$(BIN)/python -m tests.bench
+
+lock: $(STAMP) ## Renew requirements-dev.lock from the floors in setup.cfg
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile setup.cfg --extra dev --universal --python-version 3.11 --upgrade --quiet \
+	    --no-annotate --no-header --output-file requirements-dev.lock
 
 clean: ## Remove the environment and everything built
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .hypothesis

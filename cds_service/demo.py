@@ -448,7 +448,7 @@ def run_demo(host: str, port: int, fhir_port: int = 0) -> None:
             click.echo(f"FHIR server:  {fhir.base_url} ({report.patients} synthetic patients)")
             for line in report.refused:
                 click.echo(f"Not loaded:   {line}", err=True)
-            with _service(host, port, _environment(settings, fhir.base_url)) as service:
+            with _service(host, port, _environment(settings, fhir.base_url, f"http://{host}:{port}")) as service:
                 _watch(service, fhir)
     except KeyboardInterrupt:
         # Asked to stop, and both have stopped.
@@ -476,7 +476,7 @@ def _signals_as_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _environment(settings: Settings, fhir_server: str) -> dict[str, str]:
+def _environment(settings: Settings, fhir_server: str, address: str) -> dict[str, str]:
     """The environment of the demo's service: in development, with a memory and a ledger of its own.
 
     The key is a new one at each start: what was answered to a synthetic patient is forgotten with it.
@@ -485,6 +485,8 @@ def _environment(settings: Settings, fhir_server: str) -> dict[str, str]:
         "CDS_DEVELOPMENT": "true",
         "CDS_FHIR_SERVERS": json.dumps([*settings.fhir_servers, fhir_server]),
     }
+    if settings.base_url is None:
+        own["CDS_BASE_URL"] = address
     if settings.pseudonym_key is None:
         own["CDS_PSEUDONYM_KEY"] = f"key-{secrets.token_hex(32)}"
     if settings.data_folder is None and settings.ledger_url is None:

@@ -153,14 +153,15 @@ class DecisionSupport:
             encounter_id=request.encounter_id,
             fhir_server=request.fhir_server or "",
         )
-        source_url = str(self.settings.source_url) if self.settings.source_url else None
+        evidence_url = self.settings.evidence_url()
+        source_url = str(self.settings.source_url) if self.settings.source_url else evidence_url
         refused = request.fhir_server is not None and reader is None
         return Decision(
             id=call.decision_id(self.content.version, proposed(assessment)),
             assessment=assessment,
             gaps={key: _gap(listing.gap, refused) for key, listing in chart.listings().items() if listing.gap},
             fetched=tuple(reader.requests_made) if reader else (),
-            response={"cards": cards(assessment, call, self.content, self._orders, source_url)},
+            response={"cards": cards(assessment, call, self.content, self._orders, source_url, evidence_url)},
             prefetched=tuple(key for key in self._templates if key in request.prefetch),
             reads={key: value.gap for key, value in prefetch.items() if isinstance(value, Completed)},
             hook_instance=request.hook_instance,

@@ -118,7 +118,9 @@ class Settings(BaseModel):
         "proposal", description="`intent` of the proposed orders"
     )
     source_url: HttpUrl | None = Field(
-        None, strict=False, description="Address behind the card's source, instead of the one in the content"
+        None,
+        strict=False,
+        description="Address behind the card's source; by default `/evidence` below `base_url`, else that of the content",
     )
     new_window_days: int | None = Field(
         None, ge=1, le=3650, description="Back pain that began within so many days is new (content: 84)"
@@ -210,6 +212,10 @@ class Settings(BaseModel):
         """The web origins that may call from a browser, of the settings and of every client."""
         listed = [*self.cors_origins, *(origin for client in self.clients for origin in client.cors_origins)]
         return tuple(dict.fromkeys(listed))
+
+    def evidence_url(self) -> str | None:
+        """The public address of the evidence page, if the service knows its own."""
+        return f"{str(self.base_url).rstrip('/')}/evidence" if self.base_url else None
 
     def ledger_folder(self) -> Path:
         """Where the SQLite ledger is kept."""

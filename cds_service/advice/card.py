@@ -22,9 +22,19 @@ _MOST_REASONS = 3
 
 
 def cards(
-    assessment: Assessment, call: Call, content: Content, options: OrderOptions, source_url: str | None = None
+    assessment: Assessment,
+    call: Call,
+    content: Content,
+    options: OrderOptions,
+    source_url: str | None = None,
+    evidence_url: str | None = None,
 ) -> list[dict[str, Any]]:
-    """The cards of a response: one where the rule fired, none otherwise."""
+    """The cards of a response: one where the rule fired, none otherwise.
+
+    Args:
+        source_url: the address behind the card's source, instead of the one in the content.
+        evidence_url: the public address of the evidence page, to which the card then links.
+    """
     if assessment.outcome is not Outcome.FIRED:
         return []
     decision = call.decision_id(content.version, proposed(assessment))
@@ -39,6 +49,8 @@ def cards(
     }
     suggestions = [_create(slug, card_id, assessment, call, content, options) for slug in assessment.studies]
     suggestions += [_delete(removal, card_id, content) for removal in assessment.removals]
+    if evidence_url:
+        card["links"] = [{"label": content.wording["link"]["evidence"], "url": evidence_url, "type": "absolute"}]
     if suggestions:
         card["suggestions"] = suggestions
         card["selectionBehavior"] = "any"

@@ -107,6 +107,7 @@ PLACEHOLDERS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "delete_label": frozenset({"study"}),
         "delete_description": frozenset({"study"}),
     },
+    "link": {"evidence": _NONE},
     "removal": dict.fromkeys(("radiograph", "spine-ct", "bone-scan", "ct", "pet-ct"), _NONE),
 }
 

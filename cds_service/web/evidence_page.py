@@ -8,11 +8,14 @@ passed: a page made at the start would go on saying so, or not, for as long as t
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from cds_service.clinical.options import RuleOptions
 from cds_service.content.basis import Proportion
 from cds_service.content.model import Caution, Content, OverrideReason
 from cds_service.plots import Figures, Range, Value, bar_chart, table
 from cds_service.protocol.services import SERVICES
+from cds_service.settings import Settings
 from cds_service.web.pages import capital, page
 
 # The source attributes under the names and numbers of 45 CFR 170.315(b)(11)(iv)(A), for those who paste them.
@@ -65,6 +68,7 @@ def evidence_html(content: Content, options: RuleOptions) -> str:
         chart=bar_chart(figures),
         chart_table=table(figures),
         thresholds=_thresholds(content, options),
+        choices=_choices(content, options),
         capital=capital,
         orders=content.orders.values(),
         system_name=content.terminology.system_name,
@@ -101,6 +105,14 @@ def _thresholds(content: Content, options: RuleOptions) -> list[tuple[str, int, 
         for name, value in content.rule.thresholds.items()
         for reason in [content.rule.threshold_reasons[name]]
     ]
+
+
+def _choices(content: Content, options: RuleOptions) -> list[tuple[str, str, str]]:
+    """Name, value as a setting is written, and meaning of every choice of the site that is no threshold."""
+    names = [field.name for field in fields(options) if field.name not in content.rule.thresholds]
+    # The descriptions are Markdown, of which they use no more than marks for code.
+    meanings = {name: (Settings.model_fields[name].description or "").replace("`", "") for name in names}
+    return [(name, str(getattr(options, name)).lower(), meanings[name]) for name in names]
 
 
 def caution_effect(caution: Caution) -> str:
