@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 from uuid import UUID
 
 import click
@@ -31,43 +31,38 @@ from cds_service.protocol.services import SERVICES
 from cds_service.service import ANONYMOUS
 from cds_service.settings import Settings, SettingsError, read_settings
 
-_SPAN = re.compile(r"([1-9][0-9]{0,4})([dw])")
+_SPAN = re.compile(r"([1-9][0-9]{0,3})([dw])")
 _DAYS = {"d": 1, "w": 7}
 
 _STDOUT = "-"
 
 
-class _Span(click.ParamType[Any]):
+def _span(context: click.Context, option: click.Parameter, value: str | None) -> timedelta | None:
     """A number of days or weeks: `90d`, `12w`."""
-
-    name = "SPAN"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, (timedelta, date)):
-            return value
-        if found := _SPAN.fullmatch(value):
-            return timedelta(days=int(found[1]) * _DAYS[found[2]])
-        return self._otherwise(value, param, ctx)
-
-    def _otherwise(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        self.fail(f"'{value}' is no number of days or weeks, such as 90d or 12w", param, ctx)
+    if value is None:
+        return None
+    if found := _SPAN.fullmatch(value):
+        return timedelta(days=int(found[1]) * _DAYS[found[2]])
+    raise click.BadParameter(f"'{value}' is no number of days or weeks, such as 90d or 12w")
 
 
-class _Since(_Span):
-    """A span before the end of the period, or the first day of it."""
-
-    name = "SPAN|DATE"
-
-    def _otherwise(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"'{value}' is neither a number of days or weeks (90d, 12w) nor a day (2026-11-22)", param, ctx)
+def _since(context: click.Context, option: click.Parameter, value: str) -> timedelta | date:
+    """A number of days or weeks before the end of the period, or the first day of it."""
+    if found := _SPAN.fullmatch(value):
+        return timedelta(days=int(found[1]) * _DAYS[found[2]])
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        text = f"'{value}' is neither a number of days or weeks (90d, 12w) nor a day (2026-11-22)"
+        raise click.BadParameter(text) from None
 
 
 @click.command()
-@click.option("--since", type=_Since(), default="90d", show_default=True, help="90d, 12w, or the first day.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day; by default today.")
+@click.option(
+    "--since", metavar="SPAN|DATE", callback=_since, default="90d", show_default=True,
+    help="90d, 12w, or the first day.",
+)  # fmt: skip
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="The last day; by default today.")
 @click.option("--html", "page", metavar="FILE", help="The page; - prints it. By default cds-report-<last day>.html.")
 @click.option("--no-html", is_flag=True, help="Write no page.")
 @click.option(
@@ -91,6 +86,8 @@ def report(
     if checked and form != "table":
         raise click.UsageError("--check prints sentences; leave out --format")
     now = datetime.now(UTC)
+    if until is not None and until.date() > now.date():
+        raise click.UsageError("--until lies in the future; days are those of UTC")
     end = _midnight(until.date() if until else now.date()) + timedelta(days=1)
     start = _midnight(since) if isinstance(since, date) else end - since
     if start >= end:
@@ -146,7 +143,9 @@ def _show(found: Report, content: Content, now: datetime, page: str | None, no_h
 
 
 @click.command()
-@click.option("--older-than", "age", type=_Span(), help="90d or 12w; by default the setting ledger_retention_days.")
+@click.option(
+    "--older-than", "age", metavar="SPAN", callback=_span, help="90d or 12w; by default ledger_retention_days."
+)
 def prune(age: timedelta | None) -> None:
     """Delete decisions and feedback that are older than the retention time. Changes of mode stay."""
     settings = _settings()

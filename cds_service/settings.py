@@ -120,7 +120,7 @@ class Settings(BaseModel):
     source_url: HttpUrl | None = Field(
         None,
         strict=False,
-        description="Address behind the card's source; by default `/evidence` below `base_url`, else that of the content",
+        description="Address behind the card's source; else `/evidence` below `base_url`, else that of the content",
     )
     new_window_days: int | None = Field(
         None, ge=1, le=3650, description="Back pain that began within so many days is new (content: 84)"

@@ -38,7 +38,7 @@ def _verdict(found: list[dict[str, Any]]) -> int:
         print(f"VULNERABLE: {item['name']} {item['version']}: {ids}")
     if not looked_up:
         return _skipped(f"none of {len(found)} packages could be looked up")
-    print(f"audit: {len(looked_up)} of {len(found)} locked packages looked up, {len(faulty)} with known vulnerabilities")
+    print(f"audit: {len(looked_up)} of {len(found)} locked packages looked up, {len(faulty)} vulnerable")
     return 1 if faulty else 0
 
 

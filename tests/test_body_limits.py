@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.errors import TooMuch
+from cds_service.ledger.opening import open_ledger
 from cds_service.protocol.limits import BodyLimits, check_limits
 from cds_service.service import DecisionSupport
 from cds_service.settings import make_settings
@@ -76,6 +78,10 @@ def test_an_answer_that_took_too_long_is_an_error_and_not_silence(
     answer = client_in(tmp_path, call_seconds=0.02).post(PATH, json=request("patient-view", supplied(CANCER, PAIN)))
     assert (answer.status_code, answer.get_json()["issue"][0]["code"]) == (503, "timeout")
     assert "does not mean that there is no risk" in answer.text
+    ledger = open_ledger(make_settings({"data_folder": str(tmp_path)}))
+    (row,) = ledger.decisions(NOW - timedelta(days=1), NOW + timedelta(days=1))
+    ledger.close()
+    assert (row.outcome, row.reason) == ("failed", "TookTooLong")
 
 
 def test_an_answer_as_of_another_day_is_given_in_development_only(tmp_path: Path) -> None:

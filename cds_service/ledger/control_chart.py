@@ -87,7 +87,9 @@ def check(decisions: Iterable[DecisionEntry], until: datetime, days: int, baseli
         if timedelta(0) < age <= timedelta(days=days + baseline):
             # Exactly `days` old is the first moment of the last period.
             number = math.ceil(age / timedelta(days=days)) - 1
-            periods[entry.service][number].update(("calls", entry.outcome))
+            period = periods[entry.service][number]
+            period["calls"] += 1
+            period[entry.outcome] += 1
             oldest[entry.service] = max(age, oldest.get(entry.service, age))
     return [
         _verdict(service, periods[service], days, oldest[service] / timedelta(days=1) - days, baseline)
@@ -177,7 +179,11 @@ def _share(outcome: str, counts: Mapping[str, int]) -> Share:
 
 def _exact_limits(drawn: int, calls: int, marked: int) -> Band:
     """The counts of marked calls among those drawn that are not in a tail of the hypergeometric distribution."""
-    least, most = max(0, drawn + marked - calls), min(drawn, marked)
+    center = drawn * marked / calls
+    sigma = math.sqrt(center * (1 - marked / calls) * (calls - drawn) / max(1, calls - 1))
+    # Further out there is no chance that would count, and with many calls most of the counts lie there.
+    least = max(0, drawn + marked - calls, math.floor(center - 10 * sigma - 10))
+    most = min(drawn, marked, math.ceil(center + 10 * sigma + 10))
     low, below = least, _chance(least, drawn, calls, marked)
     while below < TAIL and low < most:
         low += 1

@@ -59,8 +59,8 @@ class Database:
         """
         self._url = _parsed(url)
         self._busy_seconds = busy_seconds
-        self._engine: Engine | None = None
-        self._process = 0
+        # The engine, and the process that it belongs to.
+        self._opened: tuple[int, Engine] | None = None
         self._inherited: list[Engine] = []
         _open.add(self)
 
@@ -112,21 +112,25 @@ class Database:
 
     def close(self) -> None:
         """Close this process's connections that nobody uses; the next use opens new ones."""
-        if self._engine is not None and self._process == os.getpid():
-            self._engine.dispose()
+        if self._opened is not None and self._opened[0] == os.getpid():
+            self._opened[1].dispose()
 
     def _connected(self) -> Connection:
         """A connection of this process."""
-        if self._engine is None or self._process != os.getpid():
-            if self._engine is not None:
-                # Of the parent process: closing its connections here, even by forgetting them, would end its locks.
-                self._inherited.append(self._engine)
-            self._engine, self._process = self._new_engine(), os.getpid()
         try:
-            return self._engine.connect()
+            return self._engine().connect()
         except InvalidRequestError:
             # Each new connection was lost again at once.
             raise LedgerDown("the ledger cannot be reached (connection lost)") from None
+
+    def _engine(self) -> Engine:
+        """This process's engine. Two threads that come first make two, and one of those is not used again."""
+        if self._opened is None or self._opened[0] != os.getpid():
+            if self._opened is not None:
+                # The parent process's: to close its connections here, even by forgetting them, would end its locks.
+                self._inherited.append(self._opened[1])
+            self._opened = os.getpid(), self._new_engine()
+        return self._opened[1]
 
     def _new_engine(self) -> Engine:
         if self.file is not None:

@@ -19,6 +19,9 @@ from cds_service.ledger.deadline import cut_after
 
 POSTGRESQL = "postgresql+psycopg"
 
+# PostgreSQL's settings for how long a statement, a wait for a lock, and a pause in a transaction may take.
+TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+
 # Execution option of a connection whose transactions write.
 WRITES = "ledger_writes"
 
@@ -42,6 +45,8 @@ def sqlite_engine(file: Path, busy_seconds: float) -> Engine:
         try:
             # FULL: the log is synced at every commit, so that an acknowledged answer survives a power cut.
             connection.execute("PRAGMA synchronous = FULL")
+            # On macOS a sync ends in the memory of the disk, where this is not asked for; elsewhere it means nothing.
+            connection.execute("PRAGMA fullfsync = ON")
             connection.execute("PRAGMA foreign_keys = ON")
         except sqlite3.Error:
             connection.close()
@@ -99,7 +104,7 @@ def postgresql_engine(url: URL, busy_seconds: float) -> Engine:
     def limit(connection: Any, record: object) -> None:
         milliseconds = max(1, round(busy_seconds * 1000))
         with cut_after(busy_seconds, connection), connection.cursor() as cursor:
-            for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            for name in TIMEOUTS:
                 cursor.execute(f"SET {name} = {milliseconds:d}")
             # Moments near the calendar's ends have no local time in some zones.
             cursor.execute("SET timezone = 'UTC'")

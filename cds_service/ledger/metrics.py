@@ -17,7 +17,7 @@ import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import mkdtemp
@@ -33,10 +33,10 @@ OUTCOMES = frozenset({"fired", "suppressed", "not-applicable", "undetermined", "
 INDICATORS = frozenset({"info", "warning", "critical"})
 ANSWERS = frozenset({"accepted", "overridden"})
 
-# `ok`, or why a read from the EHR's FHIR server gave nothing or not all (names of the chart's gaps).
+# `answered`, or why a read from the EHR's FHIR server gave nothing or not all (the names of the chart's gaps).
 FHIR_RESULTS = frozenset(
-    {"ok", "source_error", "not_fhir", "other_patient", "unreadable", "timed_out", "refused", "not_allowed"}
-    | {"unreachable", "too_much", "endless", "first_page_only", "not_supplied"}
+    {"answered", "source-error", "not-fhir", "other-patient", "unreadable", "timed-out", "refused", "not-allowed"}
+    | {"unreachable", "too-much", "endless", "first-page-only", "not-supplied"}
 )
 
 # What was tried when the ledger failed. All stand in the exposition from the start, at nothing: the first failure of
@@ -65,7 +65,7 @@ class Vocabulary:
         refusals: why a caller may be refused.
     """
 
-    hooks: Mapping[str, str] = field(default_factory=dict)
+    hooks: Mapping[str, str]
     reasons: Collection[str] = ()
     override_reasons: Collection[str] = ()
     refusals: Collection[str] = ()
@@ -74,7 +74,7 @@ class Vocabulary:
 class Metrics:
     """The metrics of one process; made once in each, in tests as often as wanted."""
 
-    def __init__(self, rule_version: str, vocabulary: Vocabulary = Vocabulary()) -> None:
+    def __init__(self, rule_version: str, vocabulary: Vocabulary) -> None:
         """`rule_version` names the rule and its content in `cds_rule_info`.
 
         Raises:

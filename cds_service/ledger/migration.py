@@ -22,6 +22,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from cds_service.ledger.database import Database, LedgerDown
+from cds_service.ledger.engines import TIMEOUTS
 
 # The other workers' migration is waited for so long: minutes of rows, and well below what a process manager allows.
 _LONGEST_SECONDS = 60
@@ -39,8 +40,8 @@ def migrate(database: Database, revision: str = "head") -> None:
     """
     if database.file is None:
         with database.writing(_LONGEST_SECONDS) as connection:
-            connection.execute(text(f"SET LOCAL lock_timeout = '{_LONGEST_SECONDS}s'"))
-            connection.execute(text(f"SET LOCAL statement_timeout = '{_LONGEST_SECONDS}s'"))
+            for name in TIMEOUTS:
+                connection.execute(text(f"SET LOCAL {name} = '{_LONGEST_SECONDS}s'"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             _upgrade(connection, revision)
         return

@@ -17,7 +17,7 @@ REFRESH_SECONDS = 2.0
 
 
 class ModeSource(Protocol):
-    """Where the current mode of each pair of service and client is read."""
+    """Gives the latest change of each pair of service and client, in the order in which they were made."""
 
     def __call__(self) -> Iterable[ModeChange]: ...
 
@@ -63,7 +63,8 @@ class Modes:
         if self._clock() < self._next_look or not self._looking.acquire(blocking=False):
             return
         try:
-            self._changes = sorted(self._read(), key=lambda change: change.at, reverse=True)
+            # In the order in which they were made, whatever the clocks of their machines said; the last one first.
+            self._changes = list(reversed(list(self._read())))
         except Exception as error:
             self._failed(error)
         finally:

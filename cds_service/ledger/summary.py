@@ -186,9 +186,10 @@ class _Calls:
         elif key is not None and entry.mode is Mode.SILENT:
             self.silent += 1
             kinds.append("silent")
-        self.days[entry.at.astimezone(UTC).date()].update(kinds)
-        for group in groups_of(entry):
-            self.groups[group].update(kinds)
+        counters = [self.days[entry.at.astimezone(UTC).date()], *(self.groups[group] for group in groups_of(entry))]
+        for counter in counters:
+            for kind in kinds:
+                counter[kind] += 1
 
 
 class _Answers:

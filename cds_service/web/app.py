@@ -12,6 +12,7 @@ from flask_cors import CORS
 
 from cds_service.clinical.findings import Reason
 from cds_service.content.model import Content
+from cds_service.errors import CdsError
 from cds_service.ledger.books import Books
 from cds_service.ledger.metrics import Metrics, Vocabulary
 from cds_service.protocol.services import SERVICES
@@ -88,7 +89,7 @@ def _vocabulary(content: Content) -> Vocabulary:
     """The closed sets that may become labels of metrics."""
     return Vocabulary(
         hooks={service.id: service.hook for service in SERVICES.values()},
-        reasons=frozenset({*Reason, SWITCHED_OFF}),
+        reasons=frozenset({*Reason, SWITCHED_OFF, *(kind.__name__ for kind in CdsError.__subclasses__())}),
         override_reasons=frozenset(item.code for item in content.override_reasons),
         refusals=REFUSALS,
     )

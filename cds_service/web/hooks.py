@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import orjson
 from flask import Flask, Response, g
 
-from cds_service.errors import CdsError, MissingData, TookTooLong, UnknownService
+from cds_service.errors import CdsError, InvalidRequest, MissingData, TookTooLong, UnknownService
 from cds_service.ledger.books import Books
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.protocol.feedback import read_feedback
@@ -75,7 +75,8 @@ class _Desk:
         body = document(self._support.settings.body_limits())
         try:
             entry, response = self._decided(service, body, caller, mode, now, started)
-        except CdsError:
+        except InvalidRequest:
+            # Not a call of this service: nothing was asked about a patient.
             raise
         except Exception as error:
             self._record_failure(error, service, caller, mode, now, started)
@@ -108,6 +109,10 @@ class _Desk:
             self._support.content,
         )
         receipt = self._books.store(entries)
+        # Of a batch in which only some cards are known, the receipt does not say which.
+        known = {0: True, len(entries): False}.get(receipt.unknown)
+        for entry in entries:
+            self._books.metrics.feedback(service.id, entry.outcome, entry.reason, known)
         g.line = {"stored": receipt.stored, "repeated": receipt.repeated, "unknown_cards": receipt.unknown}
         return json_response(orjson.dumps({}))
 

@@ -13,7 +13,11 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -53,6 +57,9 @@ _LARGE_BODIES = 16
 # Nobody is told by what this is served. Without a value of ours, the server would write its own name.
 _SERVER = (b"server", b"cds")
 
+# How often a worker looks whether its parent is still there.
+_LOOK_SECONDS = 1.0
+
 _log = logging.getLogger(__name__)
 
 
@@ -63,8 +70,19 @@ def create_worker_app() -> Front:
         SettingsError, ContentError: see `create_app`.
     """
     log_to_standard_output()
+    threading.Thread(target=_end_with, args=(os.getppid(),), name="parent", daemon=True).start()
     settings = read_settings()
     return Front(make_app(settings), settings.max_body_bytes)
+
+
+def _end_with(parent: int) -> None:
+    """End this worker in good order when its parent has ended without ending it (kill -9, out of memory).
+
+    It would else share the port with the workers of the next start, and answer calls with the settings of the last.
+    """
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Front:

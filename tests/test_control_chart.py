@@ -1,0 +1,227 @@
+"""The band check: both sides of every limit, small numbers, silence, and weeks that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from math import comb
+from typing import Any
+
+import pytest
+
+from cds_service.ledger.control_chart import (
+    FEWEST_CALLS,
+    FEWEST_PERIODS,
+    TAIL,
+    Band,
+    Share,
+    Verdict,
+    check,
+    limits,
+    sigma_z,
+    stopped,
+)
+from cds_service.ledger.entries import DecisionEntry
+from tests.ledger_entries import NOON, SERVICE, fired, quiet
+
+
+def calls(fired_calls: int, others: int, days_ago: float, **changes: Any) -> Iterator[DecisionEntry]:
+    """So many calls that fired, and that did not, on one day."""
+    moment = NOON - timedelta(days=days_ago)
+    for number in range(fired_calls):
+        yield fired(number, at=moment, **changes)
+    for number in range(others):
+        yield quiet(number, at=moment, **changes)
+
+
+def weeks(fired_calls: int, others: int) -> list[DecisionEntry]:
+    """Eight earlier weeks that are all alike."""
+    return [entry for week in range(8) for entry in calls(fired_calls, others, 10 + 7 * week)]
+
+
+def judged(*entries: Iterable[DecisionEntry]) -> Verdict:
+    (verdict,) = check([entry for part in entries for entry in part], NOON, 7, 56)
+    return verdict
+
+
+def tail(counts: Iterable[int], drawn: int, total: int, marked: int) -> float:
+    """The exact chance of these counts, by whole numbers."""
+    return sum(comb(marked, k) * comb(total - marked, drawn - k) for k in counts) / comb(total, drawn)
+
+
+@pytest.mark.parametrize(
+    ("recent", "earlier", "together"), [(50, 400, 45), (10, 30, 1), (40, 320, 180), (100, 100, 199), (7, 35, 40)]
+)
+def test_the_limits_are_the_first_counts_outside_the_tails_of_three_sigma(
+    recent: int, earlier: int, together: int
+) -> None:
+    band = limits(recent, Share(0, earlier), together)
+    least, most = max(0, together - earlier), min(recent, together)
+    total = recent + earlier
+    assert tail(range(least, band.low + 1), recent, total, together) >= TAIL
+    assert tail(range(least, band.low), recent, total, together) < TAIL
+    assert tail(range(band.high, most + 1), recent, total, together) >= TAIL
+    assert tail(range(band.high + 1, most + 1), recent, total, together) < TAIL
+
+
+def test_a_spread_widens_both_limits_by_its_factor_and_never_beyond_what_can_be() -> None:
+    plain, wide = limits(100, Share(0, 800), 180), limits(100, Share(0, 800), 180, spread=1.5)
+    assert plain == Band(9, 32)
+    # The center is 20: 16.5 below it and 18 above.
+    assert wide == Band(4, 38)
+    assert limits(100, Share(0, 800), 180, spread=50) == Band(0, 100)
+
+
+def test_periods_that_differ_no_more_than_by_chance_have_no_extra_spread() -> None:
+    assert sigma_z([Share(10, 100)] * 8) == 1
+
+
+def test_the_spread_is_the_mean_moving_range_in_sigmas() -> None:
+    # A rate of 1/4 over 300 calls has a sigma of 0.025; the periods lie 4 sigmas above and below it in turn.
+    periods = [Share(105, 300), Share(45, 300)] * 2
+    assert sigma_z(periods) == pytest.approx(8 / 1.128)
+
+
+def test_fewer_periods_than_needed_tell_no_spread() -> None:
+    periods = [Share(105, 300), Share(45, 300)] * 2
+    assert len(periods) == FEWEST_PERIODS
+    assert sigma_z(periods[:-1]) == 1
+    assert sigma_z([*periods[:-1], Share(0, 0)]) == 1
+
+
+def test_a_share_of_nothing_or_of_all_tells_no_spread() -> None:
+    assert sigma_z([Share(0, 100)] * 5) == 1
+    assert sigma_z([Share(100, 100)] * 5) == 1
+
+
+def test_silence_is_too_unlikely_from_so_many_earlier_calls_on() -> None:
+    # (56 / 63) to the power of the calls passes 0.00135 between 56 and 57.
+    assert not stopped(56, 56, 7)
+    assert stopped(57, 56, 7)
+    assert not stopped(0, 56, 7)
+
+
+def test_a_rate_like_before_is_within_the_band() -> None:
+    verdict = judged(weeks(5, 45), calls(6, 44, 1))
+    assert verdict.in_band
+    assert verdict.sentence == (
+        f"{SERVICE}: within the band: fired in 6 of 50 calls (12.0 %), before in 40 of 400 calls (10.0 %)."
+    )
+
+
+def test_no_fired_call_where_many_are_expected_is_out_of_the_band() -> None:
+    verdict = judged(weeks(10, 40), calls(0, 50, 1))
+    assert not verdict.in_band
+    assert "out of the band: fired in 0 of 50 calls (0.0 %), before in 80 of 400 calls (20.0 %)" in verdict.sentence
+
+
+def test_no_fired_call_where_few_are_expected_may_be_chance() -> None:
+    assert judged(weeks(1, 49), calls(0, 50, 1)).in_band
+
+
+def test_both_sides_of_the_upper_limit() -> None:
+    def verdict(count: int) -> Verdict:
+        return judged(weeks(5, 45), calls(count, 50 - count, 1))
+
+    highest = max(count for count in range(51) if verdict(count).in_band)
+    assert limits(50, Share(40, 400), 40 + highest).high >= highest
+    assert limits(50, Share(40, 400), 41 + highest).high < highest + 1
+    assert "would be within the band" in verdict(highest + 1).sentence
+    assert not verdict(50).in_band
+
+
+def test_both_sides_of_the_lower_limit() -> None:
+    def verdict(count: int) -> Verdict:
+        return judged(weeks(20, 30), calls(count, 50 - count, 1))
+
+    lowest = min(count for count in range(20) if verdict(count).in_band)
+    assert lowest > 0 and not verdict(lowest - 1).in_band
+    assert "or more would be within the band" in verdict(lowest - 1).sentence
+
+
+def test_one_fired_call_after_few_that_did_not_is_no_alarm() -> None:
+    assert judged(calls(0, FEWEST_CALLS, 20), calls(1, 9, 1)).in_band
+
+
+def test_too_few_earlier_calls_are_said_and_not_judged() -> None:
+    few = judged(calls(0, FEWEST_CALLS - 1, 20), calls(50, 0, 1))
+    assert few.in_band
+    assert few.sentence == f"{SERVICE}: too few earlier calls to tell (29 in the 56 days before, 30 are needed)."
+    assert not judged(calls(0, FEWEST_CALLS, 20), calls(50, 0, 1)).in_band
+
+
+def test_without_any_earlier_call_nothing_is_judged() -> None:
+    assert "too few earlier calls to tell (0 in" in judged(calls(5, 5, 1)).sentence
+
+
+def test_weeks_that_differ_much_widen_the_band() -> None:
+    uneven = [
+        entry for week in range(8) for entry in calls(*((15, 35) if week % 2 else (1, 49)), days_ago=10 + 7 * week)
+    ]
+    even = weeks(8, 42)
+    assert judged(uneven, calls(19, 31, 1)).in_band
+    assert not judged(even, calls(22, 28, 1)).in_band
+    assert judged(uneven, calls(22, 28, 1)).in_band
+
+
+def test_calls_that_stopped_altogether_are_out_of_the_band() -> None:
+    verdict = judged(weeks(1, 49))
+    assert not verdict.in_band
+    assert verdict.sentence == (
+        f"{SERVICE}: out of the band: no call in the last 7 days, and 400 calls in the 56 days before."
+    )
+
+
+def test_silence_after_few_calls_may_be_chance() -> None:
+    verdict = judged(calls(3, FEWEST_CALLS, 60))
+    assert verdict.in_band
+    assert "it was not called, which may be chance" in verdict.sentence
+
+
+def test_a_service_that_was_switched_off_is_not_judged() -> None:
+    verdict = judged(weeks(10, 40), [quiet(1, "off", "off", at=NOON - timedelta(days=1))])
+    assert verdict.in_band
+    assert "it was switched off" in verdict.sentence
+
+
+def test_calls_that_all_fail_are_out_of_the_band() -> None:
+    moment = NOON - timedelta(days=1)
+    verdict = judged(weeks(10, 40), [quiet(number, "failed", "KeyError", at=moment) for number in range(20)])
+    assert not verdict.in_band
+    assert "failed in 20 of 20 calls (100.0 %), before in 0 of 400 calls (0.0 %)" in verdict.sentence
+
+
+def test_a_share_that_cannot_be_concluded_may_fall_and_must_not_rise() -> None:
+    def open_calls(count: int, days_ago: float) -> list[DecisionEntry]:
+        moment = NOON - timedelta(days=days_ago)
+        return [quiet(number, "undetermined", "data-missing", at=moment) for number in range(count)]
+
+    earlier = [entry for week in range(8) for entry in open_calls(10, 10 + 7 * week)]
+    risen = judged(weeks(5, 35), earlier, calls(5, 20, 1), open_calls(25, 1))
+    assert not risen.in_band
+    assert "could not be concluded in 25 of 50 calls (50.0 %), before in 80 of 400 calls (20.0 %)" in risen.sentence
+    assert judged(weeks(5, 35), earlier, calls(5, 45, 1)).in_band
+
+
+def test_silent_calls_count_like_live_ones() -> None:
+    assert not judged(weeks(10, 40), calls(0, 50, 1, mode="silent")).in_band
+
+
+def test_each_service_is_judged_for_itself() -> None:
+    other = [fired(number, at=NOON - timedelta(days=1), service="other") for number in range(40)]
+    first, second = check([*weeks(10, 40), *calls(0, 50, 1), *other], NOON, 7, 56)
+    assert (first.service, first.in_band) == (SERVICE, False)
+    assert (second.service, second.in_band) == ("other", True)
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "recent"), [(0.0, False), (0.001, True), (7.0, True), (7.001, False), (63.0, False), (63.001, False)]
+)
+def test_a_call_belongs_to_the_last_days_up_to_their_first_moment(days_ago: float, recent: bool) -> None:
+    verdict = judged(weeks(5, 45), calls(0, 1, 3), calls(1, 0, days_ago))
+    assert ("fired in 1 of 2 calls" in verdict.sentence) is recent
+
+
+def test_calls_older_than_the_days_before_are_passed_over() -> None:
+    assert "of 401 calls" in judged(weeks(5, 45), calls(1, 0, 63.0), calls(1, 9, 1)).sentence
+    assert "of 400 calls" in judged(weeks(5, 45), calls(1, 0, 63.001), calls(1, 9, 1)).sentence

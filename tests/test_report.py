@@ -1,0 +1,250 @@
+"""The numbers of a report, and the page and the table that tell them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode
+from cds_service.ledger.report_page import report_page
+from cds_service.ledger.report_text import Words, duration, percent, report_text
+from cds_service.ledger.summary import Day, Group, OrderAnswers, Report, summarize
+from tests.ledger_entries import CT, MRI, NOON, ORDERS, SCAN, answer, fired, quiet
+
+SINCE, UNTIL = NOON - timedelta(days=2, hours=12), NOON + timedelta(hours=12)
+WORDS = Words({"pain-not-new": "The back pain is not new"}, {"mri-lumbar-spine": "MRI lumbar spine with contrast"})
+
+
+def summed(
+    decisions: Iterable[DecisionEntry], feedback: Iterable[FeedbackEntry] = (), since: Any = SINCE, until: Any = UNTIL
+) -> Report:
+    return summarize(decisions, feedback, since, until)
+
+
+def page(report: Report, unrecorded: int | None = None) -> str:
+    return report_page(report, WORDS, "1.0.0+3f2a9c1b", NOON, unrecorded)
+
+
+def orders(report: Report) -> dict[str, OrderAnswers]:
+    return {order.slug: order for order in report.orders}
+
+
+def test_every_day_of_the_period_has_its_calls_and_cards() -> None:
+    report = summed([
+        fired(1, at=NOON - timedelta(days=2)), fired(2, mode=Mode.SILENT), quiet(3), fired(4), quiet(5, "off", "off"),
+    ])  # fmt: skip
+    assert report.days == (
+        Day(date(2026, 11, 20), calls=1, fired=1, shown=1, silent=0),
+        Day(date(2026, 11, 21), calls=0, fired=0, shown=0, silent=0),
+        Day(date(2026, 11, 22), calls=4, fired=2, shown=1, silent=1),
+    )
+
+
+def test_a_call_belongs_to_the_period_from_its_first_moment_until_before_its_end() -> None:
+    moments = (SINCE - timedelta(microseconds=1), SINCE, UNTIL - timedelta(microseconds=1), UNTIL)
+    assert summed(fired(number, at=moment) for number, moment in enumerate(moments)).calls == 2
+
+
+def test_outcomes_are_counted_by_reason_the_most_frequent_first() -> None:
+    report = summed([quiet(1), quiet(2, "undetermined", "data-missing"), quiet(3), fired(4)])
+    assert report.outcomes == (
+        ("not-applicable", "no-back-pain", 2), ("fired", "imaging-advised", 1), ("undetermined", "data-missing", 1)
+    )  # fmt: skip
+
+
+def test_failed_and_switched_off_calls_are_calls_that_were_not_evaluated() -> None:
+    report = summed([quiet(1, "failed", "KeyError"), quiet(2, "off", "off"), quiet(3, "undetermined"), quiet(4)])
+    assert (report.calls, report.evaluated, report.failed, report.switched_off) == (4, 2, 1, 1)
+    assert report.undetermined_share == 0.5
+
+
+def test_only_cards_that_were_sent_count_as_shown() -> None:
+    report = summed([fired(1), fired(2, mode=Mode.SILENT), quiet(3)])
+    assert (report.shown, report.silent) == (1, 1)
+
+
+def test_a_card_is_accepted_overridden_or_unanswered() -> None:
+    report = summed([fired(1), fired(2), fired(3)], [answer(1), answer(2, "overridden", reason="pain-not-new")])
+    assert (report.accepted, report.overridden, report.unanswered) == (1, 1, 1)
+    assert report.answered_share == pytest.approx(2 / 3)
+
+
+def test_an_order_is_accepted_when_its_suggestion_is_among_the_accepted_ones() -> None:
+    report = summed(
+        [fired(1), fired(2), fired(3), fired(4)],
+        [answer(1, accepted=(MRI, SCAN)), answer(2, accepted=(MRI.upper(),)), answer(3, "overridden")],
+    )
+    assert orders(report)["mri-lumbar-spine"] == OrderAnswers("mri-lumbar-spine", 4, 2, 0, 1, 1)
+    assert orders(report)["bone-scan-whole-body"] == OrderAnswers("bone-scan-whole-body", 4, 1, 1, 1, 1)
+    assert orders(report)["ct-chest-abdomen-pelvis"] == OrderAnswers("ct-chest-abdomen-pelvis", 4, 0, 2, 1, 1)
+
+
+def test_taking_a_draft_back_is_no_order() -> None:
+    report = summed([fired(1, suggestions=ORDERS | {str(UUID(int=0xD)): "remove"})])
+    assert set(orders(report)) == set(ORDERS.values())
+
+
+def test_of_contradictory_answers_the_later_given_one_counts() -> None:
+    late, early = answer(1, "overridden", minutes=9, reason="pain-not-new"), answer(1, minutes=2)
+    for given in ([late, early], [early, late]):
+        report = summed([fired(1)], given)
+        assert (report.accepted, report.overridden) == (0, 1)
+
+
+def test_of_answers_given_at_the_same_time_the_later_received_one_counts() -> None:
+    first = answer(1, "overridden", received_at=NOON + timedelta(minutes=2))
+    second = answer(1, received_at=NOON + timedelta(minutes=3))
+    for given in ([first, second], [second, first]):
+        assert summed([fired(1)], given).accepted == 1
+
+
+@pytest.mark.parametrize("foreign", [{"client": "other"}, {"tenant": "other"}, {"service": "other"}])
+def test_feedback_of_others_does_not_count_for_a_card(foreign: dict[str, Any]) -> None:
+    assert summed([fired(1)], [answer(1, **foreign)]).unanswered == 1
+
+
+def test_a_silent_card_cannot_be_answered() -> None:
+    report = summed([fired(1, mode=Mode.SILENT)], [answer(1)])
+    assert (report.accepted, report.orders) == (0, ())
+
+
+def test_an_answer_that_came_after_the_period_counts_for_its_card() -> None:
+    assert summed([fired(1)], [answer(1, minutes=60 * 24 * 9)]).accepted == 1
+
+
+def test_override_reasons_are_counted_once_per_card_the_most_frequent_first() -> None:
+    given = [
+        answer(1, "overridden", reason="pain-not-new"), answer(1, "overridden", minutes=2, reason="patient-declines"),
+        answer(2, "overridden", reason="patient-declines"), answer(3, "overridden"), answer(4),
+    ]  # fmt: skip
+    report = summed([fired(number) for number in range(1, 5)], given)
+    assert report.overrides == (("patient-declines", 2), ("", 1))
+
+
+def test_the_median_time_to_answer_runs_from_the_call_to_the_answer() -> None:
+    report = summed([fired(1), fired(2), fired(3)], [answer(1, minutes=1), answer(2, minutes=2), answer(3, minutes=60)])
+    assert report.median_answer_seconds == 120
+
+
+def test_an_answer_from_before_the_call_counts_from_when_it_arrived() -> None:
+    wrong_clock = answer(1, outcome_at=NOON - timedelta(seconds=1), received_at=NOON + timedelta(seconds=30))
+    assert summed([fired(1)], [wrong_clock]).median_answer_seconds == 30
+    same_moment = answer(1, outcome_at=NOON, received_at=NOON + timedelta(seconds=30))
+    assert summed([fired(1)], [same_moment]).median_answer_seconds == 0
+
+
+def test_the_times_of_calls_are_told_by_their_nearest_ranks() -> None:
+    calls = [quiet(number, milliseconds=float(number)) for number in range(1, 101)]
+    assert summed(calls).milliseconds == (50, 95)
+    assert summed([quiet(1, milliseconds=7.0)]).milliseconds == (7, 7)
+
+
+def test_calls_that_were_switched_off_have_no_time() -> None:
+    assert summed([quiet(1, "off", "off", milliseconds=0.0)]).milliseconds is None
+
+
+def test_calls_and_answers_are_grouped_by_hook_version_and_client() -> None:
+    report = summed(
+        [fired(1), fired(2, hook="order-sign", rule_version="1.1.0", tenant="north"), quiet(3, hook="order-sign")],
+        [answer(1), answer(2, "overridden", tenant="north")],
+    )
+    assert report.by_hook == (Group("order-sign", 2, 1, 1, 0, 1, 0), Group("patient-view", 1, 1, 1, 1, 0, 0))
+    assert [group.name for group in report.by_version] == ["1.0.0+3f2a9c1b", "1.1.0+3f2a9c1b"]
+    assert [group.name for group in report.by_client] == ["https://ehr.example.org", "https://ehr.example.org (north)"]
+
+
+def test_feedback_of_unknown_cards_is_counted_apart() -> None:
+    report = summed([fired(1)], [answer(1), answer(77, known=False)])
+    assert (report.feedback, report.unknown_feedback) == (2, 1)
+
+
+def test_an_empty_period_has_no_shares() -> None:
+    report = summed([])
+    assert (report.calls, report.answered_share, report.undetermined_share) == (0, None, None)
+    assert (report.median_answer_seconds, report.milliseconds) == (None, None)
+
+
+def test_the_text_tells_every_section_in_words() -> None:
+    text = report_text(summed([fired(1), quiet(2)], [answer(1, "overridden", reason="pain-not-new")]), WORDS)
+    assert text.startswith("CDS service, 2026-11-20 to 2026-11-22 (days of UTC)")
+    for line in (
+        r"Cards answered +1 \(100\.0 % of cards shown\)", r"fired: imaging-advised +1", r"The back pain is not new +1",
+        r"mri-lumbar-spine +1 +0 +0 +1 +0", r"patient-view +2 +1 +1 +0 +1 +0", r"1\.0\.0\+3f2a9c1b +2",
+    ):  # fmt: skip
+        assert re.search(line, text), line
+
+
+def test_an_override_reason_that_nobody_knows_is_told_as_such() -> None:
+    assert [WORDS.reason(code) for code in ("", "unlisted", "pain-not-new", "old-code")] == [
+        "No reason given", "Another reason", "The back pain is not new", "old-code"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "-"), (0, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (3599, "59 min 59 s"), (3600, "1 h 0 min"),
+        (2 * 86400 - 1, "47 h 59 min"), (2 * 86400, "2 days"),
+    ],
+)  # fmt: skip
+def test_a_duration_is_told_in_its_own_size(seconds: float | None, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_a_share_is_told_in_percent() -> None:
+    assert (percent(None), percent(0.0421)) == ("-", "4.2 %")
+
+
+def test_the_page_is_whole_by_itself() -> None:
+    html = page(summed([fired(1)], [answer(1)]))
+    assert not re.search(r"<script|\ssrc=|\shref=|url\(['\"]?http|@import|\son\w+=", html)
+    assert "default-src 'none'" in html
+    assert html.count("<svg") == html.count("The same figures as a table") == 6
+    ids = re.findall(r'\sid="([^"]+)"', html)
+    assert len(ids) == len(set(ids)) > 0
+
+
+def test_the_page_names_its_period_its_rule_and_what_it_cannot_know() -> None:
+    html = page(summed([fired(1)]))
+    assert "2026-11-20 to 2026-11-22" in html and "1.0.0+3f2a9c1b" in html
+    assert "not known here" in html and "cds_ledger_failures_total" in html
+    known = page(summed([fired(1)]), unrecorded=1204)
+    assert "1,204" in known and "not known here" not in known
+
+
+def test_the_page_explains_every_term_of_its_figures() -> None:
+    html = page(summed([fired(1)])).lower()
+    explained = set(", ".join(re.findall(r"<dt>([^<]+)</dt><dd>\D", html)).split(", "))
+    for term in ("call", "fired", "suppressed", "not applicable", "undetermined", "failed", "switched off", "shown"):
+        assert term in explained
+    for term in ("kept back (silent)", "accepted", "overridden", "passed over", "unanswered", "firing rate"):
+        assert term in explained
+
+
+def test_what_stands_in_the_ledger_never_becomes_markup() -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    html = page(summed([fired(1, client=evil, hook=evil, suggestions={MRI: evil}), quiet(2, evil, evil)], []))
+    assert "<img" not in html and "&lt;img" in html
+
+
+def test_a_long_period_is_shown_by_week() -> None:
+    long = summed([fired(1)], since=UNTIL - timedelta(days=121))
+    assert "Cards per week" in page(long)
+    assert "Cards per day" in page(summed([fired(1)], since=UNTIL - timedelta(days=120)))
+
+
+def test_cards_that_silence_kept_back_are_a_series_of_their_own_where_there_are_some() -> None:
+    assert '<th scope="col">kept back (silent)</th>' in page(summed([fired(1, mode=Mode.SILENT)]))
+    assert '<th scope="col">kept back (silent)</th>' not in page(summed([fired(1)]))
+
+
+def test_no_pseudonym_and_no_comment_reaches_the_page_or_the_text() -> None:
+    marked = "marked-4711"
+    entry = fired(1, patient=marked, user=marked, evidence={"pain": (marked,)})
+    report = summed([entry], [answer(1, "overridden", comment=marked, accepted=(CT,))])
+    assert marked not in page(report) + report_text(report, WORDS)

@@ -1,0 +1,101 @@
+"""The page of a report in a real browser: whole by itself, accessible, narrow, dark, enlarged, on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from cds_service.ledger.entries import Mode
+from cds_service.ledger.report_page import report_page
+from cds_service.ledger.report_text import Words
+from cds_service.ledger.summary import summarize
+from tests.ledger_entries import NOON, answer, fired, quiet
+
+if TYPE_CHECKING:
+    from tests.browser import Look, Serve, Watch
+
+pytest_plugins = ("tests.browser",)
+
+
+def _report() -> str:
+    """Ninety days with cards of every fate and every outcome."""
+    days = [NOON - timedelta(days=number) for number in range(90)]
+    modes = [Mode.SILENT if number > 80 else Mode.LIVE for number in range(90)]
+    decisions = [fired(number, at=day, mode=mode) for number, (day, mode) in enumerate(zip(days, modes))]
+    others = ("not-applicable", "suppressed", "undetermined", "failed", "off")
+    decisions += [quiet(100 + number, outcome, at=days[number]) for number, outcome in enumerate(others)]
+    feedback = [answer(number, "overridden" if number % 3 else "accepted") for number in range(0, 60, 2)]
+    report = summarize(decisions, feedback, days[-1], NOON + timedelta(seconds=1))
+    return report_page(report, Words(), "1.0.0+3f2a9c1b", NOON, None)
+
+
+@pytest.fixture(scope="module")
+def address(serve: Serve) -> str:
+    body = _report().encode()
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
+        return [body]
+
+    return serve(app)
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "narrow"])
+def test_the_report_is_accessible_with_all_its_tables_open_and_never_scrolls_sideways(
+    page: Page, address: str, watch: Watch, look: Look
+) -> None:
+    watch.look(look)
+    page.goto(address)
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert page.locator("details[open] table").count() == 6
+    assert watch.accessibility_problems() == []
+    assert watch.sideways_pixels() == 0
+
+
+def test_every_plot_has_a_name_and_shows_its_words_inside_its_own_box(page: Page, address: str, watch: Watch) -> None:
+    watch.look("narrow")
+    page.goto(address)
+    expect(page.get_by_role("img", name="Cards per day")).to_be_visible()
+    outside = page.evaluate(
+        """() => [...document.querySelectorAll('svg.plot text')].filter(text => {
+            const word = text.getBoundingClientRect(), box = text.closest('.plot').getBoundingClientRect();
+            return word.right > box.right + 1 || word.left < box.left - 1 || word.bottom > box.bottom + 1;
+        }).map(text => text.textContent)"""
+    )
+    assert outside == []
+
+
+def test_a_bar_keeps_its_share_of_the_width_while_its_text_keeps_its_size(
+    page: Page, address: str, watch: Watch
+) -> None:
+    seen = []
+    looks: tuple[Look, ...] = ("light", "narrow")
+    for look in looks:
+        watch.look(look)
+        page.goto(address)
+        seen.append(page.evaluate(
+            """() => {
+                const plot = document.querySelector("svg[aria-labelledby^='orders']");
+                const bar = plot.querySelectorAll('.plot-track + .plot-series-1')[0].getBoundingClientRect();
+                return [bar.width / plot.getBoundingClientRect().width, getComputedStyle(plot).fontSize];
+            }"""
+        ))  # fmt: skip
+    (wide, size), (narrow, same_size) = seen
+    assert wide == pytest.approx(narrow, abs=0.01)
+    assert size == same_size
+
+
+def test_on_paper_the_report_is_dark_on_white_also_for_readers_of_dark_pages(
+    page: Page, address: str, watch: Watch
+) -> None:
+    watch.look("dark")
+    page.goto(address)
+    page.emulate_media(media="print", color_scheme="dark")
+    colors = page.evaluate("() => { const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]; }")
+    assert colors == ["rgb(255, 255, 255)", "rgb(0, 0, 0)"]
+    expect(page.locator("summary").first).to_be_hidden()
