@@ -8,6 +8,7 @@ the start with its name and what was expected.
 from __future__ import annotations
 
 import os
+import ssl
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,6 +84,9 @@ class Settings(BaseModel):
     )
     token_lifetime_seconds: int = Field(
         3600, ge=30, le=86400, description="Longest lifetime of a client's token, from issue to expiry"
+    )
+    ca_bundle: Path | None = Field(
+        None, strict=False, description="PEM file of authorities to trust for FHIR and key servers, not the public ones"
     )
     cors_origins: tuple[Origin, ...] = Field(
         (), strict=False, description="Web origins that may call from a browser, exact, beside those of `clients`"
@@ -188,6 +192,16 @@ class Settings(BaseModel):
         description="`live`, `silent` or `off` by `service` and `client`, until changed by `cds-service mode`",
     )
 
+    @field_validator("ca_bundle")
+    @classmethod
+    def _authorities(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            try:
+                ssl.create_default_context(cafile=path)
+            except OSError as error:
+                raise ValueError(f"the file cannot be used ({error.strerror or 'no certificates'})") from error
+        return path
+
     @field_validator("fhir_servers")
     @classmethod
     def _allowed_servers(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
@@ -229,6 +243,7 @@ class Settings(BaseModel):
             pages=self.fhir_max_pages,
             bytes=self.fhir_max_bytes,
             parallel=self.fhir_parallel,
+            ca_bundle=str(self.ca_bundle) if self.ca_bundle else None,
         )
 
     def rule_options(self, content: Content) -> RuleOptions:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import socket
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ from cds_service.trust.clients import TrustedClient
 from cds_service.trust.gate import Gate
 from cds_service.trust.jwks import VerifyingKey, read_key_set
 from cds_service.trust.keys import KeySource
-from cds_service.trust.replay import InProcessReplay
+from cds_service.trust.replay import InProcessReplay, ReplayStore
 
 Json = dict[str, Any]
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -141,11 +142,18 @@ class HeldKeys:
         return self._keys.get(kid, ())
 
 
-def a_gate(*clients: TrustedClient, keys: KeySource | None = None, now: datetime = NOW) -> Gate:
-    """A gate for the usual client, or for others; all have the same keys. Its clock stands still."""
-    source = keys or HeldKeys(key())
-    memory = InProcessReplay(now=lambda: now)
-    return Gate(clients or (a_client(),), BASE_URL, memory, keys=lambda client: source, now=lambda: now)
+def a_gate(
+    *clients: TrustedClient,
+    keys: KeySource | Mapping[str, KeySource] | None = None,
+    replay: ReplayStore | None = None,
+) -> Gate:
+    """A gate for the usual client, or for others. Its clock stands still.
+
+    `keys` are those of all clients, or by issuer.
+    """
+    sources = keys if isinstance(keys, Mapping) else defaultdict(lambda: keys or HeldKeys(key()))
+    memory = InProcessReplay(now=lambda: NOW) if replay is None else replay
+    return Gate(clients or (a_client(),), BASE_URL, memory, lambda client: sources[client.issuer], now=lambda: NOW)
 
 
 Answer = Callable[[BaseHTTPRequestHandler], None]

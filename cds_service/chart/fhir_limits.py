@@ -22,6 +22,7 @@ class FhirLimits:
         pages: search pages per prefetch key.
         bytes: of all answers together.
         parallel: requests at the same time.
+        ca_bundle: a PEM file with the certificate authorities to trust, instead of the public ones.
     """
 
     deadline_seconds: float = 4.0
@@ -29,6 +30,7 @@ class FhirLimits:
     pages: int = 20
     bytes: int = 20_000_000
     parallel: int = 6
+    ca_bundle: str | None = None
 
 
 def server_problem(url: str) -> str:

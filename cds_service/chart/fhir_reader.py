@@ -143,6 +143,7 @@ class FhirReader:
         with _Session(self._keep) as session:
             # Proxies, netrc and certificates come from nowhere but this program.
             session.trust_env = False
+            session.verify = self.limits.ca_bundle or True
             try:
                 return self._all_pages(session, query)
             except ReadFailure as failure:

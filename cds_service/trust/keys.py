@@ -74,12 +74,17 @@ class KeyTimes:
     fetch: float = 10.0
 
 
-def key_source(client: TrustedClient) -> KeySource:
-    """Where the keys of a client come from. Nothing is read or fetched yet."""
+def key_source(client: TrustedClient, ca_bundle: str | None = None) -> KeySource:
+    """Where the keys of a client come from. Nothing is read or fetched yet.
+
+    Args:
+        client: whose keys.
+        ca_bundle: a PEM file with the certificate authorities to trust, instead of the public ones.
+    """
     if client.jwks_file is not None:
         return KeysFromFile(client.issuer, client.jwks_file)
     assert client.jwks_url is not None  # one of the two is set: the client's own validation
-    return KeysFromAddress(client.issuer, client.jwks_url)
+    return KeysFromAddress(client.issuer, client.jwks_url, ca_bundle=ca_bundle)
 
 
 class KeysFromFile:
@@ -129,11 +134,20 @@ class KeysFromAddress:
         url: the configured address.
         times: see there.
         timer: seconds that only grow; tests give their own.
+        ca_bundle: a PEM file with the certificate authorities to trust, instead of the public ones.
     """
 
-    def __init__(self, issuer: str, url: str, times: KeyTimes = KeyTimes(), timer: Timer = time.monotonic) -> None:
+    def __init__(
+        self,
+        issuer: str,
+        url: str,
+        times: KeyTimes = KeyTimes(),
+        timer: Timer = time.monotonic,
+        ca_bundle: str | None = None,
+    ) -> None:
         self._issuer = issuer
         self._url = url
+        self._ca_bundle = ca_bundle
         self._times = times
         self._timer = timer
         self._changed = Condition()
@@ -193,7 +207,7 @@ class KeysFromAddress:
         """One attempt, in its own thread. A set that comes too late for the call still serves the next ones."""
         keys, problem = None, ""
         try:
-            keys = read_key_set(fetched(self._url, self._times.fetch))
+            keys = read_key_set(fetched(self._url, self._times.fetch, self._ca_bundle))
         except BadKeySet as error:
             problem = str(error)
         except Exception as error:
@@ -221,12 +235,13 @@ class _Session(requests.Session):
         return None
 
 
-def fetched(url: str, seconds: float) -> bytes:
+def fetched(url: str, seconds: float, ca_bundle: str | None = None) -> bytes:
     """The body behind an address, bounded in size and time.
 
     Args:
         url: the address.
         seconds: for the connection, for each read, and for the body as a whole.
+        ca_bundle: a PEM file with the certificate authorities to trust, instead of the public ones.
 
     Raises:
         BadKeySet: the answer is not one with status 200 and a body of reasonable size.
@@ -236,6 +251,7 @@ def fetched(url: str, seconds: float) -> bytes:
     with _Session() as session:
         # Proxies, netrc and certificates come from nowhere but this program.
         session.trust_env = False
+        session.verify = ca_bundle or True
         # A body that is not compressed cannot grow after it was counted.
         headers = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
         with session.get(url, headers=headers, timeout=seconds, allow_redirects=False, stream=True) as response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import g, request
 
 from cds_service.errors import Forbidden, TooManyCalls, Unauthorized
@@ -10,6 +12,7 @@ from cds_service.ledger.store import LedgerDown
 from cds_service.service import Caller
 from cds_service.settings import Settings
 from cds_service.trust.gate import Gate, NotPermitted, RefusalReason, Refused
+from cds_service.trust.keys import key_source
 from cds_service.trust.rate import RateLimit
 from cds_service.trust.replay import Clock, InProcessReplay, SharedReplay
 
@@ -30,11 +33,15 @@ class Door:
         self._metrics = books.metrics
         self._rate = RateLimit(settings.calls_per_minute)
         self._gate: Gate | None = None
-        if settings.clients and settings.base_url:
+        if settings.clients:
+            # The settings see to it; without an address no token could be checked, and nobody may come in.
+            assert settings.base_url is not None
+            bundle = str(settings.ca_bundle) if settings.ca_bundle else None
             self._gate = Gate(
                 settings.clients,
                 str(settings.base_url),
                 SharedReplay(books, LedgerDown, InProcessReplay(now=clock)),
+                keys=partial(key_source, ca_bundle=bundle),
                 leeway_seconds=settings.token_leeway_seconds,
                 longest_lifetime_seconds=settings.token_lifetime_seconds,
                 now=clock,

@@ -1,0 +1,106 @@
+"""Whether the server may start, how open it says it is, and how often a client may call."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from cds_service.trust.rate import RateLimit
+from cds_service.trust.serving import is_loopback, openness, start_problem
+from tests.token_maker import BASE_URL, NOW, a_client
+
+LOOPBACK = ["127.0.0.1", "127.8.9.10", "::1", "[::1]", "localhost", "LocalHost"]
+ELSEWHERE = ["0.0.0.0", "::", "[::]", "", "10.1.2.3", "ehr.example.org", "127.0.0.1.example.org", "2130706433"]
+CLIENTS = (a_client(),)
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_without_clients_the_service_starts_on_this_machine_and_says_that_it_is_open(host: str) -> None:
+    assert is_loopback(host)
+    assert start_problem(host, (), insecure=False, base_url=None) is None
+    assert openness(host, ()) == "open: anyone on this machine may call, without a token"
+
+
+@pytest.mark.parametrize("host", ELSEWHERE)
+def test_without_clients_it_does_not_start_for_others(host: str) -> None:
+    assert not is_loopback(host)
+    problem = start_problem(host, (), insecure=False, base_url=BASE_URL)
+    assert problem is not None
+    assert "--insecure" in problem and "'clients'" in problem
+
+
+@pytest.mark.parametrize("host", ELSEWHERE)
+def test_without_clients_it_starts_for_others_where_someone_insists_and_says_so(host: str) -> None:
+    assert start_problem(host, (), insecure=True, base_url=None) is None
+    assert openness(host, ()) == "open: anyone who reaches this machine may call, without a token (--insecure)"
+
+
+@pytest.mark.parametrize("host", LOOPBACK + ELSEWHERE)
+def test_with_clients_it_starts_anywhere(host: str) -> None:
+    assert start_problem(host, CLIENTS, insecure=False, base_url=BASE_URL) is None
+    assert openness(host, CLIENTS) == "closed: 1 trusted client may call, with a token"
+
+
+def test_the_clients_are_counted() -> None:
+    assert openness("", CLIENTS * 2).startswith("closed: 2 trusted clients may call")
+
+
+@pytest.mark.parametrize("insecure", [False, True])
+@pytest.mark.parametrize("base_url", [None, ""])
+def test_clients_need_the_public_address_whatever_else_is_said(base_url: str | None, insecure: bool) -> None:
+    problem = start_problem("127.0.0.1", CLIENTS, insecure, base_url)
+    assert problem is not None
+    assert "'base_url'" in problem
+
+
+@pytest.mark.parametrize("base_url", ["cds.example.org", "http://cds.example.org", "https://cds.example.org/?a"])
+def test_a_public_address_that_no_client_could_call_safely_stops_the_start(base_url: str) -> None:
+    problem = start_problem("127.0.0.1", CLIENTS, False, base_url)
+    assert problem is not None
+    assert problem.startswith("The setting 'base_url' ")
+
+
+# --- Rate
+
+
+def test_as_many_calls_as_the_limit_says_pass_and_the_next_one_waits() -> None:
+    with time_machine.travel(NOW, tick=False):
+        limit = RateLimit(3)
+        assert [limit.allow("a") for _ in range(5)] == [None, None, None, 60, 60]
+
+
+def test_calls_pass_again_as_the_window_moves() -> None:
+    with time_machine.travel(NOW, tick=False) as clock:
+        limit = RateLimit(2)
+        assert limit.allow("a") is None
+        clock.shift(timedelta(seconds=40))
+        assert [limit.allow("a"), limit.allow("a")] == [None, 20]
+        clock.shift(timedelta(seconds=19.5))
+        assert limit.allow("a") == 1
+        clock.shift(timedelta(seconds=0.6))
+        assert [limit.allow("a"), limit.allow("a")] == [None, 40]
+
+
+def test_refused_calls_do_not_count() -> None:
+    with time_machine.travel(NOW, tick=False) as clock:
+        limit = RateLimit(1)
+        limit.allow("a")
+        for _ in range(50):
+            assert limit.allow("a")
+        clock.shift(timedelta(seconds=60.1))
+        assert limit.allow("a") is None
+
+
+def test_clients_do_not_use_up_the_calls_of_others() -> None:
+    with time_machine.travel(NOW, tick=False):
+        limit = RateLimit(1)
+        assert [limit.allow("a"), limit.allow("b"), limit.allow("a/b"), limit.allow("a")] == [None, None, None, 60]
+
+
+def test_a_client_may_have_its_own_limit() -> None:
+    with time_machine.travel(NOW, tick=False):
+        limit = RateLimit(1)
+        assert [limit.allow("a", 3) for _ in range(4)] == [None, None, None, 60]
+        assert [limit.allow("b") for _ in range(2)] == [None, 60]
