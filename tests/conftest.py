@@ -23,6 +23,8 @@ def _ledger_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     folder = tmp_path_factory.mktemp("state")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(os.environ, "XDG_STATE_HOME", str(folder))
+        # The demo would keep its own in the checkout.
+        patch.setitem(os.environ, "CDS_DATA_FOLDER", str(folder / "cds-service"))
         yield folder
 
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -423,8 +423,8 @@ def fhir_servers_of(parent: int) -> list[int]:
 def test_servers_that_are_allowed_already_stay_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     allowed: list[str] = []
 
-    def stop(host: str, port: int, fhir_servers: Sequence[str]) -> NoReturn:
-        allowed.extend(fhir_servers)
+    def stop(host: str, port: int, environment: Mapping[str, str]) -> NoReturn:
+        allowed.extend(json.loads(environment["CDS_FHIR_SERVERS"]))
         raise DemoError("far enough")
 
     monkeypatch.setenv("CDS_FHIR_SERVERS", '["https://ehr.example.org/fhir"]')

@@ -14,13 +14,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, Select, and_, exists, select
+from sqlalchemy import Connection, RowMapping, and_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from cds_service.ledger.database import PAGE_ROWS, Database, insert_new
 from cds_service.ledger.decisions import evidence, was_shown
 from cds_service.ledger.entries import EarlierAnswer, FeedbackEntry, Receipt
 from cds_service.ledger.tables import clean, decision, feedback, utc
+
+# A row of feedback that was read, or one to be written.
+_Row = RowMapping | dict[str, Any]
+
+# What tells one client's card of one service.
+_CARD = ("client", "tenant", "service", "card_id")
 
 # The last row in this order counts.
 _WEIGHT = (feedback.c.outcome_at, feedback.c.received_at, feedback.c.place, feedback.c.fingerprint)
@@ -31,21 +37,21 @@ def write_feedback(connection: Connection, entries: Sequence[FeedbackEntry]) -> 
     rows = [_row(entry, place) for place, entry in enumerate(entries)]
     # In the order of the key: batches with the same entries then wait for one another, and never in a circle.
     stored = insert_new(connection, feedback, sorted(rows, key=lambda row: str(row["fingerprint"])))
-    shown = _shown(connection, sorted({entry.card_id for entry in entries}))
-    unknown = sum((clean(e.client), clean(e.tenant), clean(e.service), e.card_id) not in shown for e in entries)
+    shown = _shown(connection, rows)
+    unknown = sum(_card(row) not in shown for row in rows)
     return Receipt(stored, len(entries) - stored, unknown)
 
 
 def read_card_feedback(connection: Connection, card_id: UUID) -> list[FeedbackEntry]:
     """All feedback to a card; the last one counts."""
-    query = _with_known().where(feedback.c.card_id == card_id).order_by(*_WEIGHT)
-    return [_entry(row) for row in connection.execute(query).mappings()]
+    query = select(feedback).where(feedback.c.card_id == card_id).order_by(*_WEIGHT)
+    return _entries(connection, connection.execute(query).mappings().all())
 
 
 def read_feedback(database: Database, since: datetime, until: datetime) -> Iterator[FeedbackEntry]:
     """Feedback that arrived in a period, its end excluded, in that order. Raises LedgerDown."""
-    query = _with_known().where(feedback.c.received_at >= since, feedback.c.received_at < until)
-    return map(_entry, database.paged(query, feedback.c.received_at, feedback.c.fingerprint))
+    query = select(feedback).where(feedback.c.received_at >= since, feedback.c.received_at < until)
+    return database.paged(query, (feedback.c.received_at, feedback.c.fingerprint), _entries)
 
 
 def read_earlier_answers(
@@ -85,9 +91,9 @@ def fingerprint(entry: FeedbackEntry) -> str:
 def _row(entry: FeedbackEntry, place: int) -> dict[str, Any]:
     return {
         "fingerprint": fingerprint(entry),
-        "client": entry.client,
-        "tenant": entry.tenant,
-        "service": entry.service,
+        "client": clean(entry.client),
+        "tenant": clean(entry.tenant),
+        "service": clean(entry.service),
         "card_id": entry.card_id,
         "outcome": entry.outcome,
         "accepted": [clean(identifier) for identifier in entry.accepted],
@@ -99,20 +105,25 @@ def _row(entry: FeedbackEntry, place: int) -> dict[str, Any]:
     }
 
 
-def _entry(row: RowMapping) -> FeedbackEntry:
-    return FeedbackEntry(
-        client=row["client"],
-        service=row["service"],
-        card_id=row["card_id"],
-        outcome=row["outcome"],
-        outcome_at=row["outcome_at"],
-        received_at=row["received_at"],
-        tenant=row["tenant"],
-        accepted=tuple(row["accepted"]),
-        reason=row["reason"],
-        comment=row["comment"],
-        known=bool(row["known"]),
-    )
+def _entries(connection: Connection, rows: Sequence[RowMapping]) -> list[FeedbackEntry]:
+    """The entries of some rows, with what is known of their cards."""
+    shown = _shown(connection, rows)
+    return [
+        FeedbackEntry(
+            client=row["client"],
+            service=row["service"],
+            card_id=row["card_id"],
+            outcome=row["outcome"],
+            outcome_at=row["outcome_at"],
+            received_at=row["received_at"],
+            tenant=row["tenant"],
+            accepted=tuple(row["accepted"]),
+            reason=row["reason"],
+            comment=row["comment"],
+            known=_card(row) in shown,
+        )
+        for row in rows
+    ]
 
 
 def _answer(row: RowMapping) -> EarlierAnswer:
@@ -126,26 +137,26 @@ def _answer(row: RowMapping) -> EarlierAnswer:
     )
 
 
-def _with_known() -> Select[Any]:
-    return select(feedback, exists().where(_shown_by_decision()).label("known"))
-
-
 def _shown_by_decision() -> ColumnElement[bool]:
     """Of feedback and a decision: whether the decision showed the card that the feedback is about."""
-    return and_(
-        was_shown(),
-        decision.c.card_id == feedback.c.card_id,
-        decision.c.client == feedback.c.client,
-        decision.c.tenant == feedback.c.tenant,
-        decision.c.service == feedback.c.service,
-    )
+    return and_(was_shown(), *(decision.c[name] == feedback.c[name] for name in _CARD))
 
 
-def _shown(connection: Connection, cards: Sequence[UUID]) -> set[tuple[str, str, str, UUID]]:
-    """Of some cards: who was shown which by which service, as client, tenant, service and card."""
-    found: set[tuple[str, str, str, UUID]] = set()
+def _card(row: _Row) -> tuple[Any, ...]:
+    """Whose card of which service it is: the same for feedback and for the decision that showed the card."""
+    return tuple(row[name] for name in _CARD)
+
+
+def _shown(connection: Connection, rows: Sequence[_Row]) -> set[tuple[Any, ...]]:
+    """Of the cards of some feedback, those that were shown.
+
+    They are looked up by their ids alone. A join with the feedback does the same, but PostgreSQL reads all decisions
+    for it, or all of a client, where it has no or poor statistics.
+    """
+    cards = sorted({row["card_id"] for row in rows})
+    found: set[tuple[Any, ...]] = set()
     for start in range(0, len(cards), PAGE_ROWS):
-        query = select(decision.c.client, decision.c.tenant, decision.c.service, decision.c.card_id)
+        query = select(*(decision.c[name] for name in _CARD))
         query = query.where(was_shown(), decision.c.card_id.in_(cards[start : start + PAGE_ROWS]))
-        found.update((row[0], row[1], row[2], row[3]) for row in connection.execute(query))
+        found.update(_card(row) for row in connection.execute(query).mappings())
     return found

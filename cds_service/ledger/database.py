@@ -7,10 +7,10 @@ that uses them, since neither database lets them pass a fork.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 from sqlalchemy import URL, Column, Connection, Engine, RowMapping, Select, Table, literal, make_url, tuple_
@@ -19,11 +19,17 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from cds_service.ledger.deadline import cut_after
-from cds_service.ledger.engines import POSTGRESQL, WRITES, postgresql_engine, sqlite_engine
+from cds_service.ledger.engines import POSTGRESQL, WRITES, longer_timeouts, postgresql_engine, sqlite_engine
+
+T = TypeVar("T")
 
 # Rows read, written or deleted by one statement where there are many: a few milliseconds, and far below the number of
 # values that either database takes in one.
 PAGE_ROWS = 500
+
+# For what no call waits for: reports, retention, and another worker's migration. Some minutes of rows, and less than a
+# process manager gives a service to start.
+PATIENT_SECONDS = 60.0
 
 # The server ends a statement after the time it was given; only one that does not is cut off.
 _GRACE_SECONDS = 0.5
@@ -70,29 +76,33 @@ class Database:
         return Path(str(self._url.database)) if self._url.drivername == "sqlite" else None
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads. Raises LedgerDown."""
-        with _told("read"), self._connected() as connection, self._bounded(connection, self._busy_seconds):
-            with connection.begin():
-                yield connection
+    def reading(self, seconds: float | None = None) -> Iterator[Connection]:
+        """A transaction that only reads; `seconds` where no call waits for it. Raises LedgerDown."""
+        with _told("read"), self._connected() as connection, self._transaction(connection, seconds):
+            yield connection
 
     @contextmanager
     def writing(self, seconds: float | None = None) -> Iterator[Connection]:
         """A transaction that writes: kept as a whole when the block ends, and not at all if it fails.
 
         Args:
-            seconds: where it may take longer than other transactions.
+            seconds: how long it may take where no call waits for it.
 
         Raises:
             LedgerDown: it could not be written, or the database was busy for too long.
         """
         with _told("written"), self._connected() as connection:
             connection = connection.execution_options(**{WRITES: True})
-            with self._bounded(connection, seconds or self._busy_seconds), connection.begin():
+            with self._transaction(connection, seconds):
                 yield connection
 
-    def paged(self, query: Select[Any], *keys: Column[Any]) -> Iterator[RowMapping]:
-        """The rows of a query in the order of its unique keys, page by page.
+    def paged(
+        self,
+        query: Select[Any],
+        keys: Sequence[Column[Any]],
+        made: Callable[[Connection, Sequence[RowMapping]], Sequence[T]],
+    ) -> Iterator[T]:
+        """What is made of the rows of a query, in the order of its unique keys, page by page.
 
         Each page is a transaction of its own: who reads slowly, or stops halfway, holds up no writer.
 
@@ -102,9 +112,10 @@ class Database:
         query = query.order_by(*keys).limit(PAGE_ROWS)
         page = query
         while True:
-            with self.reading() as connection:
+            with self.reading(PATIENT_SECONDS) as connection:
                 rows = connection.execute(page).mappings().all()
-            yield from rows
+                values = made(connection, rows)
+            yield from values
             if len(rows) < PAGE_ROWS:
                 return
             last = [literal(rows[-1][key], key.type) for key in keys]
@@ -137,12 +148,18 @@ class Database:
             return sqlite_engine(self.file, self._busy_seconds)
         return postgresql_engine(self._url, self._busy_seconds)
 
-    def _bounded(self, connection: Connection, seconds: float) -> AbstractContextManager[object]:
-        """SQLite waits for locks alone, and ends that itself."""
+    @contextmanager
+    def _transaction(self, connection: Connection, seconds: float | None) -> Iterator[None]:
+        """SQLite waits for locks alone, and ends that itself; a PostgreSQL that does not is cut off."""
         if self.file is not None:
-            return nullcontext()
+            with connection.begin():
+                yield
+            return
         raw: Any = connection.connection.dbapi_connection
-        return cut_after(seconds + _GRACE_SECONDS, raw)
+        with cut_after((seconds or self._busy_seconds) + _GRACE_SECONDS, raw), connection.begin():
+            if seconds:
+                connection.exec_driver_sql(longer_timeouts(seconds))
+            yield
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:

@@ -48,7 +48,8 @@ def read_decision(connection: Connection, decision_id: UUID) -> DecisionEntry | 
 def read_decisions(database: Database, since: datetime, until: datetime) -> Iterator[DecisionEntry]:
     """The decisions of a period, its end excluded, in the order of time. Raises LedgerDown."""
     query = select(decision).where(decision.c.at >= since, decision.c.at < until)
-    return map(_entry, database.paged(query, decision.c.at, decision.c.decision_id))
+    keys = (decision.c.at, decision.c.decision_id)
+    return database.paged(query, keys, lambda connection, rows: [_entry(row) for row in rows])
 
 
 def _row(entry: DecisionEntry) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from cds_service.ledger.deadline import cut_after
 POSTGRESQL = "postgresql+psycopg"
 
 # PostgreSQL's settings for how long a statement, a wait for a lock, and a pause in a transaction may take.
-TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+_TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 # Execution option of a connection whose transactions write.
 WRITES = "ledger_writes"
@@ -104,7 +104,7 @@ def postgresql_engine(url: URL, busy_seconds: float) -> Engine:
     def limit(connection: Any, record: object) -> None:
         milliseconds = max(1, round(busy_seconds * 1000))
         with cut_after(busy_seconds, connection), connection.cursor() as cursor:
-            for name in TIMEOUTS:
+            for name in _TIMEOUTS:
                 cursor.execute(f"SET {name} = {milliseconds:d}")
             # Moments near the calendar's ends have no local time in some zones.
             cursor.execute("SET timezone = 'UTC'")
@@ -123,3 +123,8 @@ def postgresql_engine(url: URL, busy_seconds: float) -> Engine:
                 raise InvalidatePoolError() from None
 
     return engine
+
+
+def longer_timeouts(seconds: float) -> str:
+    """The statements that give PostgreSQL more time until the transaction ends."""
+    return "; ".join(f"SET LOCAL {name} = {round(seconds * 1000):d}" for name in _TIMEOUTS)

@@ -21,11 +21,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from cds_service.ledger.database import Database, LedgerDown
-from cds_service.ledger.engines import TIMEOUTS
+from cds_service.ledger.database import PATIENT_SECONDS, Database, LedgerDown
 
-# The other workers' migration is waited for so long: minutes of rows, and well below what a process manager allows.
-_LONGEST_SECONDS = 60
+# How often to look whether another worker has done its migration.
 _LOOK_SECONDS = 0.02
 
 # Of PostgreSQL's advisory locks, the one for migrating this ledger: the first bytes of "cds-ledger" as a number.
@@ -39,9 +37,7 @@ def migrate(database: Database, revision: str = "head") -> None:
         LedgerDown: the database cannot be written, or it is newer than this version.
     """
     if database.file is None:
-        with database.writing(_LONGEST_SECONDS) as connection:
-            for name in TIMEOUTS:
-                connection.execute(text(f"SET LOCAL {name} = '{_LONGEST_SECONDS}s'"))
+        with database.writing(PATIENT_SECONDS) as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             _upgrade(connection, revision)
         return
@@ -107,7 +103,7 @@ def _alone_with(file: Path) -> Iterator[None]:
 
 def _take(lock: int) -> None:
     """Lock a file; closing it frees it, as does the end of the process."""
-    deadline = time.monotonic() + _LONGEST_SECONDS
+    deadline = time.monotonic() + PATIENT_SECONDS
     while True:
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -130,7 +126,7 @@ def _create(file: Path) -> None:
 def _use_write_ahead_log(file: Path) -> None:
     """Let readers and a writer work at the same time; the file remembers it. Not possible in a transaction."""
     try:
-        with closing(sqlite3.connect(file, timeout=_LONGEST_SECONDS)) as connection:
+        with closing(sqlite3.connect(file, timeout=PATIENT_SECONDS)) as connection:
             mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     except sqlite3.Error as error:
         raise LedgerDown(f"the ledger's file cannot be written ({error.sqlite_errorname})") from None

@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlalchemy import URL, Column, RowMapping, Table, delete, func, insert, select
 
 from cds_service.ledger.answers import read_card_feedback, read_earlier_answers, read_feedback, write_feedback
-from cds_service.ledger.database import PAGE_ROWS, Database, LedgerDown, insert_new
+from cds_service.ledger.database import PAGE_ROWS, PATIENT_SECONDS, Database, LedgerDown, insert_new
 from cds_service.ledger.decisions import read_decision, read_decisions, write_decision
 from cds_service.ledger.entries import DecisionEntry, EarlierAnswer, FeedbackEntry, Mode, ModeChange, Receipt
 from cds_service.ledger.migration import check_revision, migrate
@@ -146,7 +146,7 @@ class Ledger:
         old = select(key).where(moment < before).limit(PAGE_ROWS)
         deleted = 0
         while True:
-            with self._database.writing() as connection:
+            with self._database.writing(PATIENT_SECONDS) as connection:
                 count = connection.execute(delete(table).where(key.in_(old))).rowcount
             deleted += count
             if count < PAGE_ROWS:

