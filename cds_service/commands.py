@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -43,6 +44,14 @@ CONNECTIONS_PER_WORKER = 768
 # For so long a connection may be idle, or sending headers. Proxies keep idle connections for up to 60 s, and a call
 # that comes on one while it is being closed is lost.
 IDLE_SECONDS = 75
+
+# The server tells of its own life on standard error: standard output is for the log of requests, which is JSON.
+_LIFE_LOG = {
+    "handlers": {
+        name: {"class": "logging.StreamHandler", "formatter": "generic", "stream": "ext://sys.stderr"}
+        for name in ("console", "access")
+    }
+}
 
 # Calls under way when the service is stopped get their own time and this much more; after that no client waits.
 _STOP_SECONDS = 5
@@ -87,10 +96,28 @@ def serve(host: str, port: int, workers: int, insecure: bool) -> None:
     base_url = str(settings.base_url) if settings.base_url else None
     if problem := start_problem(host, settings.clients, insecure, base_url):
         _stop(problem)
+    if problem := _port_problem(host, port):
+        _stop(problem)
     click.echo(f"CDS services: http://{host}:{port}/cds-services ({openness(host, settings.clients)})")
     _prepare_ledger(settings)
     with metrics_folder():
         _serve(host, port, workers, settings)
+
+
+def _port_problem(host: str, port: int) -> str | None:
+    """Why the port cannot be listened on, as a sentence; None where it can.
+
+    Granian's workers share their port. Two services would share it too, each answering some of the calls.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as listener:
+            # Connections of a service that has just ended are no obstacle.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+    except OSError as error:
+        return f"Cannot listen on {host}:{port}: {error.strerror}."
+    return None
 
 
 def _prepare_ledger(settings: Settings) -> None:
@@ -123,6 +150,7 @@ def _serve(host: str, port: int, workers: int, settings: Settings) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=ceil(max(settings.call_seconds, settings.fhir_deadline_seconds)) + _STOP_SECONDS,
         websockets=False,
+        log_dictconfig=_LIFE_LOG,
     )
     server.serve()
 

@@ -15,7 +15,7 @@ _SIGNS = {Answer.MET: "yes", Answer.NOT_MET: "no", Answer.UNKNOWN: "cannot tell"
 def explain(decision: Decision, rule_version: str) -> str:
     """Every criterion with its answer and evidence, and in one sentence why there is or is no card."""
     assessment = decision.assessment
-    lines = [f"{_verdict(assessment)}", ""]
+    lines = [verdict(assessment), ""]
     for criterion in assessment.criteria:
         lines += _criterion(criterion)
     if assessment.studies:
@@ -49,7 +49,8 @@ _SUPPRESSED = {
 }
 
 
-def _verdict(assessment: Assessment) -> str:
+def verdict(assessment: Assessment) -> str:
+    """In one sentence, why there is or is no card."""
     if assessment.outcome is Outcome.FIRED:
         return _FIRED[assessment.reason]
     if assessment.answered:

@@ -438,6 +438,6 @@ def test_servers_that_are_allowed_already_stay_allowed(monkeypatch: pytest.Monke
 
 
 def test_the_demo_needs_a_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(demo, "__file__", str(tmp_path / "cds_service" / "demo.py"))
-    with pytest.raises(DemoError, match="needs a checkout"):
+    monkeypatch.setattr("cds_service.scenarios.__file__", str(tmp_path / "cds_service" / "scenarios.py"))
+    with pytest.raises(DemoError, match="a checkout with its synthetic patients is needed"):
         demo.run_demo("127.0.0.1", 1)

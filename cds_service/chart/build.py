@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -109,6 +110,14 @@ def _may_be_about(resource: Json, patient_id: str, reading: Reading) -> bool:
     return not subject or subject.startswith("#") or is_about(resource, patient_id, reading)
 
 
+# EHRs give drafts ids that FHIR would not allow (Epic: some 190 characters). One that would bend a reference is none.
+_ID = re.compile(r"[^\s/]+")
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
 def read_drafts(resources: Sequence[Json], selections: Sequence[str] | None, patient_id: str) -> Drafts:
     """The draft orders, and those that the selections point to."""
     unread: list[Unread] = []
@@ -124,7 +133,7 @@ def read_drafts(resources: Sequence[Json], selections: Sequence[str] | None, pat
         reading = Reading(name_of(resource, f"draftOrders.entry[{index}]"))
         order = read_order(resource, reading, medications)
         about = _may_be_about(resource, patient_id, reading)
-        orders.append(replace(order, for_patient=about, has_id=isinstance(resource.get("id"), str)))
+        orders.append(replace(order, for_patient=about, has_id=_is_id(resource.get("id"))))
         unread += reading.unread
     wanted = None if selections is None else {short_reference(item) for item in selections}
     selected = orders if wanted is None else [order for order in orders if order.reference in wanted]

@@ -59,7 +59,7 @@ class Books:
         try:
             if self._rests():
                 raise LedgerDown("it failed a moment ago")
-            self._ready().record_decision(entry)
+            self._ready().record_decision(entry, durable=self._strict)
         except Exception as error:
             # Whatever is wrong with the ledger, the card is not to blame.
             self._failed("decision", error)

@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from cds_service.ledger.deadline import cut_after
-from cds_service.ledger.engines import POSTGRESQL, WRITES, longer_timeouts, postgresql_engine, sqlite_engine
+from cds_service.ledger.engines import DURABLE, POSTGRESQL, WRITES, longer_timeouts, postgresql_engine, sqlite_engine
 
 T = TypeVar("T")
 
@@ -82,17 +82,18 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self, seconds: float | None = None) -> Iterator[Connection]:
+    def writing(self, seconds: float | None = None, durable: bool = True) -> Iterator[Connection]:
         """A transaction that writes: kept as a whole when the block ends, and not at all if it fails.
 
         Args:
             seconds: how long it may take where no call waits for it.
+            durable: on SQLite, whether it must outlast a power cut, and not only the end of the process.
 
         Raises:
             LedgerDown: it could not be written, or the database was busy for too long.
         """
         with _told("written"), self._connected() as connection:
-            connection = connection.execution_options(**{WRITES: True})
+            connection = connection.execution_options(**{WRITES: True, DURABLE: durable})
             with self._transaction(connection, seconds):
                 yield connection
 

@@ -1,7 +1,7 @@
 """How the ledger's two databases are set up: durable, and never waiting for long.
 
-SQLite keeps what was committed through a power cut, and a transaction that writes takes the write lock when it begins:
-one that took it later could neither wait nor go on. PostgreSQL bounds each statement and each wait for a lock.
+A transaction of SQLite that writes takes the write lock when it begins: one that took it later could neither wait nor go
+on. It syncs at its commit where what it writes was acknowledged to someone; the others are synced with the next of those. PostgreSQL bounds each statement and each wait for a lock.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ POSTGRESQL = "postgresql+psycopg"
 # PostgreSQL's settings for how long a statement, a wait for a lock, and a pause in a transaction may take.
 _TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
-# Execution option of a connection whose transactions write.
+# Execution options of a connection: its transactions write; and they outlast a power cut, which costs a sync each.
 WRITES = "ledger_writes"
+DURABLE = "ledger_durable"
 
 # How long to wait between two looks for the write lock: about as long as a small transaction holds it.
 _LOOK_SECONDS = (0.0005, 0.002)
@@ -43,8 +44,6 @@ def sqlite_engine(file: Path, busy_seconds: float) -> Engine:
             address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
         )
         try:
-            # FULL: the log is synced at every commit, so that an acknowledged answer survives a power cut.
-            connection.execute("PRAGMA synchronous = FULL")
             # On macOS a sync ends in the memory of the disk, where this is not asked for; elsewhere it means nothing.
             connection.execute("PRAGMA fullfsync = ON")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -59,7 +58,11 @@ def sqlite_engine(file: Path, busy_seconds: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get(WRITES):
+        options = connection.get_execution_options()
+        if options.get(WRITES):
+            # FULL: the log is synced when the transaction commits. NORMAL: what is committed outlasts the process, and
+            # a power cut may take the last moments of it, never the file.
+            connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get(DURABLE) else 'NORMAL'}")
             _begin_writing(connection, busy_seconds)
         else:
             connection.exec_driver_sql("BEGIN")

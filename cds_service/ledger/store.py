@@ -1,8 +1,9 @@
 """The ledger: what was said, what was answered, and who may say what, kept in SQLite or PostgreSQL.
 
 One `Ledger` serves the threads of a process; several processes, on several machines with PostgreSQL, share a database.
-What is written is kept for good when the method returns. Each method but `decisions` and `feedback` is one transaction,
-and each raises LedgerDown where the database cannot be used; what to do then is for the caller to decide.
+Feedback and modes are kept for good when the method returns; decisions and used tokens outlast the process. Each method
+but `decisions` and `feedback` is one transaction, and each raises LedgerDown where the database cannot be used; what to
+do then is for the caller to decide.
 """
 
 from __future__ import annotations
@@ -70,9 +71,12 @@ class Ledger:
         with self._database.reading() as connection:
             check_revision(connection)
 
-    def record_decision(self, entry: DecisionEntry) -> None:
-        """Keep a decision; the same id again counts as the same call again. Raises LedgerDown."""
-        with self._database.writing() as connection:
+    def record_decision(self, entry: DecisionEntry, durable: bool = False) -> None:
+        """Keep a decision; the same id again counts as the same call again. Raises LedgerDown.
+
+        A call waits for it. Unless it must be `durable`, a SQLite file may lose the last moments in a power cut.
+        """
+        with self._database.writing(durable=durable) as connection:
             write_decision(connection, entry)
 
     def record_feedback(self, entries: Sequence[FeedbackEntry]) -> Receipt:
@@ -126,7 +130,7 @@ class Ledger:
         Only a digest of issuer and id is kept, until some time after the token has expired.
         """
         token = hashlib.sha256(json.dumps([issuer, token_id]).encode()).hexdigest()
-        with self._database.writing() as connection:
+        with self._database.writing(durable=False) as connection:
             return insert_new(connection, seen_token, [{"token": token, "expires_at": expires_at}]) == 1
 
     def prune(self, before: datetime) -> Pruned:

@@ -16,6 +16,7 @@ from cds_service.errors import CdsError
 from cds_service.ledger.books import Books
 from cds_service.ledger.metrics import Metrics, Vocabulary
 from cds_service.protocol.services import SERVICES
+from cds_service.recall import recall_with
 from cds_service.recording import SWITCHED_OFF
 from cds_service.scenarios import NoScenarios, scenarios_folder
 from cds_service.service import DecisionSupport
@@ -65,7 +66,7 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     add_hooks(app, support, books, Door(settings, books, clock), asked)
     add_site(app, support.content, settings, support.options)
     if settings.development:
-        _add_workbench(app, support, clock)
+        _add_workbench(app, support, books, clock)
     add_operations(app, support.content, books, settings)
     # What is added last sees an answer first: the log line is written when all headers are there.
     add_call_log(app, books.metrics)
@@ -73,7 +74,7 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     return app
 
 
-def _add_workbench(app: Flask, support: DecisionSupport, clock: Clock) -> None:
+def _add_workbench(app: Flask, support: DecisionSupport, books: Books, clock: Clock) -> None:
     """The workbench, where there is a checkout with its synthetic patients."""
     # Imported only in development: a service in real use has no part of it.
     from cds_service.workbench.routes import register_workbench
@@ -82,7 +83,7 @@ def _add_workbench(app: Flask, support: DecisionSupport, clock: Clock) -> None:
         folder = scenarios_folder()
     except NoScenarios as error:
         raise SettingsError(f"setting 'development': {error}") from error
-    register_workbench(app, support, folder, clock)
+    register_workbench(app, support, folder, clock, recall_with(books.answers, support.settings))
 
 
 def _vocabulary(content: Content) -> Vocabulary:

@@ -11,6 +11,9 @@ from cds_service.web.hooks import Clock
 
 AS_OF_HEADER = "X-As-Of"
 
+# Ages and windows are counted from the day; near the ends of the calendar there is nothing to count to.
+_YEARS = range(1900, 2201)
+
 # As at the command line: the middle of the day, so that it is that day in most places.
 _HOUR = 12
 
@@ -29,6 +32,8 @@ def clock_as_of(clock: Clock) -> Clock:
             day = date.fromisoformat(text)
         except ValueError:
             raise InvalidRequest(AS_OF_HEADER, "must be a date such as 2027-03-01") from None
+        if day.year not in _YEARS:
+            raise InvalidRequest(AS_OF_HEADER, f"must lie between the years {_YEARS.start} and {_YEARS.stop - 1}")
         return datetime(day.year, day.month, day.day, _HOUR, tzinfo=UTC)
 
     return moment

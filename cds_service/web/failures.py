@@ -12,6 +12,10 @@ from cds_service.errors import CdsError, NotAllowed, TooLarge, UnknownService
 from cds_service.settings import Settings
 from cds_service.web.messages import DECISION_HEADER, refusal
 
+# What the worker's front refuses for now: a body that came too slowly, and more large bodies than it holds.
+_TRANSIENT = {408: "timeout", 503: "throttled"}
+_RETRY_SECONDS = 5
+
 _log = logging.getLogger(__name__)
 
 
@@ -40,6 +44,8 @@ def add_failures(app: Flask, settings: Settings) -> None:
     def refused(error: HTTPException) -> Response:
         other = CdsError(f"The request was refused: {error.name}.")
         other.status, other.code = error.code or 500, "processing"
+        if other.status in _TRANSIENT:
+            other.code, other.retry_after = _TRANSIENT[other.status], _RETRY_SECONDS
         return refusal(other)
 
     @app.errorhandler(Exception)

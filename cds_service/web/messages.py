@@ -41,6 +41,9 @@ def json_response(body: bytes, status: int = 200) -> Response:
 def refusal(error: CdsError) -> Response:
     """An error as the client gets it."""
     response = json_response(orjson.dumps(operation_outcome(error)), error.status)
+    if error.status == 401:
+        # RFC 9110, 15.5.2: a 401 names the scheme. Nothing more is said.
+        response.headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response

@@ -108,6 +108,10 @@ class Front:
         try:
             problem = await self._receive(scope, receive, body)
             environ = environ_of(scope, _Input(problem) if problem else io.BytesIO(body))
+            if body and not problem:
+                # The application refuses by it what is too large; it stands for the chunks, which are no more.
+                environ["CONTENT_LENGTH"] = str(len(body))
+                environ.pop("HTTP_TRANSFER_ENCODING", None)
             loop = asyncio.get_running_loop()
             status, headers, content = await loop.run_in_executor(self._threads, self._answer, environ)
         finally:

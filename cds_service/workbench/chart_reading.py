@@ -191,7 +191,7 @@ def _imaging(evidence: Evidence) -> Iterator[Entry]:
                 when=study.when,
                 source=study.reference,
                 counts=done is not None,
-                remark=_study_remark(study, done, evidence.calendar),
+                remark=_study_remark(study, done, evidence),
                 is_open=not done and study.kind == _ORDER,
             )
 
@@ -204,11 +204,14 @@ def _study_label(study: Study, evidence: Evidence) -> str:
     return next((text for texts in (labels, words, displays) for text in texts if text), "Study")
 
 
-def _study_remark(study: Study, done: bool | None, calendar: Calendar) -> str:
+def _study_remark(study: Study, done: bool | None, evidence: Evidence) -> str:
+    onset = evidence.pain.onset
     if done is not None:
         return "done" if done else "ordered"
-    if study.when and study.when.earliest > calendar.today:
+    if study.when and study.when.earliest > evidence.calendar.today:
         return "after this day"
+    if study.when and onset and study.when.latest < onset:
+        return "before the pain"
     return f"not counted ({study.status})" if study.status else "not counted"
 
 

@@ -1,7 +1,7 @@
 """The draft orders that the workbench offers, each with a code taken from the clinical content or from a fixture.
 
 No code stands here: an order is the first code of the content that lies in all of its value sets and whose name holds
-its word. An order that the content cannot make is not offered.
+its word, or a study of the content. An order that the content cannot make is not offered.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class OfferedDraft:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """An order as it is looked up: a code in all of `sets` whose display holds `word`."""
+    """An order as it is looked up: the first code in all of `sets` whose display holds `word`."""
 
     name: str
     label: str
@@ -58,10 +58,10 @@ class _Wanted:
     is_drug: bool = False
 
 
-_PLAIN_LUMBAR = "imaging-spine-plain-lumbar"
+_LUMBAR = "imaging-spine-plain-lumbar"
 _FROM_VALUE_SETS = (
-    _Wanted("radiograph-lumbar-spine", "Lumbar spine X-ray", ("imaging-spine-radiograph", _PLAIN_LUMBAR), "lumbar"),
-    _Wanted("ct-lumbar-spine", "Lumbar spine CT", ("imaging-spine-ct", _PLAIN_LUMBAR), "lumbar"),
+    _Wanted("radiograph-lumbar-spine", "Lumbar spine X-ray", ("imaging-spine-radiograph", _LUMBAR), "lumbar"),
+    _Wanted("ct-lumbar-spine", "Lumbar spine CT", ("imaging-spine-ct", _LUMBAR), "lumbar"),
     _Wanted("ibuprofen", "Ibuprofen", ("analgesic-drug",), "ibuprofen", is_drug=True),
     _Wanted("physical-therapy", "Physical therapy", ("physical-therapy",), "physical therapy"),
 )
@@ -90,7 +90,7 @@ def _from_value_sets(content: Content) -> Iterator[OfferedDraft]:
 def _coding(wanted: _Wanted, content: Content) -> CodingData | None:
     first = content.terminology.value_sets.get(wanted.sets[0])
     for system, code, display in first.concepts if first else ():
-        if wanted.word in display.lower() and set(wanted.sets) <= content.terminology.sets(system, code):
+        if wanted.word in display.lower() and content.terminology.sets(system, code).issuperset(wanted.sets):
             return {"system": system, "code": code, "display": display}
     return None
 

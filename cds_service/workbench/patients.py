@@ -41,11 +41,6 @@ class PatientLine:
     expected: str
     drafts: tuple[str, ...]
 
-    @property
-    def words(self) -> str:
-        """Everything that a search looks at, in lower case."""
-        return " ".join((self.person, self.line, self.hook, self.expected, self.name)).lower()
-
 
 class FixturePatients:
     """All fixture patients, and the draft orders that may be given to them."""

@@ -20,6 +20,7 @@ _LABEL_HEIGHT = 16
 _TRACK_HEIGHT = 16
 _AXIS_HEIGHT = 24
 _MARK = 5
+_GAP = 4
 
 # So many characters fit on a line, words and date together, where there is room (480 pixels) and on a narrow panel
 # (280 pixels). Both are drawn, and the style sheet shows the one that fits; the table has every word.
@@ -79,13 +80,13 @@ def _row(root: Element, row: Row, scale: TimeScale, y: int) -> int:
     for entries in grouped(row.entries):
         y = _track(root, entries, scale, y)
     for entry in undated(row.entries):
-        y = _line(root, entry, "no date", y)
+        y = _line(root, entry, "no date", y) + _GAP
     if not row.entries:
         nothing = "nothing found in what was sent" if row.gap else "nothing recorded"
         y = _words(root, nothing, "label nothing", y)
     if row.gap:
         y = _words(root, f"not all known ({row.gap})", "label gap", y)
-    return y + 4
+    return y + _GAP
 
 
 def _track(root: Element, entries: list[Entry], scale: TimeScale, y: int) -> int:

@@ -7,7 +7,7 @@ answered by the application, as an OperationOutcome. `X-As-Of` names another day
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from flask import Blueprint, Flask, Response, request
 
 from cds_service.errors import InvalidRequest
 from cds_service.protocol.services import SERVICES
+from cds_service.recall import RecallAt
 from cds_service.service import DecisionSupport, service_for
 from cds_service.web.as_of import clock_as_of
 from cds_service.web.messages import document, json_response
@@ -29,13 +30,16 @@ _TEMPLATES = page_environment("cds_service.workbench")
 
 Clock = Callable[[], datetime]
 
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+# Far enough to see everything that ages, and within every calendar.
+_FURTHEST = timedelta(days=50 * 365)
 
 
 def register_workbench(
-    app: Flask, support: DecisionSupport, scenarios_folder: Path, clock: Clock = _utc_now
+    app: Flask,
+    support: DecisionSupport,
+    scenarios_folder: Path,
+    clock: Clock,
+    recall: RecallAt | None = None,
 ) -> None:
     """Serve the workbench from `app`.
 
@@ -44,11 +48,12 @@ def register_workbench(
         support: what answers the calls of `app`.
         scenarios_folder: the synthetic patients.
         clock: the moment of a call that names no other day.
+        recall: what is remembered of a patient when `app` answers a call; without it, nothing is.
     """
     patients = FixturePatients(scenarios_folder, support.content)
     blueprint = Blueprint("workbench", __name__, static_folder="static", static_url_path="/workbench/static")
     _add_page(blueprint, patients, clock)
-    _add_answers(blueprint, support, patients, clock)
+    _add_answers(blueprint, support, patients, clock, recall)
     app.register_blueprint(blueprint)
 
 
@@ -73,11 +78,14 @@ def _page(patients: FixturePatients, today: date) -> str:
         own=OWN_DRAFTS,
         services=services,
         today=today.isoformat(),
+        last_day=(today + _FURTHEST).isoformat(),
         current="/",
     )
 
 
-def _add_answers(blueprint: Blueprint, support: DecisionSupport, patients: FixturePatients, clock: Clock) -> None:
+def _add_answers(
+    blueprint: Blueprint, support: DecisionSupport, patients: FixturePatients, clock: Clock, recall: RecallAt | None
+) -> None:
     limits = support.settings.body_limits()
     asked = clock_as_of(clock)
 
@@ -94,7 +102,7 @@ def _add_answers(blueprint: Blueprint, support: DecisionSupport, patients: Fixtu
         call = document(limits)
         if (service := service_for(call)) is None:
             raise InvalidRequest("hook", f"must be one of {', '.join(HOOKS)}")
-        answer = explained(support, service, call, asked())
+        answer = explained(support, service, call, asked(), recall)
         drawn = answer.timeline
         shown = _TEMPLATES.get_template("timeline.html.jinja").render(timeline=drawn, picture=picture(drawn))
         return _json({**answer.facts, "timeline": shown})

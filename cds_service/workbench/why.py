@@ -6,7 +6,7 @@ The sentence of the verdict is that of `cds-service explain`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -18,8 +18,10 @@ from cds_service.clinical.evidence import read_evidence, reading_tools
 from cds_service.clinical.findings import Criterion, Finding, Note
 from cds_service.content.model import Content
 from cds_service.explanation import explain
+from cds_service.ledger.entries import EarlierAnswer
 from cds_service.protocol.hook_request import read_hook_request
 from cds_service.protocol.services import Service
+from cds_service.recall import RecallAt, recall_with
 from cds_service.service import Decision, DecisionSupport
 from cds_service.workbench.chart_reading import timeline
 from cds_service.workbench.timeline import Timeline
@@ -59,18 +61,28 @@ class Explained:
     timeline: Timeline
 
 
-def explained(support: DecisionSupport, service: Service, document: object, now: datetime) -> Explained:
+def explained(
+    support: DecisionSupport, service: Service, document: object, now: datetime, recall: RecallAt | None = None
+) -> Explained:
     """Answer a hook call once more and say why.
+
+    Args:
+        recall: what is remembered of a patient, as for the call itself; without it, nothing is.
 
     Raises:
         InvalidRequest: the body is not a valid call of this service.
     """
-    decision = support.decide(service, document, now)
+    remember = recall or recall_with(_no_answers, support.settings)
+    decision = support.decide(service, document, now, recall=remember(now))
     today = now.astimezone(UTC).date()
     return Explained(
         facts=_facts(decision, support.content, today),
         timeline=_timeline(support, service, document, now, decision.assessment),
     )
+
+
+def _no_answers(*_asked: object) -> Sequence[EarlierAnswer]:
+    return ()
 
 
 def _timeline(

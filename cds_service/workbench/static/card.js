@@ -9,8 +9,8 @@ const INDICATORS = { critical: 'Critical', warning: 'Warning', info: 'Informatio
 
 let cardsShown = 0;
 
-/* One card. `detail` is HTML made by our own server. */
-export function card(service, content, detail) {
+/* One card, answered by a service as of a day (null: today). `detail` is HTML made by our own server. */
+export function card(service, asOf, content, detail) {
   const id = `card-${++cardsShown}`;
   const indicator = INDICATORS[content.indicator] ? content.indicator : 'info';
   const log = element('div', { class: 'feedback', role: 'status', tabindex: '-1' });
@@ -18,7 +18,7 @@ export function card(service, content, detail) {
   const article = element('article', { class: `card ${indicator}`, 'aria-labelledby': id });
   const text = element('div', { class: 'detail' });
   text.innerHTML = detail;
-  const context = { service, content, article, log, orders };
+  const context = { service, asOf, content, article, log, orders };
   article.append(
     element('p', { class: 'indicator' }, element('span', { class: `tag ${indicator}` }, INDICATORS[indicator])),
     element('h3', { id }, content.summary),
@@ -115,7 +115,7 @@ async function report(context, entry, words = 'Suggestion taken.') {
   let said;
   let sent = pretty({ feedback: [entry] });
   try {
-    const answer = await sendFeedback(context.service, entry);
+    const answer = await sendFeedback(context.service, entry, context.asOf);
     sent = answer.sent;
     const why = answer.status === 200 ? 'feedback received.' : outcomeText(answer.body) || 'no reason given.';
     said = `${words} The service answered ${answer.status}: ${why}`;

@@ -26,7 +26,7 @@ export function facts(pairs) {
 }
 
 export function folded(title, text) {
-  const block = element('pre', { tabindex: '0', 'aria-label': title }, text);
+  const block = element('pre', { tabindex: '0', role: 'region', 'aria-label': title }, text);
   return element('details', {}, element('summary', {}, title), block);
 }
 

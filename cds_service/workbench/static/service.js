@@ -32,9 +32,9 @@ export function call(service, text, asOf) {
   return post(`/cds-services/${service}`, text, asOf);
 }
 
-export function sendFeedback(service, entry) {
+export function sendFeedback(service, entry, asOf) {
   const dated = { ...entry, outcomeTimestamp: new Date().toISOString() };
-  return post(`/cds-services/${service}/feedback`, JSON.stringify({ feedback: [dated] }));
+  return post(`/cds-services/${service}/feedback`, JSON.stringify({ feedback: [dated] }), asOf);
 }
 
 export async function why(text, asOf) {

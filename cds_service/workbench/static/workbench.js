@@ -47,6 +47,10 @@ async function question() {
 async function ask() {
   if (!subject.patient && subject.own === null) return;
   const turn = ++asked;
+  if (subject.own === null && hook().value === 'order-select' && !chosenDrafts().length) {
+    showFailure('No call yet', 'An EHR calls this hook once an order is selected. Choose a draft order.', 'silent');
+    return;
+  }
   const later = asOf() === TODAY ? null : asOf();
   try {
     const { text, service } = await question();
@@ -56,16 +60,16 @@ async function ask() {
     const details = Promise.all(cards.map((item) => detailHtml(item.detail || '')));
     const [reasons, html] = await Promise.all([explained, details]);
     if (turn !== asked) return;
-    show(service, answer, cards, html, reasons);
+    show({ service, asOf: later, answer, cards, html, reasons });
   } catch (error) {
-    if (turn === asked) showFailure(error instanceof TypeError ? UNANSWERED : error.message);
+    if (turn === asked) showFailure('No answer', error instanceof TypeError ? UNANSWERED : error.message);
   }
 }
 
-function show(service, answer, cards, html, reasons) {
+function show({ service, asOf: day, answer, cards, html, reasons }) {
   byId('answer-service').textContent = service;
   byId('cards').replaceChildren(...(cards.length
-    ? cards.map((item, place) => card(service, item, html[place]))
+    ? cards.map((item, place) => card(service, day, item, html[place]))
     : [withoutCard(answer, reasons)]));
   byId('timeline').innerHTML = reasons ? reasons.timeline : '';
   byId('why').hidden = !reasons;
@@ -94,7 +98,7 @@ function withoutCard(answer, reasons) {
 function silence(reasons) {
   if (!reasons) return 'The service has nothing to say.';
   if (reasons.outcome === 'fired') {
-    return 'The rule has a card for this chart, but the service keeps it back: it was answered before, or the service is set to silence.';
+    return 'The rule has a card for this chart, but the service keeps it back: it runs in silence, or the card was answered before.';
   }
   return reasons.verdict.replace(/^No card: (.)/, (_, letter) => letter.toUpperCase());
 }
@@ -104,8 +108,8 @@ function panel(kind, title, ...texts) {
   return element('div', { class: `panel ${kind}` }, element('h3', {}, title), ...lines);
 }
 
-function showFailure(message) {
-  byId('cards').replaceChildren(panel('refused', 'No answer', message));
+function showFailure(title, message, kind = 'refused') {
+  byId('cards').replaceChildren(panel(kind, title, message));
   byId('timeline').replaceChildren();
   byId('why').hidden = true;
   byId('raw').hidden = true;
@@ -147,6 +151,12 @@ function pick(option) {
   update();
 }
 
+/* The patient that the address names, else the first. */
+function pickNamed() {
+  const option = patients.find(window.location.hash.slice(1)) || patients.first();
+  if (option) pick(option);
+}
+
 function pickAndShow(option) {
   pick(option);
   bringAnswer();
@@ -161,6 +171,8 @@ function chooseDrafts(own) {
 }
 
 function update() {
+  // A year that is being typed is year 2 at first.
+  if (!byId('as-of').validity.valid) return;
   const own = subject.own !== null;
   byId('hooks').hidden = own;
   byId('drafts').hidden = own || hook().value === 'patient-view';
@@ -219,11 +231,12 @@ function start() {
   for (const button of document.querySelectorAll('[data-days]')) {
     button.addEventListener('click', () => later(Number(button.dataset.days)));
   }
+  byId('again').addEventListener('click', ask);
   byId('own-send').addEventListener('click', () => sendOwn(byId('own-text').value));
   byId('copy-curl').addEventListener('click', copyCurl);
   listenForFiles();
-  const option = patients.find(window.location.hash.slice(1)) || patients.first();
-  if (option) pick(option);
+  window.addEventListener('hashchange', pickNamed);
+  pickNamed();
 }
 
 start();
