@@ -9,8 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-# Examples per endpoint and property for make fuzz.
-FUZZ_EXAMPLES ?= 2000
+# Examples per endpoint and property; a thousand take about ten minutes.
+FUZZ_EXAMPLES ?= 1000
 
 # Browser clients that make serve lets in: the public CDS Hooks Sandbox, on its site and run locally.
 CDS_CORS_ORIGINS ?= ["https://sandbox.cds-hooks.org","http://localhost:8080","http://127.0.0.1:8080"]
@@ -41,10 +41,13 @@ lint: $(STAMP) ## Check style, types, installed dependencies and their known vul
 	$(BIN)/python -m tests.audit
 
 fuzz: $(STAMP) ## Send the service many bad calls, for some minutes (FUZZ_EXAMPLES= sets how many)
-	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest -m fuzz
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/test_fuzz.py
 
 bench: $(STAMP) ## Measure the cost of a call beside that of reading its JSON
 	$(BIN)/python -m tests.bench
+
+pictures: $(STAMP) ## Renew the pictures of the README from the running service (needs Chromium)
+	$(BIN)/python -m tests.pictures
 
 lock: $(STAMP) ## Renew requirements-dev.lock from the floors in setup.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -56,6 +56,7 @@ def _take(chromium: str, address: str) -> None:
 def _workbench(page: Page, address: str) -> None:
     page.goto(address)
     page.wait_for_load_state("networkidle")
+    page.evaluate("window.scrollTo(0, 0)")
 
 
 if __name__ == "__main__":

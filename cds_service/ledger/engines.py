@@ -1,7 +1,8 @@
-"""How the ledger's two databases are set up: durable, and never waiting for long.
+"""How the ledger's two databases are set up: durable where it counts, and never waiting for long.
 
-A transaction of SQLite that writes takes the write lock when it begins: one that took it later could neither wait nor go
-on. It syncs at its commit where what it writes was acknowledged to someone; the others are synced with the next of those. PostgreSQL bounds each statement and each wait for a lock.
+A transaction of SQLite that writes takes the write lock when it begins: one that took it later could neither wait nor
+go on. It syncs when it commits where what it writes was acknowledged to someone; the others are synced with the next of
+those. PostgreSQL bounds each statement and each wait for a lock.
 """
 
 from __future__ import annotations
