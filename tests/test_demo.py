@@ -144,13 +144,16 @@ def test_without_the_tool_the_error_says_how_to_install_it(monkeypatch: pytest.M
 
 
 def test_a_server_that_fails_at_its_start_is_told_with_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "_write_settings", lambda folder, *_: (folder / "settings.yaml").write_text("host: [1]"))
+    def broken(folder: Path, *_: object) -> None:
+        (folder / "settings.yaml").write_text("host: [1]", encoding="utf-8")
+
+    monkeypatch.setattr("cds_service.demo.fhir_server._write_settings", broken)
     with pytest.raises(DemoError, match=r"ended at its start[\s\S]*host"), DemoFhirServer():
         pass
 
 
 def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "_START_SECONDS", 0.05)
+    monkeypatch.setattr("cds_service.demo.fhir_server._START_SECONDS", 0.05)
     server = DemoFhirServer()
     with pytest.raises(DemoError, match="did not answer within 0.05 s"), server:
         pass
@@ -428,7 +431,7 @@ def test_servers_that_are_allowed_already_stay_allowed(monkeypatch: pytest.Monke
         raise DemoError("far enough")
 
     monkeypatch.setenv("CDS_FHIR_SERVERS", '["https://ehr.example.org/fhir"]')
-    monkeypatch.setattr(demo, "_service", stop)
+    monkeypatch.setattr("cds_service.demo.run._service", stop)
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(DemoError, match="far enough"):
         demo.run_demo("127.0.0.1", 1)

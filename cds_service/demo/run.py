@@ -1,0 +1,125 @@
+"""Run the demo: the service beside a FHIR server full of synthetic patients, until either ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import FrameType
+
+import click
+
+from cds_service.demo.fhir_server import DemoFhirServer
+from cds_service.demo.patients import load_patients
+from cds_service.demo.processes import DemoError, on_end_of_parent, stop
+from cds_service.scenarios import NoScenarios, scenarios_folder
+from cds_service.settings import Settings, read_settings
+
+# This package as a program, see `__main__`.
+_PROGRAM = "cds_service.demo"
+
+# The service answers the calls under way before it ends: a call may take ten seconds.
+_SERVICE_STOP_SECONDS = 20.0
+_WATCH_SECONDS = 0.2
+
+
+def run_demo(host: str, port: int, fhir_port: int = 0) -> None:
+    """Serve with a FHIR server full of synthetic patients beside, until Ctrl-C, SIGTERM or the end of either.
+
+    Raises:
+        DemoError: either cannot start, or ended on its own.
+        SettingsError: a setting is unknown or cannot be used.
+    """
+    try:
+        folder = scenarios_folder()
+    except NoScenarios as error:
+        raise DemoError(f"the demo cannot start: {error}") from error
+    settings = read_settings()
+    try:
+        with _signals_as_interrupt(), DemoFhirServer(fhir_port) as fhir:
+            report = load_patients(fhir.base_url, folder, datetime.now(UTC))
+            click.echo(f"FHIR server:  {fhir.base_url} ({report.patients} synthetic patients)")
+            for line in report.refused:
+                click.echo(f"Not loaded:   {line}", err=True)
+            with _service(host, port, _environment(settings, fhir.base_url, f"http://{host}:{port}")) as service:
+                _watch(service, fhir)
+    except KeyboardInterrupt:
+        # Asked to stop, and both have stopped.
+        return
+
+
+@contextmanager
+def _signals_as_interrupt() -> Iterator[None]:
+    """Turn the first signal that asks to stop into KeyboardInterrupt; ignore more, so that stopping completes."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for number in before:
+            signal.signal(number, lambda _number, _frame: None)
+        raise KeyboardInterrupt
+
+    # What is ignored from the start, as under nohup, stays ignored.
+    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in wanted if signal.getsignal(number) != signal.SIG_IGN}
+    try:
+        for number in before:
+            signal.signal(number, stop)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _environment(settings: Settings, fhir_server: str, address: str) -> dict[str, str]:
+    """The environment of the demo's service: in development, with a memory and a ledger of its own.
+
+    The key is a new one at each start: what was answered to a synthetic patient is forgotten with it.
+    """
+    own = {
+        "CDS_DEVELOPMENT": "true",
+        "CDS_FHIR_SERVERS": json.dumps([*settings.fhir_servers, fhir_server]),
+    }
+    if settings.base_url is None:
+        own["CDS_BASE_URL"] = address
+    if settings.pseudonym_key is None:
+        own["CDS_PSEUDONYM_KEY"] = f"key-{secrets.token_hex(32)}"
+    if settings.data_folder is None and settings.ledger_url is None:
+        own["CDS_DATA_FOLDER"] = str(scenarios_folder().parent.parent / "data")
+    return os.environ | own
+
+
+@contextmanager
+def _service(host: str, port: int, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The service with its production server; it prints its own address."""
+    service = subprocess.Popen(
+        [sys.executable, "-m", _PROGRAM, "service", "--host", host, "--port", str(port)],
+        stdin=subprocess.PIPE,
+        env=dict(environment),
+    )
+    try:
+        yield service
+    finally:
+        stop(service, _SERVICE_STOP_SECONDS)
+
+
+def _watch(service: subprocess.Popen[bytes], fhir: DemoFhirServer) -> None:
+    while True:
+        if (status := service.poll()) is not None:
+            raise DemoError(f"the service ended (status {status})")
+        if fhir.exit_status is not None:
+            raise DemoError(f"the FHIR server ended (status {fhir.exit_status})")
+        time.sleep(_WATCH_SECONDS)
+
+
+def serve_service(arguments: Sequence[str]) -> None:
+    """What the service's own process does: the serve command, until it is told to end."""
+    from cds_service.commands import main
+
+    on_end_of_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    main(["serve", *arguments])
