@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cds_service.content.model import Content
 from cds_service.content.terminology import Terminology, ValueSet
@@ -56,6 +57,8 @@ class Role:
     sets: tuple[CodeSet, ...]
 
 
+# Made once for each content, not for each application.
+@lru_cache(maxsize=4)
 def codes_html(content: Content) -> str:
     """The page at `/evidence/codes`."""
     roles, notices = code_sets(content.terminology)

@@ -9,6 +9,7 @@ passed: a page made at the start would go on saying so, or not, for as long as t
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import lru_cache
 
 from cds_service.clinical.options import RuleOptions
 from cds_service.content.basis import Proportion
@@ -48,6 +49,8 @@ def front_html(content: Content) -> str:
     return page("front.html.jinja", current="/", rule=content.rule, services=SERVICES)
 
 
+# Made once for each content, not for each application.
+@lru_cache(maxsize=4)
 def evidence_html(content: Content, options: RuleOptions) -> str:
     """The page at `/evidence`.
 
