@@ -168,6 +168,19 @@ def test_an_active_order_is_not_offered_again() -> None:
     assert [(item.slug, item.state) for item in found.present] == [(MRI, State.ORDERED)]
 
 
+@pytest.mark.parametrize(
+    ("priority", "summary", "detail"),
+    [("routine", "make the spine MRI stat", "make it an emergency"), ("stat", "as stat", "as an emergency")],
+)
+def test_an_emergency_says_whether_its_mri_still_has_to_be_made_stat(
+    priority: str, summary: str, detail: str
+) -> None:
+    sign = condition("icd10cm G95.20", onset=day(0))
+    card = only_card(decision(CANCER, PAIN, sign, ordered(WHOLE, 1, priority=priority)))
+    assert summary in card["summary"]
+    assert detail in card["detail"]
+
+
 @pytest.mark.parametrize("status", ["revoked", "on-hold", "draft", "entered-in-error", "unknown"])
 def test_an_order_that_is_not_active_is_no_order(status: str) -> None:
     assert studies(ordered(LUMBAR, status=status)) == STANDARD

@@ -11,7 +11,7 @@ from cds_service.advice.detail import detail
 from cds_service.advice.phrases import joined
 from cds_service.advice.service_request import service_request
 from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.findings import Note, Outcome, Reason, Removal, State
+from cds_service.clinical.findings import Note, Outcome, Present, Reason, Removal, State
 from cds_service.clinical.work_up import is_spine_mri
 from cds_service.content.model import Content
 
@@ -99,13 +99,19 @@ def summary(assessment: Assessment, content: Content) -> str:
         return words["summary"][_imaging_sentence(assessment)].format(pain=pain, study=content.orders[slug].title)
     spine = next((item for item in assessment.present if is_spine_mri(item.slug)), None)
     if assessment.critical:
-        done = spine is not None and spine.state is State.DONE
-        return words["summary"]["critical_done" if done else "critical_imaged"].format(pain=pain)
+        return words["summary"][_emergency_sentence(assessment, spine)].format(pain=pain)
     if not assessment.studies or spine is None:
         return words["summary"]["cautioned"].format(pain=pain)
     modalities = [content.orders[slug].modality for slug in assessment.studies]
     state = words["state_short"][spine.state.value]
     return words["summary"]["staging_only"].format(pain=pain, modalities=joined(modalities), state=state)
+
+
+def _emergency_sentence(assessment: Assessment, spine: Present | None) -> str:
+    """The sentence of an emergency whose MRI is not to be ordered any more."""
+    if spine is not None and spine.state is State.DONE:
+        return "critical_done"
+    return "critical_at_once" if Note.MRI_AT_ONCE in assessment.notes else "critical_imaged"
 
 
 def _imaging_sentence(assessment: Assessment) -> str:

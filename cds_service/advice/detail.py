@@ -171,7 +171,7 @@ class _Detail:
 
     def _mri_sentence(self) -> str:
         if self._assessment.critical and not self._mri_is_done():
-            return "mri_present_critical"
+            return "mri_present_at_once" if Note.MRI_AT_ONCE in self._assessment.notes else "mri_present_critical"
         return "without_contrast_present" if Note.MRI_WITHOUT_CONTRAST in self._assessment.notes else "mri_present"
 
     def _state(self, item: Present) -> str:

@@ -103,6 +103,7 @@ class Note(StrEnum):
     CHECK_PREGNANCY = "check-pregnancy"
     BONE_SCAN_DONE = "bone-scan-done"
     MRI_WITHOUT_CONTRAST = "mri-without-contrast"
+    MRI_AT_ONCE = "mri-at-once"
 
 
 class State(StrEnum):

@@ -233,6 +233,8 @@ def _study_notes(
         held = [item.sets for item in past if item.sets & answers] or [drafted]
         if all(_WITHOUT_CONTRAST in sets for sets in held) and not any(slug.endswith(suffix) for slug in spine):
             notes.add(Note.MRI_WITHOUT_CONTRAST)
+        if _is_at_once(spine, past, evidence):
+            notes.add(Note.MRI_AT_ONCE)
     elif any(name.startswith(_BONE_SCAN) for study in past if study.done for name in study.sets):
         notes.add(Note.BONE_SCAN_DONE)
     if _should_check_pregnancy(studies, evidence):

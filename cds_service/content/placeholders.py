@@ -26,6 +26,7 @@ PLACEHOLDERS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "summary": {
         "critical": frozenset({"pain", "study"}),
         "critical_imaged": frozenset({"pain"}),
+        "critical_at_once": frozenset({"pain"}),
         "critical_done": frozenset({"pain"}),
         "known_metastases": frozenset({"pain", "study"}),
         "imaging": frozenset({"pain", "study"}),
@@ -69,6 +70,7 @@ PLACEHOLDERS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "mri": frozenset({"study"}),
         "mri_present": frozenset({"state"}),
         "mri_present_critical": frozenset({"state"}),
+        "mri_present_at_once": frozenset({"state"}),
         "without_contrast_present": frozenset({"state"}),
         "staging_critical": _STUDIES,
         "staging": _STUDIES,
