@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from math import ceil
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import uuid4
@@ -22,7 +20,6 @@ from cds_service.explanation import explain as explained
 from cds_service.fhir_check import Verdict, verdicts
 from cds_service.ledger.entries import EarlierAnswer
 from cds_service.ledger.memory import LONGEST_MEMORY
-from cds_service.ledger.metrics import metrics_folder
 from cds_service.ledger.opening import open_ledger
 from cds_service.ledger.store import LedgerDown
 from cds_service.ledger_commands import LEDGER_COMMANDS
@@ -31,30 +28,12 @@ from cds_service.protocol.services import SERVICES
 from cds_service.recall import recall_with
 from cds_service.scenarios import read_request
 from cds_service.service import ANONYMOUS, Caller, Decision, DecisionSupport, service_for
+from cds_service.serving import port_problem, run_server
 from cds_service.settings import Settings, SettingsError, read_settings
 from cds_service.trust.serving import openness, start_problem
 
 # Exit codes beside 0: 1 the service answered with an error or found fault; 2 the command was not understood.
 _REFUSED = 1
-
-# Connections of a worker at the same time, slow and idle ones included; beyond them it takes no new one until another
-# ends. A process may usually have 1024 files open, and some are needed for the ledger and for reading from EHRs.
-CONNECTIONS_PER_WORKER = 768
-
-# For so long a connection may be idle, or sending headers. Proxies keep idle connections for up to 60 s, and a call
-# that comes on one while it is being closed is lost.
-IDLE_SECONDS = 75
-
-# The server tells of its own life on standard error: standard output is for the log of requests, which is JSON.
-_LIFE_LOG = {
-    "handlers": {
-        name: {"class": "logging.StreamHandler", "formatter": "generic", "stream": "ext://sys.stderr"}
-        for name in ("console", "access")
-    }
-}
-
-# Calls under way when the service is stopped get their own time and this much more; after that no client waits.
-_STOP_SECONDS = 5
 
 _HOOKS = [service.hook for service in SERVICES.values()]
 _REQUEST = click.argument("request_file", metavar="REQUEST", type=click.Path(exists=True, path_type=Path))
@@ -96,63 +75,12 @@ def serve(host: str, port: int, workers: int, insecure: bool) -> None:
     base_url = str(settings.base_url) if settings.base_url else None
     if problem := start_problem(host, settings.clients, insecure, base_url):
         _stop(problem)
-    if problem := _port_problem(host, port):
+    if problem := port_problem(host, port):
         _stop(problem)
     click.echo(f"CDS services: http://{host}:{port}/cds-services ({openness(host, settings.clients)})")
-    _prepare_ledger(settings)
-    with metrics_folder():
-        _serve(host, port, workers, settings)
-
-
-def _port_problem(host: str, port: int) -> str | None:
-    """Why the port cannot be listened on, as a sentence; None where it can.
-
-    Granian's workers share their port. Two services would share it too, each answering some of the calls.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family) as listener:
-            # Connections of a service that has just ended are no obstacle.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((host, port))
-    except OSError as error:
-        return f"Cannot listen on {host}:{port}: {error.strerror}."
-    return None
-
-
-def _prepare_ledger(settings: Settings) -> None:
-    """Make or update the tables before the workers start; without a ledger the service starts too, and says so."""
-    ledger = open_ledger(settings)
-    try:
-        ledger.prepare()
-    except LedgerDown as error:
-        click.echo(f"The ledger cannot be used: {error}", err=True)
-    finally:
-        ledger.close()
-
-
-def _serve(host: str, port: int, workers: int, settings: Settings) -> None:
-    from granian import Granian
-    from granian.constants import HTTPModes, Interfaces
-    from granian.http import HTTP1Settings
-
-    server = Granian(
-        "cds_service.web.worker:create_worker_app",
-        factory=True,
-        address=host,
-        port=port,
-        interface=Interfaces.ASGINL,
-        workers=workers,
-        # HTTP/1 alone: where HTTP/2 is possible too, Granian waits for a silent client without end.
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=IDLE_SECONDS * 1000),
-        backpressure=CONNECTIONS_PER_WORKER,
-        respawn_failed_workers=True,
-        workers_kill_timeout=ceil(max(settings.call_seconds, settings.fhir_deadline_seconds)) + _STOP_SECONDS,
-        websockets=False,
-        log_dictconfig=_LIFE_LOG,
-    )
-    server.serve()
+    if settings.development:
+        click.echo(f"Workbench:    http://{host}:{port}/")
+    run_server(host, port, workers, settings)
 
 
 @main.command()
