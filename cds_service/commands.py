@@ -18,8 +18,7 @@ from cds_service.content.load import ContentError
 from cds_service.errors import CdsError
 from cds_service.explanation import explain as explained
 from cds_service.fhir_check import Verdict, verdicts
-from cds_service.ledger.entries import EarlierAnswer
-from cds_service.ledger.memory import LONGEST_MEMORY
+from cds_service.ledger.entries import ANONYMOUS, EarlierAnswer
 from cds_service.ledger.opening import open_ledger
 from cds_service.ledger.store import LedgerDown
 from cds_service.ledger_commands import LEDGER_COMMANDS
@@ -27,7 +26,7 @@ from cds_service.protocol.outcome import operation_outcome
 from cds_service.protocol.services import SERVICES
 from cds_service.recall import recall_with
 from cds_service.scenarios import read_request
-from cds_service.service import ANONYMOUS, Caller, Decision, DecisionSupport, service_for
+from cds_service.service import Caller, Decision, DecisionSupport, service_for
 from cds_service.serving import port_problem, run_server
 from cds_service.settings import Settings, SettingsError, read_settings
 from cds_service.trust.serving import openness, start_problem
@@ -229,16 +228,14 @@ def _decide(document: object, as_of: datetime | None, client: str) -> tuple[Deci
     support = _support()
     now = _moment(as_of)
     recall = recall_with(partial(_earlier_answers, support.settings), support.settings)
-    return support.decide(service, document, now, Caller(client), recall(now)), support
+    return support.decide(service, document, now, Caller(client), recall), support
 
 
-def _earlier_answers(
-    settings: Settings, client: str, tenant: str, patient: str, now: datetime
-) -> Sequence[EarlierAnswer]:
+def _earlier_answers(settings: Settings, client: str, tenant: str, patient: str) -> Sequence[EarlierAnswer]:
     """What the ledger remembers of a patient; nothing, and a word about it, where it cannot be read."""
     ledger = open_ledger(settings)
     try:
-        return ledger.earlier_answers(client, tenant, patient, now - LONGEST_MEMORY)
+        return ledger.earlier_answers(client, tenant, patient, None)
     except LedgerDown as error:
         click.echo(f"Earlier answers are not known: {error}", err=True)
         return ()

@@ -1,4 +1,4 @@
-"""The commands that read the ledger and turn its switch: report, prune, mode, decision, migrate.
+"""The commands that read the ledger and turn its switch: report, prune, mode, decision, patient, migrate.
 
 Each opens the ledger that the settings name, as the service does. What goes wrong is told in one line, and the exit
 code is 1; a command that was not understood ends with 2.
@@ -20,7 +20,7 @@ from cds_service.content.load import ContentError, load_content
 from cds_service.content.model import Content
 from cds_service.ledger.control_chart import check
 from cds_service.ledger.decision_text import decision_text, mode_lines
-from cds_service.ledger.entries import EVERY, FeedbackEntry, Mode, ModeChange
+from cds_service.ledger.entries import ANONYMOUS, EVERY, FeedbackEntry, Mode, ModeChange
 from cds_service.ledger.export import csv_text, json_text, rows
 from cds_service.ledger.opening import open_ledger
 from cds_service.ledger.report_page import report_page
@@ -28,7 +28,7 @@ from cds_service.ledger.report_text import Words, report_text
 from cds_service.ledger.store import FILE_NAME, Ledger, LedgerDown
 from cds_service.ledger.summary import Report, summarize
 from cds_service.protocol.services import SERVICES
-from cds_service.service import ANONYMOUS
+from cds_service.recall import pseudonyms_of
 from cds_service.settings import Settings, SettingsError, read_settings
 
 _SPAN = re.compile(r"([1-9][0-9]{0,3})([dw])")
@@ -202,13 +202,39 @@ def decision(decision_id: UUID) -> None:
 
 
 @click.command()
+@click.argument("patient_id", metavar="ID")
+@click.option("--client", default=ANONYMOUS, show_default=True, metavar="ISSUER", help="Whose patient.")
+@click.option("--tenant", default="", help="The client's tenant, if it has one.")
+@click.option("--fhir-server", default="", metavar="URL", help="As the calls name it, if they do.")
+@click.option(
+    "--since", metavar="SPAN|DATE", callback=_since, default="90d", show_default=True, help="90d, 12w, or a day."
+)
+def patient(patient_id: str, client: str, tenant: str, fhir_server: str, since: timedelta | date) -> None:
+    """Tell what was recorded of the patient ID, as the EHR names it: its pseudonym, and one line for each call."""
+    settings = _settings()
+    pseudonyms = pseudonyms_of(settings)
+    if pseudonyms is None:
+        _stop("without the setting pseudonym_key nothing of a patient is recorded")
+    pseudonym = pseudonyms.patient(client, tenant, fhir_server, patient_id)
+    now = datetime.now(UTC)
+    start = _midnight(since) if isinstance(since, date) else now - since
+    click.echo(f"Pseudonym {pseudonym}")
+    with _ledger(settings) as ledger:
+        found = [entry for entry in ledger.decisions(start, now) if entry.patient == pseudonym]
+    for entry in found:
+        said = f"{entry.outcome}, {entry.reason}" + (f" ({entry.answered})" if entry.answered else "")
+        click.echo(f"  {entry.at:%Y-%m-%d %H:%M:%S} UTC  {entry.decision_id}  {entry.hook}: {said}")
+    click.echo(f"{len(found)} decisions since {start:%Y-%m-%d}. One of them: cds-service decision ID")
+
+
+@click.command()
 def migrate() -> None:
     """Create the ledger's tables, or bring them to this version. The service does so too when it starts."""
     with _ledger(_settings(), prepare=True):
         click.echo("The ledger is ready.")
 
 
-LEDGER_COMMANDS: Sequence[click.Command] = (report, prune, mode, decision, migrate)
+LEDGER_COMMANDS: Sequence[click.Command] = (report, prune, mode, decision, patient, migrate)
 
 
 @contextmanager

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 from cds_service.advice.card import indicator
 from cds_service.clinical.findings import Answer, Outcome
 from cds_service.content.model import Content
 from cds_service.ledger.entries import UNLISTED, DecisionEntry, FeedbackEntry, Mode
+from cds_service.ledger.pseudonyms import Pseudonyms
 from cds_service.protocol.feedback import Feedback
 from cds_service.protocol.services import Service
+from cds_service.recall import pseudonyms_of
 from cds_service.service import Caller, Decision
 from cds_service.settings import Settings
 
@@ -20,8 +22,8 @@ FAILED, SWITCHED_OFF = "failed", "off"
 
 REMOVE = "remove"
 
-# Ids of cards that are no UUIDs become one under this name.
-_FOREIGN_IDS = UUID("5d0a4dc5-64d2-5d0c-8a43-7a7c6ce1f2a5")
+# Every card whose id is no UUID, for a site without a key.
+_FOREIGN_ID = UUID("5d0a4dc5-64d2-5d0c-8a43-7a7c6ce1f2a5")
 
 # A comment is a sentence or two; more than this is a document, and does not belong here.
 LONGEST_COMMENT = 500
@@ -112,14 +114,15 @@ def feedback_entries(
 
     A time that lies ahead is the fault of a clock, and counts as none: it would make an answer hold too long.
     """
+    pseudonyms = pseudonyms_of(settings)
     return [
         FeedbackEntry(
             client=caller.client,
             tenant=caller.tenant,
             service=service.id,
-            card_id=_uuid(item.card),
+            card_id=_uuid(item.card, pseudonyms),
             outcome=item.outcome,
-            accepted=tuple(sorted({str(_uuid(text)) for text in item.accepted[:_MOST_ACCEPTED]})),
+            accepted=tuple(sorted({str(_uuid(text, pseudonyms)) for text in item.accepted[:_MOST_ACCEPTED]})),
             reason=_reason(item, settings, content),
             comment=item.comment[:LONGEST_COMMENT] if item.comment and settings.feedback_comments else None,
             outcome_at=min(item.timestamp or now, now),
@@ -129,17 +132,20 @@ def feedback_entries(
     ]
 
 
-def _uuid(text: str) -> UUID:
-    """Our own ids are UUIDs; anything else could be anything, and is kept under one that is derived from it."""
+def _uuid(text: str, pseudonyms: Pseudonyms | None) -> UUID:
+    """Our own ids are UUIDs; anything else could be anything.
+
+    It is kept under one that is derived from it by the site's key, so that nobody can try out what it was. Without a
+    key all of them are one.
+    """
     try:
         return UUID(text)
     except ValueError:
-        return uuid5(_FOREIGN_IDS, text)
+        return pseudonyms.foreign_id(text) if pseudonyms else _FOREIGN_ID
 
 
 def _reason(item: Feedback, settings: Settings, content: Content) -> str:
     """The reason's code, where it is one of ours or the site mapped it to one of ours."""
-    if item.reason_code is None:
-        return ""
-    code = settings.override_reason_codes.get(item.reason_code, item.reason_code)
-    return code if any(reason.code == code for reason in content.override_reasons) else UNLISTED
+    ours = {reason.code for reason in content.override_reasons}
+    mapped = (settings.override_reason_codes.get(code, code) for code in item.reason_codes)
+    return next((code for code in mapped if code in ours), UNLISTED if item.reason_codes else "")

@@ -34,12 +34,11 @@ from cds_service.clinical.rule import assess
 from cds_service.content.load import load_content
 from cds_service.content.model import Content
 from cds_service.errors import InvalidRequest, MissingData
+from cds_service.ledger.entries import ANONYMOUS
 from cds_service.ledger.memory import PatientMemory
 from cds_service.protocol.hook_request import HookRequest, read_hook_request
 from cds_service.protocol.services import SERVICES, Service, prefetch_templates
 from cds_service.settings import Settings, SettingsError
-
-ANONYMOUS = "anonymous"
 
 # A key that was supplied and held nothing, where something is needed: the patient record.
 _EMPTY = "supplied, but empty"
@@ -54,11 +53,11 @@ class Caller:
     fhir_servers: Collection[str] | None = None
 
 
-# From the ids of patient and user to what is remembered; it gives None where nothing is.
-Recall = Callable[[Caller, str, str], PatientMemory | None]
+# From who calls and the call to what is remembered of its patient; it gives None where nothing is.
+Recall = Callable[[Caller, HookRequest], PatientMemory | None]
 
 
-def _nothing_remembered(_caller: Caller, _patient_id: str, _user_id: str) -> None:
+def _nothing_remembered(_caller: Caller, _request: HookRequest) -> None:
     return None
 
 
@@ -108,6 +107,8 @@ class DecisionSupport:
         for slug in self.settings.order_codings:
             if slug not in self.content.orders:
                 raise SettingsError(f"setting 'order_codings.{slug}': there is no such order")
+        key = self.settings.pseudonym_key
+        self._key = key.get_secret_value() if key else ""
         self._templates = prefetch_templates(self.content)
         self.options = self.settings.rule_options(self.content)
         self._orders = OrderOptions(
@@ -138,7 +139,7 @@ class DecisionSupport:
         request = read_hook_request(document, service.hook)
         reader = self._reader(request, caller)
         chart, assessment, prefetch = self._assessed(request, service, reader, now)
-        memory = recall(caller, request.patient_id, request.user_id)
+        memory = recall(caller, request)
         prints = memory.prints(evidence(assessment)) if memory else {}
         if memory and assessment.outcome is Outcome.FIRED:
             assessment = with_answers(assessment, prints, memory.answers(), self.content, now)
@@ -152,6 +153,7 @@ class DecisionSupport:
             user_id=request.user_id,
             encounter_id=request.encounter_id,
             fhir_server=request.fhir_server or "",
+            key=self._key,
         )
         evidence_url = self.settings.evidence_url()
         source_url = str(self.settings.source_url) if self.settings.source_url else evidence_url

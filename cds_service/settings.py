@@ -32,8 +32,10 @@ from pydantic.fields import FieldInfo
 from cds_service.chart.fhir_limits import FhirLimits, base_of, server_problem
 from cds_service.clinical.options import RuleOptions
 from cds_service.content.model import Content
-from cds_service.ledger.entries import EVERY, Mode
+from cds_service.ledger.database import check_url
+from cds_service.ledger.entries import ANONYMOUS, EVERY, Mode
 from cds_service.protocol.limits import BodyLimits
+from cds_service.protocol.services import SERVICES
 from cds_service.trust.clients import Origin, TrustedClient, check_clients
 
 _PREFIX = "CDS_"
@@ -62,6 +64,9 @@ class ModeRule(BaseModel):
 
 # A key that is shorter could be found by trying (HMAC-SHA256, RFC 2104: at least the length of the hash, 32 bytes).
 _SHORTEST_KEY = 32
+
+# Hexadecimal digits of a random key hold nearly all sixteen; a text that was typed to fill the length does not.
+_FEWEST_CHARACTERS = 6
 
 
 class Settings(BaseModel):
@@ -207,9 +212,46 @@ class Settings(BaseModel):
     def _allowed_servers(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
         for server in servers:
             if problem := server_problem(server):
-                # An address may hold a password, which must not reach a log.
-                raise ValueError(f"'{server.rpartition('@')[2]}' {problem}")
+                # An address may hold a password or a token, which must not reach a log.
+                raise ValueError(f"'{server.rpartition('@')[2].partition('?')[0]}' {problem}")
         return tuple(base_of(server) for server in servers)
+
+    @field_validator("base_url")
+    @classmethod
+    def _public_address(cls, url: HttpUrl | None) -> HttpUrl | None:
+        if url is not None and (url.username or url.password or url.query or url.fragment):
+            # It stands in cards and pages.
+            raise ValueError("must have no user, password, query or fragment")
+        return url
+
+    @field_validator("ledger_url")
+    @classmethod
+    def _database(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            check_url(url.get_secret_value())
+        return url
+
+    @field_validator("pseudonym_key")
+    @classmethod
+    def _not_guessed(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(set(key.get_secret_value())) < _FEWEST_CHARACTERS:
+            raise ValueError("repeats a few characters; take one from a random source, such as `openssl rand -hex 32`")
+        return key
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        """Names that are misspelled would be accepted and do nothing."""
+        issuers = {EVERY, ANONYMOUS, *(client.issuer for client in self.clients)}
+        for rule in self.modes:
+            if rule.service not in (EVERY, *SERVICES):
+                raise ValueError(f"modes: there is no service '{rule.service}'; there are {', '.join(SERVICES)}")
+            if rule.client not in issuers:
+                raise ValueError(f"modes: there is no client '{rule.client}'; there are {', '.join(sorted(issuers))}")
+        if len({(rule.service, rule.client) for rule in self.modes}) < len(self.modes):
+            raise ValueError("modes: the same service and client stand there twice")
+        if unknown := {name for client in self.clients for name in client.services} - set(SERVICES):
+            raise ValueError(f"clients.services: there is no service '{min(unknown)}'; there are {', '.join(SERVICES)}")
+        return self
 
     @model_validator(mode="after")
     def _clients_fit(self) -> Self:
@@ -295,9 +337,14 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
 
 def _explain(location: tuple[int | str, ...], kind: str, message: str) -> str:
     name = ".".join(map(str, location))
-    if kind == "extra_forbidden":
+    if not name:
+        # A rule about several settings names them itself.
+        return f"settings: {message.removeprefix('Value error, ')}"
+    if name == "pseudonym_key" and kind == "too_short":
+        return f"setting 'pseudonym_key': must have at least {_SHORTEST_KEY} characters"
+    if kind == "extra_forbidden" and len(location) == 1:
         return f"setting '{name}': there is no such setting; there are {', '.join(Settings.model_fields)}"
-    expected = message.replace("a valid tuple", "a list")
+    expected = message.replace("a valid tuple", "a list").removeprefix("Value error, ")
     return f"setting '{name}': {expected[0].lower()}{expected[1:]}"
 
 

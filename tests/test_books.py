@@ -20,7 +20,7 @@ from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, condition, day, re
 
 PATH = "/cds-services/breast-cancer-back-pain-patient-view"
 CALL = request("patient-view", supplied(condition(BREAST_CANCER, onset="2014"), condition(LOW_BACK_PAIN, onset=day(5))))
-KEY = "k" * 32
+KEY = "a key of the tests, that guards nothing"
 
 
 def down(tmp_path: Path, **more: Any) -> Settings:
@@ -61,6 +61,8 @@ def test_a_strict_site_gets_no_card_that_is_not_recorded(tmp_path: Path) -> None
     assert answer.status_code == 503
     assert "does not mean that there is no risk" in answer.text
     assert (client.get("/health/ready").status_code, client.get("/health/live").status_code) == (503, 200)
+    counted = [line for line in client.get("/metrics").text.splitlines() if line.startswith("cds_calls_total")]
+    assert len(counted) == 1 and 'outcome="failed",reason="NotRecorded"' in counted[0]
 
 
 def test_feedback_that_cannot_be_stored_is_not_acknowledged(tmp_path: Path) -> None:
@@ -167,5 +169,5 @@ def test_a_reason_that_is_nobodys_code_is_counted_as_unlisted_and_its_text_is_no
     ledger = open_ledger(settings)
     (row,) = ledger.feedback(NOW - timedelta(days=1), NOW + timedelta(days=1))
     ledger.close()
-    assert row.reason == "unlisted"
+    assert (row.reason, row.card_id) == ("unlisted", UUID("5d0a4dc5-64d2-5d0c-8a43-7a7c6ce1f2a5"))
     assert b"Jane" not in (tmp_path / "ledger.sqlite3").read_bytes()

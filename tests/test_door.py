@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -182,6 +184,15 @@ def test_the_public_sandbox_is_trusted_in_development_only(folder: Path) -> None
 def test_clients_need_the_public_address_of_the_service(folder: Path) -> None:
     with pytest.raises(SettingsError, match="base_url"):
         settings_in(folder, base_url=None)
+
+
+def test_the_log_names_the_client_whose_token_was_refused(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    client = client_in(folder)
+    client.post(PATH, json=CALL, headers=with_token(aud=BASE_URL))
+    client.post(PATH, json=CALL, headers=with_token(iss="https://somebody.example.org"))
+    lines = [json.loads(record.message) for record in caplog.records if record.name == "cds_service.requests"]
+    assert [(line["refusal"], line["issuer"]) for line in lines] == [("audience", ISSUER), ("unknown-issuer", None)]
 
 
 def test_the_reason_of_a_refusal_stands_in_the_metrics(folder: Path) -> None:

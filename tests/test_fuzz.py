@@ -59,7 +59,8 @@ class Service:
 
     def __init__(self, **values: Any) -> None:
         # A ledger that cannot take an answer is a failure here, and no reason to be lenient.
-        usual = {"ledger_strict": True, "pseudonym_key": "k" * 32, "calls_per_minute": 1_000_000}
+        usual: dict[str, Any] = {"ledger_strict": True, "calls_per_minute": 1_000_000}
+        usual |= {"pseudonym_key": "a key of the tests, that guards nothing"}
         self.client: FlaskClient = make_app(make_settings(usual | values), lambda: NOW).test_client()
         self._listener = Listener()
         logging.getLogger("cds_service").addHandler(self._listener)

@@ -37,19 +37,9 @@ def test_an_earlier_answer_tells_what_was_answered_when_and_on_which_evidence(le
             reason="patient-declines",
             answered_at=NOW + timedelta(minutes=10),
             card_reason="imaging-advised",
-            critical=False,
             evidence={"pain": ("fingerprint-1", "fingerprint-2"), "cancer": ("fingerprint-3",)},
         )
     ]
-
-
-@pytest.mark.parametrize(("indicator", "critical"), [("critical", True), ("warning", False), ("", False)])
-def test_an_earlier_answer_tells_whether_the_card_spoke_of_an_emergency(
-    ledger: Ledger, indicator: str, critical: bool
-) -> None:
-    ledger.record_decision(a_decision(indicator=indicator))
-    ledger.record_feedback([an_answer()])
-    assert [answer.critical for answer in _answers(ledger)] == [critical]
 
 
 def test_of_contradictory_answers_to_a_card_the_later_is_the_earlier_answer(ledger: Ledger) -> None:

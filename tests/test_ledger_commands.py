@@ -19,6 +19,7 @@ import time_machine
 from click.testing import CliRunner, Result
 
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode
+from cds_service.ledger.pseudonyms import Pseudonyms
 from cds_service.ledger.store import Ledger
 from cds_service.ledger_commands import LEDGER_COMMANDS
 from tests.ledger_entries import NOON, SERVICE, answer, fired, quiet
@@ -327,3 +328,31 @@ def test_a_setting_that_cannot_be_used_is_one_line(
     result = run("report")
     assert result.exit_code == 1
     assert problem in result.output and "marked-secret" not in result.output
+
+
+KEY = "a key of the tests, that guards nothing"
+
+
+def test_patient_finds_what_was_recorded_of_an_id_of_the_ehr(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CDS_PSEUDONYM_KEY", KEY)
+    pseudonym = Pseudonyms(KEY).patient("anonymous", "", "", "pt-1")
+    fill(ledger, [fired(1, at=TODAY, patient=pseudonym), fired(2, at=TODAY, patient="of somebody else")])
+    result = run("patient", "pt-1")
+    assert result.exit_code == 0
+    assert f"Pseudonym {pseudonym}" in result.output
+    assert "1 decisions" in result.output and "fired, imaging-advised" in result.output
+    assert "pt-1" not in result.output
+
+
+@pytest.mark.parametrize("other", [["--client", "x"], ["--tenant", "x"], ["--fhir-server", "https://x.example.org"]])
+def test_patient_finds_nothing_of_another_clients_patient(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, other: list[str]
+) -> None:
+    monkeypatch.setenv("CDS_PSEUDONYM_KEY", KEY)
+    fill(ledger, [fired(1, at=TODAY, patient=Pseudonyms(KEY).patient("anonymous", "", "", "pt-1"))])
+    assert "0 decisions" in run("patient", "pt-1", *other).output
+
+
+def test_patient_says_that_nothing_is_recorded_without_a_key(ledger: Ledger) -> None:
+    result = run("patient", "pt-1")
+    assert (result.exit_code, "pseudonym_key" in result.output) == (1, True)

@@ -29,6 +29,8 @@ PATHS = {
 MARK = "Zq7351Zq"
 BIRTH, CANCER_DATE, PAIN_DATE = "1947-03-13", "2003-07-29", "2026-11-02"
 CANCER_CODE, PAIN_CODE = "C50.412", "M54.59"
+KEY = "a key of the tests, that guards nothing"
+
 # The day of the pain as the card and the program may write it in other forms.
 MARKS = [MARK, BIRTH, CANCER_DATE, PAIN_DATE, CANCER_CODE, PAIN_CODE, "C50412", "M5459", "47-03-13", "20 days"]
 
@@ -60,7 +62,7 @@ class Site:
 
     def __init__(self, folder: Path, key_file: Path, **settings: Any) -> None:
         trusted = {"issuer": ISSUER, "jwks_file": str(key_file), "cors_origins": ["https://ehr.example.org"]}
-        values = {"data_folder": str(folder), "base_url": BASE_URL, "clients": [trusted], "pseudonym_key": "k" * 32}
+        values = {"data_folder": str(folder), "base_url": BASE_URL, "clients": [trusted], "pseudonym_key": KEY}
         self.folder = folder
         self.settings: Settings = make_settings(values | settings)
         self.client: FlaskClient = make_app(self.settings, lambda: NOW).test_client()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from flask import Flask
 from cds_service.ledger.entries import EVERY, Mode, ModeChange
 from cds_service.ledger.modes import REFRESH_SECONDS, Modes
 from cds_service.ledger.opening import open_ledger
-from cds_service.settings import Settings, make_settings
+from cds_service.settings import Settings, SettingsError, make_settings
 from cds_service.web.app import make_app
 from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, condition, day, request, supplied
 
@@ -62,13 +63,13 @@ def test_a_change_for_another_client_does_not_concern_a_call() -> None:
 class Switchboard:
     """A source of changes that counts how often it is read, and can fail."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Path | None = None) -> None:
         self.changes: list[ModeChange] = []
         self.reads = 0
         self.fails = False
         self.failures: list[Exception] = []
         self.seconds = 0.0
-        self.modes = Modes({}, self, self.failures.append, lambda: self.seconds)
+        self.modes = Modes({}, self, self.failures.append, memory, lambda: self.seconds)
 
     def __call__(self) -> Iterable[ModeChange]:
         self.reads += 1
@@ -95,6 +96,49 @@ def test_the_last_known_mode_stays_in_force_while_the_ledger_is_down() -> None:
     board.seconds = 10 * REFRESH_SECONDS
     assert board.modes.mode("a", "x") is Mode.OFF
     assert len(board.failures) == 1
+
+
+def test_a_worker_that_starts_while_the_ledger_is_down_knows_what_was_switched_off(tmp_path: Path) -> None:
+    memory = tmp_path / "modes.json"
+    before = Switchboard(memory)
+    before.changes = [change("live", "a"), change("off")]
+    before.modes.mode("a", "x")
+    after = Switchboard(memory)
+    after.fails = True
+    assert after.modes.mode("a", "x") is Mode.OFF
+
+
+@pytest.mark.parametrize("content", ["", "{", "[{}]", '[{"mode": "gone"}]'])
+def test_a_memory_of_modes_that_cannot_be_read_is_none(tmp_path: Path, content: str) -> None:
+    memory = tmp_path / "modes.json"
+    memory.write_text(content, encoding="utf-8")
+    board = Switchboard(memory)
+    board.fails = True
+    assert board.modes.mode("a", "x") is Mode.LIVE
+
+
+def test_a_switch_is_seen_while_no_call_comes(tmp_path: Path) -> None:
+    board = Switchboard()
+    board.changes = [change("off")]
+    board.modes.watch()
+    deadline = time.monotonic() + 10
+    while not board.reads and time.monotonic() < deadline:
+        time.sleep(0.01)
+    board.fails = True
+    assert board.modes.mode("a", "x") is Mode.OFF
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [{"service": "breast-cancer-back-pain-patientview", "mode": "off"}],
+        [{"client": "https://nobody.example.org", "mode": "off"}],
+        [{"mode": "off"}, {"mode": "live"}],
+    ],
+)
+def test_a_mode_for_nothing_that_exists_or_twice_for_the_same_stops_the_start(rules: list[dict[str, str]]) -> None:
+    with pytest.raises(SettingsError, match="modes"):
+        make_settings({"modes": rules})
 
 
 def app_in(folder: Path, **settings: Any) -> tuple[Flask, Settings]:

@@ -20,6 +20,8 @@ SERVICE = "breast-cancer-back-pain-patient-view"
 PATH = f"/cds-services/{SERVICE}"
 CALL = request("patient-view", supplied(condition(BREAST_CANCER, onset="2014"), condition(LOW_BACK_PAIN, onset=day(5))))
 
+SETTINGS = {"pseudonym_key": "a key of the tests, that guards nothing"}
+
 KEYS = {
     "timestamp", "level", "event", "method", "route", "status", "milliseconds", "decision_id", "issuer", "tenant",
     "service", "hook", "hook_instance", "mode", "outcome", "reason", "fetched", "refusal", "stored", "repeated",
@@ -29,7 +31,7 @@ KEYS = {
 
 @pytest.fixture
 def client(tmp_path: Path) -> FlaskClient:
-    return make_app(make_settings({"data_folder": str(tmp_path)}), lambda: NOW).test_client()
+    return make_app(make_settings(SETTINGS | {"data_folder": str(tmp_path)}), lambda: NOW).test_client()
 
 
 @pytest.fixture
@@ -78,6 +80,11 @@ def test_health_and_metrics_are_no_lines(client: FlaskClient, lines: Any) -> Non
 
 def test_a_hook_instance_that_is_no_uuid_is_not_logged(client: FlaskClient, lines: Any) -> None:
     client.post(PATH, json=CALL | {"hookInstance": "Jane-Doe-1968"})
+    assert lines()[0]["hook_instance"] is None
+
+
+def test_without_a_key_no_hook_instance_is_logged(tmp_path: Path, lines: Any) -> None:
+    make_app(make_settings({"data_folder": str(tmp_path)}), lambda: NOW).test_client().post(PATH, json=CALL)
     assert lines()[0]["hook_instance"] is None
 
 

@@ -230,3 +230,27 @@ def test_a_sites_order_code_stands_after_ours_and_only_on_its_order() -> None:
 @pytest.mark.parametrize("intent", ["proposal", "plan", "order"])
 def test_proposed_orders_have_the_sites_intent(intent: str) -> None:
     assert {order["intent"] for order in proposed_orders(make_settings({"order_intent": intent}))} == {intent}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"base_url": "https://user:TOPSECRET@cds.example.org"},
+        {"base_url": "https://cds.example.org?token=TOPSECRET"},
+        {"ledger_url": "oracle://user:TOPSECRET@host/name"},
+        {"ledger_url": "=TOPSECRET"},
+        {"pseudonym_key": "TOPSECRET"},
+        {"pseudonym_key": "0" * 64},
+        {"fhir_servers": ["https://ehr.example.org/fhir?token=TOPSECRET"]},
+    ],
+)
+def test_a_setting_that_could_hold_a_secret_is_refused_without_it(values: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(values))) as refused:
+        make_settings(values)
+    assert "TOPSECRET" not in str(refused.value)
+
+
+def test_a_client_may_not_name_a_service_that_does_not_exist() -> None:
+    trusted = {"issuer": "https://ehr.example.org", "jwks_url": "https://ehr.example.org/keys", "services": ["gone"]}
+    with pytest.raises(SettingsError, match="there is no service 'gone'"):
+        make_settings({"clients": [trusted], "base_url": "https://cds.example.org"})

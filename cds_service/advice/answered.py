@@ -29,7 +29,8 @@ def evidence(assessment: Assessment) -> dict[str, tuple[Finding, ...]]:
     flags = [getattr(assessment.flags, item.name) for item in fields(assessment.flags)]
     found = {
         PAIN: criteria.get("new-back-pain", ()),
-        RED_FLAG: tuple(finding for flag in flags if isinstance(flag, tuple) for finding in flag) + assessment.brain,
+        RED_FLAG: tuple(finding for flag in flags if isinstance(flag, tuple) for finding in flag)
+        + (*assessment.brain, *assessment.injuries),
         CANCER: criteria.get("breast-cancer-history", ()),
     }
     return {kind: tuple(item for item in some if item.basis is not Basis.ORDERED) for kind, some in found.items()}
@@ -51,14 +52,16 @@ def with_answers(
     for answer in sorted(earlier, key=lambda item: item.answered_at, reverse=True):
         if answer.card_reason != assessment.reason.value:
             continue
-        # The newest answer to a card of this kind counts; whatever was said before it is settled.
+        if answer.outcome != "overridden":
+            # A card that was taken settles whatever was said before it.
+            break
+        # One that was closed without a reason says nothing; an earlier answer still holds.
         reason = reasons.get(answer.reason)
-        if answer.outcome == "overridden" and reason and _holds(reason, answer, prints, now):
+        if reason and _holds(reason, answer, prints, now):
             answered = Answered(reason.code, answer.answered_at, _end(reason, answer))
             return replace(
                 assessment, outcome=Outcome.SUPPRESSED, reason=Reason.ANSWERED_EARLIER, answered=answered
             )
-        break
     return assessment
 
 

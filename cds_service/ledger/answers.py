@@ -65,7 +65,7 @@ def read_earlier_answers(
     """
     about = (decision.c.client == client, decision.c.tenant == tenant, decision.c.patient == patient)
     query = (
-        select(feedback, decision.c.reason.label("card_reason"), decision.c.indicator, decision.c.evidence)
+        select(feedback, decision.c.reason.label("card_reason"), decision.c.at.label("shown_at"), decision.c.evidence)
         .join_from(feedback, decision, _shown_by_decision())
         .where(*about)
         .order_by(*_WEIGHT)
@@ -130,9 +130,9 @@ def _answer(row: RowMapping) -> EarlierAnswer:
     return EarlierAnswer(
         outcome=row["outcome"],
         reason=row["reason"],
-        answered_at=row["outcome_at"],
+        # A clock that says that the card was answered before it was shown is wrong.
+        answered_at=row["outcome_at"] if row["outcome_at"] >= row["shown_at"] else row["received_at"],
         card_reason=row["card_reason"],
-        critical=row["indicator"] == "critical",
         evidence=evidence(row["evidence"]),
     )
 

@@ -15,7 +15,6 @@ from datetime import datetime
 
 from cds_service.errors import NotRecorded, NotStored
 from cds_service.ledger.entries import DecisionEntry, EarlierAnswer, FeedbackEntry, Mode, ModeChange, Receipt
-from cds_service.ledger.memory import LONGEST_MEMORY
 from cds_service.ledger.metrics import Metrics
 from cds_service.ledger.modes import Modes
 from cds_service.ledger.opening import open_ledger
@@ -44,11 +43,16 @@ class Books:
         self._prepared = False
         self._preparing = threading.Lock()
         start = {(rule.service, rule.client): rule.mode for rule in settings.modes}
-        self._modes = Modes(start, self._mode_changes, lambda error: self._failed("modes", error))
+        memory = settings.ledger_folder() / "modes.json"
+        self._modes = Modes(start, self._mode_changes, lambda error: self._failed("modes", error), memory)
 
     def mode(self, service: str, client: str) -> Mode:
         """The mode in force."""
         return self._modes.mode(service, client)
+
+    def watch_modes(self) -> None:
+        """Look for switched modes also while no call comes, until the process ends."""
+        self._modes.watch()
 
     def record(self, entry: DecisionEntry) -> None:
         """Record a decision.
@@ -78,15 +82,12 @@ class Books:
             self._failed("feedback", error)
             raise NotStored from None
 
-    def answers(self, client: str, tenant: str, patient: str, now: datetime) -> Sequence[EarlierAnswer]:
-        """Earlier answers about a patient; none where the ledger is down, so that the card is shown.
-
-        `now` is the moment of the call.
-        """
+    def answers(self, client: str, tenant: str, patient: str) -> Sequence[EarlierAnswer]:
+        """Earlier answers about a patient; none where the ledger is down, so that the card is shown."""
         if self._rests():
             return ()
         try:
-            return self._ready().earlier_answers(client, tenant, patient, now - LONGEST_MEMORY)
+            return self._ready().earlier_answers(client, tenant, patient, None)
         except Exception as error:
             self._failed("answers", error)
             return ()

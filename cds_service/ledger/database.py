@@ -191,6 +191,11 @@ def _cause(error: DBAPIError | PoolTimeout) -> str:
     return f"{name}, {code}" if code else name
 
 
+def check_url(url: str) -> None:
+    """Raise ValueError where a URL is none, or of no SQLite file and no PostgreSQL database; it is not repeated."""
+    _parsed(url)
+
+
 def _parsed(url: str | URL) -> URL:
     try:
         parsed = make_url(url)

@@ -18,6 +18,9 @@ UNLISTED = "unlisted"
 # In a mode change: every service, or every client.
 EVERY = "*"
 
+# The client of a service that has no trusted clients.
+ANONYMOUS = "anonymous"
+
 
 class Mode(StrEnum):
     """What a service does for a client: answer, evaluate and record without showing anything, or nothing at all."""
@@ -123,14 +126,14 @@ class Receipt:
 class EarlierAnswer:
     """The last feedback to a card about a patient: what was answered, when, and on which evidence.
 
-    `card_reason` is the reason code of that card's decision, `critical` whether it spoke of an emergency.
+    `card_reason` is the reason code of that card's decision. `answered_at` is the client's time; where that lies before
+    the card, the time of arrival.
     """
 
     outcome: str
     reason: str
     answered_at: datetime
     card_reason: str
-    critical: bool
     evidence: Mapping[str, Sequence[str]]
 
 

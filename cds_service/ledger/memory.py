@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
 
 from cds_service.clinical.findings import Finding
 from cds_service.ledger.entries import EarlierAnswer
 from cds_service.ledger.pseudonyms import Pseudonyms
-
-# No answer is remembered for longer (see `days` in the schema of override-reasons).
-LONGEST_MEMORY = timedelta(days=366)
+from cds_service.protocol.hook_request import HookRequest
 
 # Client, tenant and pseudonym of the patient, to the answers; it gives none where the ledger is down.
 ReadAnswers = Callable[[str, str, str], Sequence[EarlierAnswer]]
@@ -20,10 +17,10 @@ class PatientMemory:
     """The memory of one patient: pseudonyms, fingerprints of evidence, and earlier answers."""
 
     def __init__(
-        self, pseudonyms: Pseudonyms, read: ReadAnswers, client: str, tenant: str, patient_id: str, user_id: str
+        self, pseudonyms: Pseudonyms, read: ReadAnswers, client: str, tenant: str, request: HookRequest
     ) -> None:
-        self.patient = pseudonyms.patient(client, tenant, patient_id)
-        self.user = pseudonyms.user(client, tenant, user_id)
+        self.patient = pseudonyms.patient(client, tenant, request.fhir_server or "", request.patient_id)
+        self.user = pseudonyms.user(client, tenant, request.user_id)
         self._pseudonyms = pseudonyms
         self._read = read
         self._client = client

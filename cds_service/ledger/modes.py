@@ -1,15 +1,22 @@
 """In which mode a service answers a client: the hand on the switch.
 
-A change is a row of the ledger. Every worker looks for changes every two seconds, at its next call, so that a
-switch takes effect in all of them within seconds and a call costs nothing for it.
+A change is a row of the ledger. Every worker looks for changes every two seconds, so that a switch takes effect in all
+of them within seconds and a call costs nothing for it. What was last read is kept in a file too: a worker that starts
+while the ledger is down does not forget that a service was switched off.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
 
 from cds_service.ledger.entries import EVERY, Mode, ModeChange
 
@@ -31,6 +38,7 @@ class Modes:
     Args:
         start: modes of the settings by (service, client).
         read: the latest change of each pair. Where it fails, `failed` is told and what was last known stays in force.
+        memory: a file for what was last read; None: it is remembered by this process alone.
         clock: seconds that only go up.
     """
 
@@ -39,10 +47,12 @@ class Modes:
         start: Mapping[tuple[str, str], Mode],
         read: ModeSource,
         failed: Callable[[Exception], None],
+        memory: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._start = dict(start)
-        self._changes: Sequence[ModeChange] = ()
+        self._memory = memory
+        self._changes: Sequence[ModeChange] | None = None
         self._read = read
         self._failed = failed
         self._clock = clock
@@ -52,11 +62,21 @@ class Modes:
     def mode(self, service: str, client: str) -> Mode:
         """The mode in force for a call of this service by this client."""
         self._look()
-        for change in self._changes:
+        for change in self._changes or ():
             if change.service in (service, EVERY) and change.client in (client, EVERY):
                 return change.mode
         pairs = ((service, client), (service, EVERY), (EVERY, client), (EVERY, EVERY))
         return next((self._start[pair] for pair in pairs if pair in self._start), Mode.LIVE)
+
+    def watch(self) -> None:
+        """Look for changes also while no call comes, so that what is in force is known when the ledger fails."""
+
+        def look() -> None:
+            while True:
+                self._look()
+                time.sleep(REFRESH_SECONDS)
+
+        threading.Thread(target=look, name="modes", daemon=True).start()
 
     def _look(self) -> None:
         # One thread looks, the others go on with what is known.
@@ -64,9 +84,38 @@ class Modes:
             return
         try:
             # In the order in which they were made, whatever the clocks of their machines said; the last one first.
-            self._changes = list(reversed(list(self._read())))
+            changes = list(reversed(list(self._read())))
+            if changes != self._changes:
+                _remember(self._memory, changes)
+            self._changes = changes
         except Exception as error:
+            if self._changes is None:
+                self._changes = _remembered(self._memory)
             self._failed(error)
         finally:
             self._next_look = self._clock() + REFRESH_SECONDS
             self._looking.release()
+
+
+def _remember(file: Path | None, changes: Sequence[ModeChange]) -> None:
+    """Keep what was read; a folder that cannot be written to costs only this memory."""
+    if file is None:
+        return
+    # Several workers write the same: each its own file first, so that nobody reads half of one.
+    own = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        own.write_bytes(orjson.dumps([asdict(change) for change in changes]))
+        own.replace(file)
+    except OSError:
+        return
+
+
+def _remembered(file: Path | None) -> Sequence[ModeChange]:
+    try:
+        entries: list[dict[str, Any]] = orjson.loads(file.read_bytes()) if file else []
+        return [
+            ModeChange(**(entry | {"at": datetime.fromisoformat(entry["at"]), "mode": Mode(entry["mode"])}))
+            for entry in entries
+        ]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()

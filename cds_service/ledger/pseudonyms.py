@@ -1,13 +1,14 @@
 """Keyed pseudonyms: how the ledger knows a patient again without knowing who it is.
 
 HMAC-SHA256 (RFC 2104) under the site's key. Without the key nobody can try out patient ids; with it, the
-informatics team can compute the pseudonym of one it asks about (`cds-service pseudonym`).
+informatics team can find what was recorded of one it asks about (`cds-service patient`).
 """
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
+from uuid import UUID
 
 import orjson
 
@@ -23,13 +24,17 @@ class Pseudonyms:
     def __init__(self, key: str) -> None:
         self._key = key.encode()
 
-    def patient(self, client: str, tenant: str, patient_id: str) -> str:
-        """Of a patient; the same id at another client or tenant is another patient."""
-        return self._keyed("patient", client, tenant, patient_id)
+    def patient(self, client: str, tenant: str, fhir_server: str, patient_id: str) -> str:
+        """Of a patient; the same id at another client, tenant or FHIR server (empty: none named) is another patient."""
+        return self._keyed("patient", client, tenant, fhir_server.rstrip("/"), patient_id)
 
     def user(self, client: str, tenant: str, user_id: str) -> str:
         """Of a user, as the hook context names one: `Practitioner/123`."""
         return self._keyed("user", client, tenant, user_id)
+
+    def foreign_id(self, text: str) -> UUID:
+        """Of a card or suggestion that is none of ours: its id could be anything."""
+        return UUID(hex=self._keyed("foreign", text), version=5)
 
     def findings(self, patient: str, findings: Iterable[Finding]) -> tuple[str, ...]:
         """Fingerprints of findings of the patient with this pseudonym, sorted, each once."""

@@ -12,15 +12,16 @@ from cds_service.protocol.validation import checked
 class Feedback:
     """The outcome of one card.
 
-    accepted holds the uuids of the accepted suggestions, reason_code and reason_system the reason for an
-    override. comment is free text by a person and may identify a patient, hence not in the repr.
-    timestamp has a time zone; it is None if the client sent none that can be read.
+    accepted holds the uuids of the accepted suggestions, reason_code and reason_system the first reason for an
+    override, reason_codes all of them (some EHRs send a list). comment is free text by a person and may identify a
+    patient, hence not in the repr. timestamp has a time zone; it is None if the client sent none that can be read.
     """
 
     card: str
     outcome: str
     accepted: tuple[str, ...] = ()
     reason_code: str | None = None
+    reason_codes: tuple[str, ...] = ()
     reason_system: str | None = None
     comment: str | None = field(repr=False, default=None)
     timestamp: datetime | None = None
@@ -45,6 +46,7 @@ def _entry(entry: dict[str, Any]) -> Feedback:
         outcome=entry["outcome"],
         accepted=tuple(_accepted(entry.get("acceptedSuggestions"))),
         reason_code=code,
+        reason_codes=tuple(code for code, _ in reasons if code is not None),
         reason_system=system,
         comment=comments[0] if comments else None,
         timestamp=_timestamp(entry.get("outcomeTimestamp")),
@@ -61,8 +63,11 @@ def _overrides(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _reason(override: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Return code and system; system is often left out, a system without a code says nothing."""
-    reason = override.get("reason")
+    """Return code and system; system is often left out, a system without a code says nothing.
+
+    Where there is no `reason`, the override may be the Coding itself, as it stands on the card.
+    """
+    reason = override.get("reason", override)
     if not isinstance(reason, dict) or not (code := _text(reason.get("code"))):
         return None, None
     return code, _text(reason.get("system"))

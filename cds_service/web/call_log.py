@@ -5,8 +5,8 @@
 | `timestamp`, `level`, `event` | `info`, `warning` (refused) or `error` (our fault); always `request` |
 | `method`, `route`, `status`, `milliseconds` | of HTTP; the route is the pattern, never the address asked for |
 | `decision_id` | as in the header `X-Decision-Id`; of a hook call, that of its row in the ledger |
-| `issuer`, `tenant` | the trusted client, or `anonymous`; null where none was admitted |
-| `service`, `hook`, `hook_instance` | of a call or feedback; an instance that is no UUID is null |
+| `issuer`, `tenant` | the trusted client, or `anonymous`; of one turned away, whom its token names, if we know it |
+| `service`, `hook`, `hook_instance` | of a call or feedback; the instance only with `pseudonym_key`, and if a UUID |
 | `mode`, `outcome`, `reason` | how it was answered, as in the ledger |
 | `fetched` | the prefetch keys that were read from the FHIR server |
 | `refusal` | why a caller was turned away (401, 403, 429) |
@@ -68,7 +68,8 @@ def add_call_log(app: Flask, metrics: Metrics) -> None:
 
     @app.before_request
     def begin() -> None:
-        g.started = time.perf_counter()
+        # Behind the worker's front, a call begins when it was received whole, and may wait for a thread.
+        g.started = request.environ.get("cds.received") or time.perf_counter()
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -97,6 +98,8 @@ def _line(response: Response) -> dict[str, Any]:
         line |= {"service": service.id, "hook": service.hook}
     if entry := g.get("decision"):
         line |= {"mode": entry.mode.value, "outcome": entry.outcome, "reason": entry.reason}
+    if issuer := g.get("refused_issuer"):
+        line["issuer"] = issuer
     if caller := g.get("caller"):
         line |= {"issuer": caller.client, "tenant": caller.tenant or None}
     line["decision_id"] = str(g.decision_id)

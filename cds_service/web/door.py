@@ -66,14 +66,15 @@ class Door:
         try:
             known = self._gate.admit(request.headers.get("Authorization"), request.path)
         except Refused as refusal:
-            self._turn_away(refusal.reason)
+            self._turn_away(refusal.reason, refusal.issuer)
             raise Unauthorized from None
-        except NotPermitted:
-            self._turn_away(NOT_PERMITTED)
+        except NotPermitted as refusal:
+            self._turn_away(NOT_PERMITTED, refusal.issuer)
             raise Forbidden from None
         # A client without servers of its own may name those of the settings.
         return Caller(known.client, known.tenant, known.fhir_servers or None), known.calls_per_minute
 
-    def _turn_away(self, reason: str) -> None:
-        g.refusal = str(reason)
+    def _turn_away(self, reason: str, issuer: str = "") -> None:
+        """Note why; `issuer` is a configured one that the token names, which nothing may have proved."""
+        g.refusal, g.refused_issuer = str(reason), issuer
         self._metrics.refused(reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,7 +12,7 @@ from uuid import UUID, uuid4
 import orjson
 from flask import Flask, Response, g
 
-from cds_service.errors import CdsError, InvalidRequest, MissingData, TookTooLong, UnknownService
+from cds_service.errors import CdsError, InvalidRequest, MissingData, NotRecorded, TookTooLong, UnknownService
 from cds_service.ledger.books import Books
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.protocol.feedback import read_feedback
@@ -67,7 +68,7 @@ class _Desk:
 
     def answer(self, service: Service, caller: Caller, now: datetime) -> Response:
         """Answer one call in the mode that is in force."""
-        started = time.perf_counter()
+        started: float = g.started
         mode = self._books.mode(service.id, caller.client)
         if mode is Mode.OFF:
             entry = unanswered_entry(SWITCHED_OFF, SWITCHED_OFF, service, caller, mode, now, self._support.content)
@@ -87,13 +88,15 @@ class _Desk:
         self, service: Service, body: object, caller: Caller, mode: Mode, now: datetime, started: float
     ) -> tuple[DecisionEntry, Response]:
         """The answer to a call, and its row."""
-        decision = self._support.decide(service, body, now, caller, self._recall(now))
+        decision = self._support.decide(service, body, now, caller, self._recall)
         limit = self._support.settings.call_seconds
         if time.perf_counter() - started > limit:
             raise TookTooLong(limit)
         for gap in decision.reads.values():
             self._books.metrics.fhir_read(gap.name.lower().replace("_", "-") if gap else "answered")
-        g.line = {"hook_instance": _uuid_or_none(decision.hook_instance), "fetched": list(decision.reads)}
+        # Beside the id of a decision that is not under a key, it would let someone try out patient ids.
+        instance = _uuid_or_none(decision.hook_instance) if decision.memory else None
+        g.line = {"hook_instance": instance, "fetched": list(decision.reads)}
         response = _shown(decision, mode)
         milliseconds = (time.perf_counter() - started) * 1000
         return decision_entry(decision, service, caller, mode, now, milliseconds, self._support.content), response
@@ -120,8 +123,13 @@ class _Desk:
         """The response, once its decision stands in the books."""
         g.decision_id = entry.decision_id
         g.decision = entry
-        self._books.record(entry)
-        self._books.metrics.call(entry)
+        try:
+            self._books.record(entry)
+        except NotRecorded as error:
+            g.decision = replace(entry, outcome=FAILED, reason=type(error).__name__, card_id=None)
+            raise
+        finally:
+            self._books.metrics.call(g.decision)
         response.headers[DECISION_HEADER] = str(entry.decision_id)
         return response
 
