@@ -412,3 +412,15 @@ def test_an_emergency_is_told_in_the_summary_and_first_in_the_detail() -> None:
     assert card["indicator"] == "critical"
     assert card["summary"].startswith("EMERGENCY") and "thoracic" in card["summary"]
     assert section(card, "Why this patient").splitlines()[0].startswith("- Red flag: Weakness of limb")
+
+
+def test_a_red_flag_whose_code_and_words_say_the_same_stands_on_the_card_once() -> None:
+    sign = condition("icd10cm G83.4", onset=day(0), text="Cauda equina syndrome")
+    card = only_card(decision(CANCER, PAIN, sign))
+    assert card["detail"].count("auda equina") == 1
+
+
+def test_the_same_red_flag_of_two_entries_stands_on_the_card_twice() -> None:
+    signs = [condition("icd10cm G83.4", onset=day(0)), condition("", onset=day(1), text="saddle anesthesia")]
+    card = only_card(decision(CANCER, PAIN, *signs))
+    assert "auda equina" in card["detail"] and "saddle anesthesia" in card["detail"]

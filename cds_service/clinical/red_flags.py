@@ -95,9 +95,8 @@ def red_flags(statements: Sequence[Statement], calendar: Calendar, options: Rule
 
 
 def _gravest_first(fresh: Sequence[Statement]) -> tuple[Finding, ...]:
-    """New signs of cord compression, the gravest first, each source once."""
-    findings = [finding for name in _SIGNS for finding in _in(fresh, {name})]
-    return tuple({(item.label, item.quote): item for item in reversed(findings)}.values())[::-1]
+    """New signs of cord compression, the gravest first, each once."""
+    return _each_once([finding for name in _SIGNS for finding in _in(fresh, {name})])
 
 
 def _in(statements: Iterable[Statement], sets: Iterable[str]) -> tuple[Finding, ...]:
@@ -105,4 +104,11 @@ def _in(statements: Iterable[Statement], sets: Iterable[str]) -> tuple[Finding, 
     wanted = frozenset(sets)
     found = [item.finding for item in statements if item.sets & wanted]
     found.sort(key=lambda item: (item.from_text, -(item.when.latest.toordinal() if item.when else 0), item.source))
-    return tuple({(item.label, item.quote): item for item in reversed(found)}.values())[::-1]
+    return _each_once(found)
+
+
+def _each_once(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The same words once, and no words of an entry whose code says it already."""
+    coded = {item.source for item in findings if not item.from_text}
+    told = [item for item in findings if not (item.from_text and item.source in coded)]
+    return tuple({(item.label, item.quote): item for item in reversed(told)}.values())[::-1]
