@@ -27,7 +27,7 @@ from cds_service.protocol.services import SERVICES
 from cds_service.recall import recall_with
 from cds_service.scenarios import read_request
 from cds_service.service import Caller, Decision, DecisionSupport, service_for
-from cds_service.serving import port_problem, run_server
+from cds_service.serving import address_to_listen_on, port_problem, run_server, url_of
 from cds_service.settings import Settings, SettingsError, read_settings
 from cds_service.trust.serving import openness, start_problem
 
@@ -62,24 +62,28 @@ for ledger_command in LEDGER_COMMANDS:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Worker processes.")
-@click.option("--insecure", is_flag=True, help="Listen beyond this machine although no trusted clients are set.")
+@click.option("--insecure", is_flag=True, help="Listen beyond this machine although strangers may call there.")
 def serve(host: str, port: int, workers: int, insecure: bool) -> None:
     """Serve with Granian, a production server.
 
     Requests are received whole before a thread answers them, so that slow clients hold none. A worker that failed is
     started again. A service that is told to stop answers the calls under way first. Without trusted clients in the
-    settings it listens on this machine only.
+    settings, and in development, it listens on this machine only.
     """
     settings = _support().settings
     base_url = str(settings.base_url) if settings.base_url else None
-    if problem := start_problem(host, settings.clients, insecure, base_url):
+    address = address_to_listen_on(host)
+    if address is None:
+        _stop("Cannot listen on the given --host: it must be an IP address of this machine, or localhost.")
+    if problem := start_problem(address, settings.clients, insecure, base_url, settings.development):
         _stop(problem)
-    if problem := port_problem(host, port):
+    if problem := port_problem(address, port):
         _stop(problem)
-    click.echo(f"CDS services: http://{host}:{port}/cds-services ({openness(host, settings.clients)})")
+    url = url_of(address, port)
+    click.echo(f"CDS services: {url}/cds-services ({openness(address, settings.clients, settings.development)})")
     if settings.development:
-        click.echo(f"Workbench:    http://{host}:{port}/")
-    run_server(host, port, workers, settings)
+        click.echo(f"Workbench:    {url}/")
+    run_server(address, port, workers, settings)
 
 
 @main.command()

@@ -18,7 +18,7 @@ def explain(decision: Decision, rule_version: str) -> str:
     lines = [verdict(assessment), ""]
     for criterion in assessment.criteria:
         lines += _criterion(criterion)
-    if assessment.studies:
+    if assessment.studies and assessment.outcome is Outcome.FIRED:
         lines += ["", f"Proposed: {', '.join(assessment.studies)}"]
     if assessment.present:
         there = ", ".join(f"{item.slug} ({item.state})" for item in assessment.present)

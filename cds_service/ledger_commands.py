@@ -108,7 +108,11 @@ def _check(settings: Settings, until: datetime, days: int, baseline: int) -> Non
         entries = ledger.decisions(until - timedelta(days=days + baseline), until)
         verdicts = check(entries, until, days, baseline)
     if not verdicts:
-        click.echo(f"Nothing to compare: no calls in the last {days + baseline} days.")
+        # Who runs the check expects calls: a wrong folder, or an emptied ledger, must not look healthy.
+        _stop(
+            f"no calls in the last {days + baseline} days: the service was never called, or this is not the ledger "
+            "that it writes (settings data_folder, ledger_url)"
+        )
     for verdict in verdicts:
         click.echo(verdict.sentence)
     if not all(verdict.in_band for verdict in verdicts):
@@ -118,7 +122,7 @@ def _check(settings: Settings, until: datetime, days: int, baseline: int) -> Non
 def _export(settings: Settings, content: Content, start: datetime, end: datetime, now: datetime, form: str) -> None:
     words = {reason.code: reason.display for reason in content.override_reasons}
     with _ledger(settings) as ledger:
-        table = rows(ledger.decisions(start, end), _feedback(ledger, start, end, now), end, words)
+        table = rows(ledger.decisions(start, end), _feedback(ledger, start, end, now), end, words, ledger.shown)
         for line in csv_text(table) if form == "csv" else json_text(table):
             click.echo(line, nl=False)
 
@@ -128,7 +132,7 @@ def _show(found: Report, content: Content, now: datetime, page: str | None, no_h
         reasons={reason.code: reason.display for reason in content.override_reasons},
         orders={slug: order.label for slug, order in content.orders.items()},
     )
-    html = "" if no_html else report_page(found, words, content.version, now, None)
+    html = "" if no_html else report_page(found, words, content.version, now)
     if page == _STDOUT:
         return click.echo(html)
     click.echo(report_text(found, words))

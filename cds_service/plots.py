@@ -10,19 +10,24 @@ It does not aggregate, sort or round what it is given beyond one decimal for dis
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from textwrap import wrap
+from typing import Protocol
 
 from markupsafe import Markup
 
 from cds_service.figures import MOST_SERIES, Figures, Range, Value, far, middle, table, told
 
 __all__ = [
-    "MOST_SERIES", "PLOT_STYLE", "Figures", "Range", "Value",
-    "bar_chart", "column_chart", "figure", "line_chart", "stacked_bar_chart", "table",
+    "MOST_SERIES", "PLOT_STYLE", "WIDTHS_STYLE", "Figures", "Range", "Value",
+    "bar_chart", "column_chart", "figure", "for_each_width", "line_chart", "stacked_bar_chart", "table",
 ]
 
 # A line of so many characters fits into 288 px (a page 320 px wide, less its margins) at 14 px.
 _LINE = 38
+
+# And so many into 608 px, which a page of 40rem (`WIDTHS_STYLE`) has at least.
+_WIDE_LINE = 80
 
 # Heights in em: a line of text, a bar, the space below a bar, and the plot area of a column chart.
 _TEXT, _BAR, _GAP, _AREA = 1.35, 0.9, 0.75, 11.0
@@ -85,37 +90,66 @@ PLOT_STYLE = """\
 }
 """
 
+# Of plots that are drawn for narrow and for wide pages: one of the two is shown, also to a screen reader.
+WIDTHS_STYLE = """\
+.plot-wide { display: none; }
+@media (min-width: 40rem) {
+  .plot-wide { display: block; }
+  .plot-narrow { display: none; }
+}
+"""
 
-def bar_chart(figures: Figures) -> Markup:
-    """One horizontal bar per row and series, its text above it, its interval across it where it has one."""
+
+class _BarChart(Protocol):
+    def __call__(self, figures: Figures, line: int = _LINE) -> Markup: ...
+
+
+def for_each_width(chart: _BarChart, figures: Figures) -> Markup:
+    """A chart of bars whose labels break on a narrow page and run on a wide one; SVG cannot break text by itself."""
+    narrow, wide = chart(figures), chart(figures, _WIDE_LINE)
+    if narrow == wide:
+        return narrow
+    # Names in a page are unique, shown or not.
+    wide = chart(replace(figures, name=f"{figures.name}-wide"), _WIDE_LINE)
+    return Markup('<div class="plot-narrow">{}</div><div class="plot-wide">{}</div>').format(narrow, wide)
+
+
+def bar_chart(figures: Figures, line: int = _LINE) -> Markup:
+    """One horizontal bar per row and series, its text above it, its interval across it where it has one.
+
+    `line`: after so many characters text is broken; by default it fits into a page 320 px wide.
+    """
     top = figures.top or max((far(value) for _, values in figures.rows for value in values), default=0)
     parts, y = [], 0.0
     for label, values in figures.rows:
         if len(figures.series) > 1:
-            y, text = _lines(label, "", y, "plot-group")
+            y, text = _lines(label, "", y, line, "plot-group")
             parts.append(text)
         for index, value in enumerate(values):
             own = figures.series[index] if len(figures.series) > 1 else label
-            y, text = _lines(own, figures.number(value, figures.unit), y)
+            y, text = _lines(own, figures.number(value, figures.unit), y, line)
             parts += [text, _track(y), *_bar(figures, index, value, y, top)]
             y += _BAR + _GAP
         y += _GAP if len(figures.series) > 1 else 0
     return _svg(figures, parts, y)
 
 
-def stacked_bar_chart(figures: Figures) -> Markup:
-    """One horizontal bar per row, its series one after another, with their values written above it."""
+def stacked_bar_chart(figures: Figures, line: int = _LINE) -> Markup:
+    """One horizontal bar per row, its series one after another, with their values written above it.
+
+    `line`: after so many characters text is broken; by default it fits into a page 320 px wide.
+    """
     totals = [_sum(values) for _, values in figures.rows]
     top = figures.top or max(totals, default=0)
     y, legend = _legend(figures)
     parts = [legend]
     for (label, values), total in zip(figures.rows, totals):
-        y, name = _lines(label, figures.number(total, figures.unit), y)
+        y, name = _lines(label, figures.number(total, figures.unit), y, line)
         # No break between a word and its number: wrap() breaks at plain spaces only.
         listed = ", ".join(
             f"{part}\N{NO-BREAK SPACE}{figures.number(value)}" for part, value in zip(figures.series, values)
         )
-        y, text = _lines(listed, "", y)
+        y, text = _lines(listed, "", y, line)
         parts += [name, text, _track(y)]
         x = 0.0
         for index, value in enumerate(values):
@@ -220,18 +254,18 @@ def _track(y: float) -> Markup:
     return Markup('<rect class="plot-track" x="0" y="{}" width="100%" height="{}"/>').format(_em(y), _em(_BAR))
 
 
-def _lines(text: str, value: str, y: float, kind: str = "plot-label") -> tuple[float, Markup]:
+def _lines(text: str, value: str, y: float, line: int, kind: str = "plot-label") -> tuple[float, Markup]:
     """Text and, behind it, a value, on as many lines as they need; returns where they end."""
-    lines = wrap(text, _LINE) or [""]
-    if value and len(lines[-1]) + len(value) + 1 > _LINE:
+    lines = wrap(text, line) or [""]
+    if value and len(lines[-1]) + len(value) + 1 > line:
         lines.append("")
     spans = []
-    for place, line in enumerate(lines):
+    for place, words in enumerate(lines):
         last = value if place == len(lines) - 1 else ""
         figure_text = Markup('<tspan class="plot-value">{}</tspan>').format(last) if last else ""
         y += _TEXT
-        gap = " " if line and last else ""
-        spans.append(Markup('<tspan x="0" y="{}">{}{}{}</tspan>').format(_em(y - 0.35), line, gap, figure_text))
+        gap = " " if words and last else ""
+        spans.append(Markup('<tspan x="0" y="{}">{}{}{}</tspan>').format(_em(y - 0.35), words, gap, figure_text))
     return y, Markup('<text class="{}">{}</text>').format(kind, Markup().join(spans))
 
 

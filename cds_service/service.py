@@ -13,7 +13,7 @@ same moment gives the same answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -123,6 +123,7 @@ class DecisionSupport:
         now: datetime,
         caller: Caller = Caller(),
         recall: Recall = _nothing_remembered,
+        seconds_left: float | None = None,
     ) -> Decision:
         """Answer one hook call.
 
@@ -132,12 +133,13 @@ class DecisionSupport:
             now: the moment of the call, with a time zone.
             caller: who calls, as far as it is known.
             recall: what is remembered of a patient.
+            seconds_left: of the time for the call; reading from the FHIR server ends with it, if not before.
 
         Raises:
             InvalidRequest: the body is not a valid call of this service.
         """
         request = read_hook_request(document, service.hook)
-        reader = self._reader(request, caller)
+        reader = self._reader(request, caller, seconds_left)
         chart, assessment, prefetch = self._assessed(request, service, reader, now)
         memory = recall(caller, request)
         prints = memory.prints(evidence(assessment)) if memory else {}
@@ -220,7 +222,7 @@ class DecisionSupport:
     ) -> dict[str, Any]:
         return complete(prefetch, keys, visits, self._templates, request.patient_id, reader)
 
-    def _reader(self, request: HookRequest, caller: Caller) -> FhirReader | None:
+    def _reader(self, request: HookRequest, caller: Caller, seconds_left: float | None) -> FhirReader | None:
         """A reader of the call's FHIR server; None where it names none, or one that is not allowed.
 
         Raises:
@@ -237,7 +239,10 @@ class DecisionSupport:
         authorization = request.fhir_authorization or {}
         if authorization.get("patient") not in (None, request.patient_id):
             raise InvalidRequest("fhirAuthorization.patient", "must be the patient of the context")
-        return FhirReader(base, str(authorization.get("access_token") or ""), self.settings.fhir_limits())
+        limits = self.settings.fhir_limits()
+        if seconds_left is not None:
+            limits = replace(limits, deadline_seconds=min(limits.deadline_seconds, seconds_left))
+        return FhirReader(base, str(authorization.get("access_token") or ""), limits)
 
 
 def _deciding(assessment: Assessment) -> Sequence[str]:

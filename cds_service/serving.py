@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import socket
+from ipaddress import ip_address
 from math import ceil
 
 import click
@@ -12,13 +14,21 @@ from cds_service.ledger.opening import open_ledger
 from cds_service.ledger.store import LedgerDown
 from cds_service.settings import Settings
 
-# Connections of a worker at the same time, slow and idle ones included; beyond them it takes no new one until another
-# ends. A process may usually have 1024 files open, and some are needed for the ledger and for reading from EHRs.
-CONNECTIONS_PER_WORKER = 768
+# A process may usually have 1024 files open, and may raise that itself, mostly to far more. Each connection is a file,
+# slow and idle ones included: beyond as many as fit a worker takes no new one until another ends. So many connections
+# are enough for a hospital; to keep out whoever opens more, a proxy in front of the service must bound them.
+MOST_FILES = 16_384
 
-# For so long a connection may be idle, or sending headers. Proxies keep idle connections for up to 60 s, and a call
-# that comes on one while it is being closed is lost.
+# Of these so many, but half of them at most, are for the ledger, and for reading from EHRs.
+_OTHER_FILES = 1_024
+
+# For so long a connection may be idle, or sending headers: the server has one time for both. Proxies keep idle
+# connections for up to 60 s, and a call that comes on one while it is being closed is lost.
 IDLE_SECONDS = 75
+
+# What the headers of one request may take, in bytes: a token has at most 8 KiB. With MOST_FILES connections that is
+# half a GiB.
+_HEADER_BYTES = 32_768
 
 # The server tells of its own life on standard error: standard output is for the log of requests, which is JSON.
 _LIFE_LOG = {
@@ -29,30 +39,67 @@ _LIFE_LOG = {
 }
 
 # Calls under way when the service is stopped get their own time and this much more; after that no client waits.
-_STOP_SECONDS = 5
+_MARGIN_SECONDS = 5
 
 
-def run_server(host: str, port: int, workers: int, settings: Settings) -> None:
+def run_server(address: str, port: int, workers: int, settings: Settings) -> None:
     """Serve until told to end; calls under way are answered first."""
     _prepare_ledger(settings)
     with metrics_folder():
-        _serve(host, port, workers, settings)
+        _serve(address, port, workers, settings)
 
 
-def port_problem(host: str, port: int) -> str | None:
+def stop_seconds(settings: Settings) -> int:
+    """How long calls under way may take when the service is told to stop: to wait for a thread, and then to work."""
+    return ceil(settings.call_seconds + max(settings.call_seconds, settings.fhir_deadline_seconds)) + _MARGIN_SECONDS
+
+
+def address_to_listen_on(host: str) -> str | None:
+    """The IP address that is meant by a host, which may be `localhost` or in brackets; None for any other name."""
+    name = host.strip().lower()
+    if name.startswith("[") and name.endswith("]"):
+        name = name[1:-1]
+    if name == "localhost":
+        return "127.0.0.1"
+    try:
+        # The server knows no zones (`fe80::1%eth0`).
+        return None if "%" in name else str(ip_address(name))
+    except ValueError:
+        return None
+
+
+def url_of(address: str, port: int) -> str:
+    """The address of the service in a browser on the same machine."""
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+
+def port_problem(address: str, port: int) -> str | None:
     """Why the port cannot be listened on, as a sentence; None where it can.
 
     Granian's workers share their port. Two services would share it too, each answering some of the calls.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family) as listener:
             # Connections of a service that has just ended are no obstacle.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((host, port))
+            listener.bind((address, port))
     except OSError as error:
-        return f"Cannot listen on {host}:{port}: {error.strerror}."
+        return f"Cannot listen on {url_of(address, port).removeprefix('http://')}: {error.strerror}."
     return None
+
+
+def connections_per_worker() -> int:
+    """How many connections a worker takes; raises this process's bound of open files, which its workers inherit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError):
+            # Some systems have a lower bound than they say.
+            wanted = soft
+    return wanted - min(_OTHER_FILES, wanted // 2)
 
 
 def _prepare_ledger(settings: Settings) -> None:
@@ -66,7 +113,7 @@ def _prepare_ledger(settings: Settings) -> None:
         ledger.close()
 
 
-def _serve(host: str, port: int, workers: int, settings: Settings) -> None:
+def _serve(address: str, port: int, workers: int, settings: Settings) -> None:
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
@@ -74,16 +121,16 @@ def _serve(host: str, port: int, workers: int, settings: Settings) -> None:
     server = Granian(
         "cds_service.web.worker:create_worker_app",
         factory=True,
-        address=host,
+        address=address,
         port=port,
         interface=Interfaces.ASGINL,
         workers=workers,
         # HTTP/1 alone: where HTTP/2 is possible too, Granian waits for a silent client without end.
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=IDLE_SECONDS * 1000),
-        backpressure=CONNECTIONS_PER_WORKER,
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE_SECONDS * 1000, max_buffer_size=_HEADER_BYTES),
+        backpressure=connections_per_worker(),
         respawn_failed_workers=True,
-        workers_kill_timeout=ceil(max(settings.call_seconds, settings.fhir_deadline_seconds)) + _STOP_SECONDS,
+        workers_kill_timeout=stop_seconds(settings),
         websockets=False,
         log_dictconfig=_LIFE_LOG,
     )

@@ -17,6 +17,7 @@ from cds_service.service import DecisionSupport
 from cds_service.settings import make_settings
 from cds_service.web.app import make_app
 from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, condition, day, draft, request, supplied
+from tests.wire_fhir_server import WireFhirServer
 
 PATH = "/cds-services/breast-cancer-back-pain-patient-view"
 CANCER = condition(BREAST_CANCER, onset="2014")
@@ -82,6 +83,17 @@ def test_an_answer_that_took_too_long_is_an_error_and_not_silence(
     (row,) = ledger.decisions(NOW - timedelta(days=1), NOW + timedelta(days=1))
     ledger.close()
     assert (row.outcome, row.reason) == ("failed", "TookTooLong")
+
+
+def test_reading_from_a_fhir_server_ends_with_the_time_for_the_call(tmp_path: Path) -> None:
+    silent = {key: lambda exchange: exchange.be_silent() for key in ("Patient/pt-1", "Condition", "Observation")}
+    with WireFhirServer(handlers=silent) as server:
+        client = client_in(tmp_path, fhir_servers=[server.base], call_seconds=0.3, fhir_deadline_seconds=20)
+        started = time.monotonic()
+        answer = client.post(PATH, json=request("patient-view") | {"fhirServer": server.base})
+        # A deadline of 20 s would be seen; a slow machine is not.
+        assert time.monotonic() - started < 15
+    assert answer.status_code in (412, 503)
 
 
 def test_an_answer_as_of_another_day_is_given_in_development_only(tmp_path: Path) -> None:

@@ -32,6 +32,11 @@ def test_every_code_is_on_the_page() -> None:
     assert listed >= {code for item in CONTENT.terminology.value_sets.values() for _, code, _ in item.concepts}
 
 
+def test_a_category_without_a_name_says_what_it_stands_for() -> None:
+    assert "<code>174</code> <i>every code that begins with it</i>" in HTML
+    assert not re.search(r"</code>\s+<i>and all below it", HTML)
+
+
 def test_each_license_notice_stands_once_and_every_set_leads_to_its_own() -> None:
     roles, notices = code_sets(CONTENT.terminology)
     assert len(set(notices)) == len(notices)

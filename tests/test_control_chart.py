@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from math import comb
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,14 +13,18 @@ import pytest
 from cds_service.ledger.control_chart import (
     FEWEST_CALLS,
     FEWEST_PERIODS,
+    STOP_TAIL,
     TAIL,
     Band,
     Share,
     Verdict,
     check,
+    damped,
+    expected,
     limits,
     sigma_z,
     stopped,
+    stopped_firing,
 )
 from cds_service.ledger.entries import DecisionEntry
 from tests.ledger_entries import NOON, SERVICE, fired, quiet
@@ -50,30 +55,65 @@ def tail(counts: Iterable[int], drawn: int, total: int, marked: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("recent", "earlier", "together"), [(50, 400, 45), (10, 30, 1), (40, 320, 180), (100, 100, 199), (7, 35, 40)]
+    ("recent", "earlier"),
+    [(50, Share(40, 400)), (10, Share(1, 30)), (40, Share(160, 320)), (100, Share(99, 100)), (7, Share(35, 35))],
 )
-def test_the_limits_are_the_first_counts_outside_the_tails_of_three_sigma(
-    recent: int, earlier: int, together: int
-) -> None:
-    band = limits(recent, Share(0, earlier), together)
-    least, most = max(0, together - earlier), min(recent, together)
-    total = recent + earlier
-    assert tail(range(least, band.low + 1), recent, total, together) >= TAIL
-    assert tail(range(least, band.low), recent, total, together) < TAIL
-    assert tail(range(band.high, most + 1), recent, total, together) >= TAIL
-    assert tail(range(band.high + 1, most + 1), recent, total, together) < TAIL
+def test_the_limits_are_the_first_counts_outside_the_tails_of_three_sigma(recent: int, earlier: Share) -> None:
+    def below(count: int) -> float:
+        return tail(range(count + 1), recent, recent + earlier.calls, count + earlier.count)
+
+    def above(count: int) -> float:
+        most = min(recent, count + earlier.count)
+        return tail(range(count, most + 1), recent, recent + earlier.calls, count + earlier.count)
+
+    band = limits(recent, earlier)
+    assert below(band.low) >= TAIL and above(band.high) >= TAIL
+    assert band.low == 0 or below(band.low - 1) < TAIL
+    assert band.high == recent or above(band.high + 1) < TAIL
+
+
+def test_the_limits_lie_around_the_rate_of_the_earlier_calls_alone() -> None:
+    assert expected(84, Share(96, 672)) == 12
+    low, high = limits(84, Share(96, 672))
+    assert 12 - low <= 10 and high - 12 <= 12
 
 
 def test_a_spread_widens_both_limits_by_its_factor_and_never_beyond_what_can_be() -> None:
-    plain, wide = limits(100, Share(0, 800), 180), limits(100, Share(0, 800), 180, spread=1.5)
-    assert plain == Band(9, 32)
-    # The center is 20: 16.5 below it and 18 above.
-    assert wide == Band(4, 38)
-    assert limits(100, Share(0, 800), 180, spread=50) == Band(0, 100)
+    plain, wide = limits(100, Share(160, 800)), limits(100, Share(160, 800), spread=1.5)
+    assert plain == Band(8, 34)
+    # 20 are expected: 18 below it and 21 above.
+    assert wide == Band(2, 41)
+    assert limits(100, Share(160, 800), spread=50) == Band(0, 100)
+
+
+def test_no_card_at_all_is_told_by_its_exact_chance_alone() -> None:
+    # By whole numbers: all cards fall among the earlier calls.
+    def chance(recent: int, earlier: Share) -> float:
+        total = recent + earlier.calls
+        return comb(earlier.calls, earlier.count) / comb(total, earlier.count)
+
+    for earlier in (Share(45, 336), Share(96, 672), Share(3, 1000)):
+        enough = next(recent for recent in range(1, 10**6) if chance(recent, earlier) < STOP_TAIL)
+        assert stopped_firing(enough, earlier)
+        assert not stopped_firing(enough - 1, earlier)
+
+
+def test_a_service_that_never_fired_cannot_stop_firing() -> None:
+    assert not stopped_firing(100_000, Share(0, 30))
+
+
+def test_weeks_that_differ_do_not_hide_that_a_service_stopped_firing() -> None:
+    uneven = [
+        entry for week in range(8) for entry in calls(*((16, 68) if week % 2 else (2, 82)), days_ago=10 + 7 * week)
+    ]
+    verdict = judged(uneven, calls(0, 84, 1))
+    assert not verdict.in_band
+    assert "fired in 0 of 84 calls (0.0 %)" in verdict.sentence
+    assert verdict.sentence.endswith("; about 9 were to be expected.")
 
 
 def test_periods_that_differ_no_more_than_by_chance_have_no_extra_spread() -> None:
-    assert sigma_z([Share(10, 100)] * 8) == 1
+    assert damped(sigma_z([Share(10, 100)] * 8)) == 1
 
 
 def test_the_spread_is_the_mean_moving_range_in_sigmas() -> None:
@@ -116,7 +156,9 @@ def test_no_fired_call_where_many_are_expected_is_out_of_the_band() -> None:
 
 
 def test_no_fired_call_where_few_are_expected_may_be_chance() -> None:
-    assert judged(weeks(1, 49), calls(0, 50, 1)).in_band
+    verdict = judged(weeks(1, 49), calls(0, 50, 1))
+    assert verdict.in_band
+    assert verdict.sentence.endswith("; none in so few calls may be chance, a longer time (--days) tells more.")
 
 
 def test_both_sides_of_the_upper_limit() -> None:
@@ -124,9 +166,8 @@ def test_both_sides_of_the_upper_limit() -> None:
         return judged(weeks(5, 45), calls(count, 50 - count, 1))
 
     highest = max(count for count in range(51) if verdict(count).in_band)
-    assert limits(50, Share(40, 400), 40 + highest).high >= highest
-    assert limits(50, Share(40, 400), 41 + highest).high < highest + 1
-    assert "would be within the band" in verdict(highest + 1).sentence
+    assert limits(50, Share(40, 400)).high == highest
+    assert f"up to {highest} would be within the band" in verdict(highest + 1).sentence
     assert not verdict(50).in_band
 
 
@@ -136,7 +177,7 @@ def test_both_sides_of_the_lower_limit() -> None:
 
     lowest = min(count for count in range(20) if verdict(count).in_band)
     assert lowest > 0 and not verdict(lowest - 1).in_band
-    assert "or more would be within the band" in verdict(lowest - 1).sentence
+    assert f"{lowest} or more would be within the band" in verdict(lowest - 1).sentence
 
 
 def test_one_fired_call_after_few_that_did_not_is_no_alarm() -> None:
@@ -152,6 +193,11 @@ def test_too_few_earlier_calls_are_said_and_not_judged() -> None:
 
 def test_without_any_earlier_call_nothing_is_judged() -> None:
     assert "too few earlier calls to tell (0 in" in judged(calls(5, 5, 1)).sentence
+
+
+@pytest.mark.parametrize(("spread", "factor"), [(0.3, 1), (1, 1), (1.44, 1.2), (3.9, 3.9**0.5), (4, 2), (9, 2)])
+def test_a_spread_counts_by_its_square_root_from_one_to_two(spread: float, factor: float) -> None:
+    assert damped(spread) == pytest.approx(factor)
 
 
 def test_weeks_that_differ_much_widen_the_band() -> None:
@@ -225,3 +271,67 @@ def test_a_call_belongs_to_the_last_days_up_to_their_first_moment(days_ago: floa
 def test_calls_older_than_the_days_before_are_passed_over() -> None:
     assert "of 401 calls" in judged(weeks(5, 45), calls(1, 0, 63.0), calls(1, 9, 1)).sentence
     assert "of 400 calls" in judged(weeks(5, 45), calls(1, 0, 63.001), calls(1, 9, 1)).sentence
+
+
+# Services that never change, or that change in the last week: calls a day, the share that fires.
+SERVICES = [(6, 0.2), (12, 0.15), (20, 0.15), (50, 0.1)]
+SEEDS = 100
+
+
+def simulated(seed: str, calls_a_day: int, rate: float, change: float, spread: float = 1.0) -> Verdict:
+    """Eight weeks at a rate, and a last one at `change` times that; weeks differ by `spread` times chance."""
+    random = Random(seed)
+    number = 7 * calls_a_day
+    # The spread of a beta distribution around the rate that, with chance, makes `spread` times that of chance.
+    together = (number - 1) / (spread**2 - 1) - 1 if spread > 1 else 0
+    entries: list[DecisionEntry] = []
+    for week, (card, none) in enumerate(WEEKLY):
+        own = random.betavariate(rate * together, (1 - rate) * together) if together else rate
+        shown = sum(random.random() < own * (1 if week else change) for _ in range(number))
+        entries += [card] * shown + [none] * (number - shown)
+    return judged(entries)
+
+
+# The same entry stands for all calls of a week: the check counts them only.
+WEEKLY = [(fired(1, at=moment), quiet(2, at=moment)) for moment in (NOON - timedelta(days=3 + 7 * w) for w in range(9))]
+
+
+def alarms(calls_a_day: int, rate: float, change: float, spread: float = 1.0) -> float:
+    """In how many of 100 simulations the service is told to be out of its band."""
+    seeds = (f"{calls_a_day} {rate} {change} {spread} {number}" for number in range(SEEDS))
+    return 100 * sum(not simulated(seed, calls_a_day, rate, change, spread).in_band for seed in seeds) / SEEDS
+
+
+@pytest.mark.parametrize(("calls_a_day", "rate"), SERVICES)
+def test_a_service_that_stops_firing_is_told_and_one_that_goes_on_is_not(calls_a_day: int, rate: float) -> None:
+    # Chance brings 2 limits of 0.135 % each, and the stop at 0.5 % where few cards are expected.
+    assert alarms(calls_a_day, rate, change=0) >= 99
+    assert alarms(calls_a_day, rate, change=1) <= 1.5
+
+
+@pytest.mark.parametrize(("calls_a_day", "rate"), SERVICES)
+def test_weeks_that_differ_half_again_as_much_as_by_chance_hide_no_stop_and_seldom_alarm(
+    calls_a_day: int, rate: float
+) -> None:
+    assert alarms(calls_a_day, rate, change=0, spread=1.5) >= 96
+    assert alarms(calls_a_day, rate, change=1, spread=1.5) <= 6
+
+
+@pytest.mark.parametrize(
+    ("calls_a_day", "rate", "falls", "triples"), [(12, 0.15, 15, 95), (50, 0.1, 80, 99)]
+)
+def test_a_rate_that_falls_to_a_third_or_triples_is_told_the_surer_the_more_calls_there_are(
+    calls_a_day: int, rate: float, falls: float, triples: float
+) -> None:
+    assert alarms(calls_a_day, rate, change=1 / 3) >= falls
+    assert alarms(calls_a_day, rate, change=3) >= triples
+
+
+def test_too_few_cards_a_week_to_tell_a_stop_are_told_over_four() -> None:
+    # Three calls a day of which 15 % fire: three cards a week.
+    entries = [entry for week in range(9) for entry in calls(3, 18, 3 + 7 * week + 21)]
+    silent = [entry for week in range(4) for entry in calls(0, 21, 3 + 7 * week)]
+    assert judged(entries, calls(0, 21, 3)).in_band
+    earlier = [entry for entry in entries if NOON - entry.at > timedelta(days=28)]
+    (verdict,) = check([*silent, *earlier], NOON, 28, 56)
+    assert not verdict.in_band

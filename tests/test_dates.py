@@ -286,3 +286,17 @@ def test_the_day_of_the_call_is_that_of_its_own_calendar() -> None:
 def test_an_instant_with_a_far_zone_falls_on_its_utc_day() -> None:
     east = datetime(2026, 8, 30, 1, tzinfo=timezone(timedelta(hours=5)))
     assert not calendar().in_window(read_date(east.isoformat()))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        ("2026-11-17", "2026-11-17", "on 2026-11-17"),
+        ("2026-09", "2026-09", "in 2026-09"),
+        ("2023", "2023", "in 2023"),
+        ("2014-03", "2014-05", "between 2014-03-01 and 2014-05-31"),
+    ],
+)
+def test_a_sentence_says_when_that_was(first: str, last: str, words: str) -> None:
+    span = Span.between(read_date(first), read_date(last))
+    assert span is not None and span.in_words == words

@@ -123,7 +123,7 @@ def test_every_choice_of_the_site_stands_with_its_value_and_meaning() -> None:
     meaning = "In situ disease alone with new back pain: silence, or an info card without orders"
     assert page.row("dcis_mode") == ["dcis_mode", "info", meaning]
     assert page.row("hospice_suppress")[1] == "false"
-    assert "No region named mri-spine Staging" in page.text
+    assert f"No region named {CONTENT.orders['mri-spine'].label} Staging" in page.text
     for field in fields(RuleOptions):
         assert EVIDENCE.row(field.name)[1] == str(getattr(OPTIONS, field.name)).lower()
 
@@ -140,6 +140,33 @@ def test_every_order_stands_with_its_slug_and_codes() -> None:
         codes = " ".join(f"{CONTENT.terminology.system_name(item['system'])} {item['code']}" for item in order.codings)
         row = EVIDENCE.row(order.slug)
         assert [row[0], row[1], row[2]] == [order.slug, order.label, codes]
+
+
+def test_what_is_ordered_for_what_is_said_in_the_words_of_the_card() -> None:
+    rule, orders = CONTENT.rule, CONTENT.orders
+    assert f"Lumbar {orders['mri-lumbar-spine'].label}" in EVIDENCE.text
+    staging = ", ".join(orders[slug].label for slug in rule.staging)
+    assert f"Staging {staging} Brain {orders[rule.brain].label}" in EVIDENCE.text
+
+
+def test_a_variant_that_was_read_in_a_summary_is_said_to_be_so_in_every_row() -> None:
+    sources = [item.source for item in CONTENT.evidence if "variant 7" in item.source]
+    assert len(sources) == 2 and all(source.endswith("(read in a summary)") for source in sources)
+
+
+def test_a_fact_does_not_read_as_a_recommendation() -> None:
+    facts = [item.text for item in CONTENT.evidence if not item.by]
+    assert not [text for text in facts if re.search(r"\b(to include|should|must)\b", text)]
+
+
+def test_the_source_attributes_name_no_file_that_a_reader_of_the_page_cannot_see() -> None:
+    assert not [text for text in CONTENT.source_attributes.values() if ".toml" in text]
+
+
+def test_the_page_says_why_failing_kidneys_change_the_contrast_though_contrast_is_not_ruled_out() -> None:
+    (kidneys,) = [item for item in CONTENT.cautions.cautions if item.id == "egfr-below-30"]
+    assert kidneys.without_contrast == {"MRI", "CT"} and "risk-benefit with radiology" in kidneys.sentence
+    assert "decision of risk and benefit with radiology, which a service cannot take" in EVIDENCE.text
 
 
 @pytest.mark.parametrize(

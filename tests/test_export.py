@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -18,12 +19,17 @@ UNTIL = NOON + timedelta(hours=12)
 REASONS = {"pain-not-new": "The back pain is not new"}
 
 
+def nothing(card_ids: Collection[UUID]) -> list[DecisionEntry]:
+    """No card was shown before the period."""
+    return []
+
+
 def exported(decisions: Iterable[DecisionEntry], feedback: Iterable[FeedbackEntry] = ()) -> list[Row]:
-    return list(rows(decisions, feedback, UNTIL, REASONS))
+    return list(rows(decisions, feedback, UNTIL, REASONS, nothing))
 
 
 def read(decisions: Iterable[DecisionEntry], feedback: Iterable[FeedbackEntry] = ()) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO("".join(csv_text(rows(decisions, feedback, UNTIL, REASONS))))))
+    return list(csv.DictReader(io.StringIO("".join(csv_text(rows(decisions, feedback, UNTIL, REASONS, nothing))))))
 
 
 def test_the_columns_of_the_regulation_come_first() -> None:
@@ -67,7 +73,28 @@ def test_every_answer_is_a_row_and_only_the_last_one_counts() -> None:
     ]  # fmt: skip
 
 
-def test_feedback_to_a_card_of_another_time_has_no_decision() -> None:
+def test_an_answer_to_a_card_of_before_the_period_has_its_decision_and_the_card_no_row() -> None:
+    asked: list[Collection[UUID]] = []
+    earlier = [fired(7, at=NOON - timedelta(days=8), user="pseudonym"), fired(8, at=NOON - timedelta(days=8))]
+
+    def shown(card_ids: Collection[UUID]) -> list[DecisionEntry]:
+        asked.append(card_ids)
+        return earlier
+
+    first, second = rows([fired(1)], [answer(7), answer(1)], UNTIL, REASONS, shown)
+    assert (first.user, first.action_taken) == ("pseudonym", "accepted: mri-lumbar-spine")
+    assert (first.decision_id, first.shown_at) == (str(earlier[0].decision_id), "2026-11-14T12:00:00Z")
+    assert second.card_id == str(UUID(int=1))
+    assert asked == [{UUID(int=7)}]
+
+
+def test_an_earlier_card_of_another_client_is_not_that_of_an_answer() -> None:
+    other = fired(7, client="other", user="pseudonym")
+    (row,) = rows([], [answer(7)], UNTIL, REASONS, lambda card_ids: [other])
+    assert (row.user, row.decision_id) == ("", "")
+
+
+def test_feedback_to_a_card_that_nobody_knows_has_no_decision() -> None:
     (row,) = exported([], [answer(77, known=False)])
     assert (row.decision_id, row.rule_version, row.shown_at, row.action_taken) == ("", "", "", "accepted")
 
@@ -113,4 +140,4 @@ def test_nothing_to_export_is_still_a_table() -> None:
 
 def test_no_patient_is_exported_not_even_as_a_pseudonym() -> None:
     entry = fired(1, patient="marked-4711", evidence={"pain": ("marked-4711",)})
-    assert "marked" not in "".join(json_text(rows([entry], [answer(1)], UNTIL, REASONS)))
+    assert "marked" not in "".join(json_text(rows([entry], [answer(1)], UNTIL, REASONS, nothing)))

@@ -198,9 +198,22 @@ def test_the_check_takes_its_periods_from_the_options(ledger: Ledger) -> None:
     assert "no calls in the last 10 days" in run("report", "--check", "--days", "3", "--baseline", "7").output
 
 
-def test_the_check_of_an_empty_ledger_has_nothing_to_compare(ledger: Ledger) -> None:
+def test_the_check_fails_where_the_ledger_has_no_call_at_all(ledger: Ledger) -> None:
     result = run("report", "--check")
-    assert (result.exit_code, result.output) == (0, "Nothing to compare: no calls in the last 63 days.\n")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: no calls in the last 63 days: the service was never called, or this is not")
+    fill(ledger, [quiet(1, at=TODAY - DAY)])
+    assert run("report", "--check").exit_code == 0
+
+
+def test_an_answer_to_a_card_of_before_the_period_is_exported_with_its_decision(ledger: Ledger) -> None:
+    entry = fired(1, at=TODAY - 8 * DAY, user="pseudonym")
+    moment = TODAY - 6 * DAY
+    fill(ledger, [entry], [answered(1, "accepted", outcome_at=moment, received_at=moment)])
+    (row,) = csv.DictReader(io.StringIO(run("report", "--since", "7d", "--format", "csv").output))
+    assert (row["user"], row["decision_id"]) == ("pseudonym", str(entry.decision_id))
+    assert row["action_taken"] == "accepted: mri-lumbar-spine"
+    assert (row["rule_version"], row["shown_at"]) == ("1.0.0+3f2a9c1b", "2026-11-14T12:00:00Z")
 
 
 def test_prune_deletes_what_is_older_than_it_is_told(ledger: Ledger) -> None:

@@ -11,11 +11,13 @@ from markupsafe import Markup
 
 from cds_service.plots import (
     PLOT_STYLE,
+    WIDTHS_STYLE,
     Figures,
     Range,
     bar_chart,
     column_chart,
     figure,
+    for_each_width,
     line_chart,
     stacked_bar_chart,
     table,
@@ -64,6 +66,30 @@ def test_a_long_label_is_broken_and_its_value_follows_it() -> None:
     lines = [item for item in drawn(picture).iter("tspan") if item.get("x") == "0"]
     assert ["".join(line.itertext()) for line in lines] == ["Symptoms are present, not recorded in", "the chart 12"]
     assert len({line.get("y") for line in lines}) == 2
+
+
+@pytest.mark.parametrize("chart", [bar_chart, stacked_bar_chart])
+def test_a_label_that_breaks_on_a_narrow_page_runs_on_a_wide_one(chart: Any) -> None:
+    label = "Symptoms are present, not recorded in the chart"
+    both = for_each_width(chart, figures((label, (12, 3)), series=("x", "y")))
+    narrow, wide = ElementTree.fromstring(f"<div>{both}</div>")
+    assert (narrow.get("class"), wide.get("class")) == ("plot-narrow", "plot-wide")
+    assert not any((item.text or "").startswith(label) for item in narrow.iter("tspan"))
+    assert any((item.text or "").startswith(label) for item in wide.iter("tspan"))
+    names = [item.get("id") for item in (*narrow.iter(), *wide.iter()) if item.get("id")]
+    assert len(names) == len(set(names)) == 6
+
+
+@pytest.mark.parametrize("chart", [bar_chart, stacked_bar_chart])
+def test_a_plot_without_a_broken_label_is_drawn_once(chart: Any) -> None:
+    short = figures(("Declines", (12,)))
+    assert for_each_width(chart, short) == chart(short)
+
+
+def test_of_the_two_drawings_of_a_plot_a_page_shows_one() -> None:
+    wide = WIDTHS_STYLE.partition("@media (min-width: 40rem)")
+    assert ".plot-wide { display: none; }" in wide[0]
+    assert ".plot-narrow { display: none; }" in wide[2] and ".plot-wide { display: block; }" in wide[2]
 
 
 def test_an_interval_is_drawn_from_its_lower_to_its_upper_bound_and_written() -> None:

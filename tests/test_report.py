@@ -26,8 +26,8 @@ def summed(
     return summarize(decisions, feedback, since, until)
 
 
-def page(report: Report, unrecorded: int | None = None) -> str:
-    return report_page(report, WORDS, "1.0.0+3f2a9c1b", NOON, unrecorded)
+def page(report: Report) -> str:
+    return report_page(report, WORDS, "1.0.0+3f2a9c1b", NOON)
 
 
 def orders(report: Report) -> dict[str, OrderAnswers]:
@@ -153,7 +153,7 @@ def test_calls_and_answers_are_grouped_by_hook_version_and_client() -> None:
         [fired(1), fired(2, hook="order-sign", rule_version="1.1.0", tenant="north"), quiet(3, hook="order-sign")],
         [answer(1), answer(2, "overridden", tenant="north")],
     )
-    assert report.by_hook == (Group("order-sign", 2, 1, 1, 0, 1, 0), Group("patient-view", 1, 1, 1, 1, 0, 0))
+    assert report.by_hook == (Group("order-sign", 2, 2, 1, 1, 0, 1, 0), Group("patient-view", 1, 1, 1, 1, 1, 0, 0))
     assert [group.name for group in report.by_version] == ["1.0.0+3f2a9c1b", "1.1.0+3f2a9c1b"]
     assert [group.name for group in report.by_client] == ["https://ehr.example.org", "https://ehr.example.org (north)"]
 
@@ -161,6 +161,28 @@ def test_calls_and_answers_are_grouped_by_hook_version_and_client() -> None:
 def test_feedback_of_unknown_cards_is_counted_apart() -> None:
     report = summed([fired(1)], [answer(1), answer(77, known=False)])
     assert (report.feedback, report.unknown_feedback) == (2, 1)
+
+
+def test_feedback_that_arrived_after_the_period_is_no_feedback_of_it() -> None:
+    end = (UNTIL - NOON) / timedelta(minutes=1)
+    given = [answer(77, known=False, minutes=minutes) for minutes in (-60 * 60 - 1, -60 * 60, end - 1, end)]
+    report = summed([], given)
+    assert (report.feedback, report.unknown_feedback) == (2, 2)
+
+
+def test_the_firing_rate_is_that_of_the_evaluated_calls_everywhere() -> None:
+    others = [quiet(2), quiet(3, "suppressed"), quiet(4, "undetermined"), quiet(5, "failed"), quiet(6, "off", "off")]
+    report = summed([fired(1), *others])
+    assert report.firing_rate == report.by_hook[0].firing_rate == 0.25
+    assert "1 (25.0 % of evaluated calls)" in report_text(report, WORDS)
+    html = page(report)
+    row = re.search(r'<th scope="row">patient-view</th>((?:<td>[^<]*</td>)+)</tr>\n</tbody></table>\n</div>', html)
+    assert row and re.findall(r"<td>([^<]*)", row[1]) == ["25.0 %", "6", "4", "1", "1", "0", "0", "1"]
+    assert "Fired calls among the evaluated ones" in html
+
+
+def test_groups_without_an_evaluated_call_have_no_firing_rate() -> None:
+    assert summed([quiet(1, "off", "off")]).by_hook[0].firing_rate is None
 
 
 def test_an_empty_period_has_no_shares() -> None:
@@ -174,7 +196,7 @@ def test_the_text_tells_every_section_in_words() -> None:
     assert text.startswith("CDS service, 2026-11-20 to 2026-11-22 (days of UTC)")
     for line in (
         r"Cards answered +1 \(100\.0 % of cards shown\)", r"fired: imaging-advised +1", r"The back pain is not new +1",
-        r"mri-lumbar-spine +1 +0 +0 +1 +0", r"patient-view +2 +1 +1 +0 +1 +0", r"1\.0\.0\+3f2a9c1b +2",
+        r"mri-lumbar-spine +1 +0 +0 +1 +0", r"patient-view +2 +2 +1 +1 +0 +1 +0", r"1\.0\.0\+3f2a9c1b +2",
     ):  # fmt: skip
         assert re.search(line, text), line
 
@@ -204,7 +226,7 @@ def test_the_page_is_whole_by_itself() -> None:
     html = page(summed([fired(1)], [answer(1)]))
     assert not re.search(r"<script|\ssrc=|\shref=|url\(['\"]?http|@import|\son\w+=", html)
     assert "default-src 'none'" in html
-    assert html.count("<svg") == html.count("The same figures as a table") == 6
+    assert html.count("<figure") == html.count("The same figures as a table") == 6
     ids = re.findall(r'\sid="([^"]+)"', html)
     assert len(ids) == len(set(ids)) > 0
 
@@ -212,9 +234,7 @@ def test_the_page_is_whole_by_itself() -> None:
 def test_the_page_names_its_period_its_rule_and_what_it_cannot_know() -> None:
     html = page(summed([fired(1)]))
     assert "2026-11-20 to 2026-11-22" in html and "1.0.0+3f2a9c1b" in html
-    assert "not known here" in html and "cds_ledger_failures_total" in html
-    known = page(summed([fired(1)]), unrecorded=1204)
-    assert "1,204" in known and "not known here" not in known
+    assert "not known here" not in html and "cds_ledger_failures_total" in html
 
 
 def test_the_page_explains_every_term_of_its_figures() -> None:
@@ -236,6 +256,17 @@ def test_a_long_period_is_shown_by_week() -> None:
     long = summed([fired(1)], since=UNTIL - timedelta(days=121))
     assert "Cards per week" in page(long)
     assert "Cards per day" in page(summed([fired(1)], since=UNTIL - timedelta(days=120)))
+
+
+def test_the_same_word_has_the_same_color_and_pattern_in_every_plot_of_answers() -> None:
+    html = page(summed([fired(1), fired(2)], [answer(1)]))
+    looks: dict[str, set[str]] = {}
+    for name in ("orders", "hooks", "versions"):
+        plot = html[html.index(f'<svg class="plot" role="img" aria-labelledby="{name}-title'):].partition("</svg>")[0]
+        key = r'<rect class="plot-series-(\d)"[^>]*/>(?:<rect [^>]*/>)?<text x="2.6em" [^>]*>([^<]+)</text>'
+        for series, word in re.findall(key, plot):
+            looks.setdefault(word, set()).add(series)
+    assert looks == {"accepted": {"1"}, "overridden": {"2"}, "unanswered": {"3"}, "passed over": {"4"}}
 
 
 def test_cards_that_silence_kept_back_are_a_series_of_their_own_where_there_are_some() -> None:

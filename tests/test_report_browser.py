@@ -21,16 +21,20 @@ if TYPE_CHECKING:
 pytest_plugins = ("tests.browser",)
 
 
+LONG_ISSUER = "https://ehr.example.org/" + "a-very-long-path-without-a-place-to-break" * 4
+
+
 def _report() -> str:
     """Ninety days with cards of every fate and every outcome."""
     days = [NOON - timedelta(days=number) for number in range(90)]
     modes = [Mode.SILENT if number > 80 else Mode.LIVE for number in range(90)]
     decisions = [fired(number, at=day, mode=mode) for number, (day, mode) in enumerate(zip(days, modes))]
     others = ("not-applicable", "suppressed", "undetermined", "failed", "off")
+    decisions += [fired(200 + number, client=LONG_ISSUER) for number in range(3)]
     decisions += [quiet(100 + number, outcome, at=days[number]) for number, outcome in enumerate(others)]
     feedback = [answer(number, "overridden" if number % 3 else "accepted") for number in range(0, 60, 2)]
     report = summarize(decisions, feedback, days[-1], NOON + timedelta(seconds=1))
-    return report_page(report, Words(), "1.0.0+3f2a9c1b", NOON, None)
+    return report_page(report, Words(), "1.0.0+3f2a9c1b", NOON)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +84,8 @@ def test_a_bar_keeps_its_share_of_the_width_while_its_text_keeps_its_size(
         page.goto(address)
         seen.append(page.evaluate(
             """() => {
-                const plot = document.querySelector("svg[aria-labelledby^='orders']");
+                const plots = [...document.querySelectorAll("svg[aria-labelledby^='orders']")];
+                const plot = plots.find(one => one.getBoundingClientRect().width);
                 const bar = plot.querySelectorAll('.plot-track + .plot-series-1')[0].getBoundingClientRect();
                 return [bar.width / plot.getBoundingClientRect().width, getComputedStyle(plot).fontSize];
             }"""
@@ -99,3 +104,32 @@ def test_on_paper_the_report_is_dark_on_white_also_for_readers_of_dark_pages(
     colors = page.evaluate("() => { const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]; }")
     assert colors == ["rgb(255, 255, 255)", "rgb(0, 0, 0)"]
     expect(page.locator("summary").first).to_be_hidden()
+
+
+def test_labels_run_on_a_wide_page_and_break_on_a_narrow_one(page: Page, address: str, watch: Watch) -> None:
+    lines = []
+    looks: tuple[Look, ...] = ("light", "narrow")
+    for look in looks:
+        watch.look(look)
+        page.goto(address)
+        lines.append(page.evaluate(
+            """() => [...document.querySelectorAll("svg[aria-labelledby^='orders'] text")]
+                .filter(text => text.getBoundingClientRect().width && text.textContent.startsWith("accepted\\u00a0"))
+                .map(text => text.querySelectorAll("tspan[x='0']").length)"""
+        ))  # fmt: skip
+    wide, narrow = lines
+    assert wide == [1, 1, 1]
+    assert len(narrow) == 3 and min(narrow) > 1
+
+
+def test_a_long_issuer_breaks_before_its_table_leaves_the_paper(page: Page, address: str) -> None:
+    # A4 at 96 pixels an inch, less margins of 12 mm.
+    page.set_viewport_size({"width": 703, "height": 1000})
+    page.goto(address)
+    page.emulate_media(media="print")
+    tables = page.evaluate(
+        """() => [...document.querySelectorAll('main > .plot-scroll')].map(
+            box => [box.querySelector('table').getBoundingClientRect().width, box.clientWidth])"""
+    )
+    assert len(tables) == 3
+    assert [table for table, box in tables if table > box] == [], tables

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier, Event
@@ -20,6 +21,7 @@ import requests
 
 from cds_service.ledger.entries import EVERY, Mode, ModeChange
 from cds_service.ledger.store import Ledger
+from cds_service.web.worker import THREADS
 from tests.builders import request
 from tests.server_calls import FEEDBACK, a_call, comes_true, everything_from, feedback, is_running, post, times_of_now
 from tests.token_maker import BASE_URL, ISSUER, key, key_set, token
@@ -238,6 +240,27 @@ def test_a_call_that_waits_for_a_slow_fhir_server_is_answered_although_the_servi
             told.set()
             assert answer.result().status_code == 200
         assert service.exit_status() == 0
+
+
+def test_calls_that_wait_for_a_thread_are_answered_although_the_service_is_told_to_stop(
+    start_service: StartService,
+) -> None:
+    calls = 2 * THREADS
+    with WireFhirServer(handlers={"Condition": Exchange.be_silent}) as fhir:
+        service = start_service(fhir_servers=[fhir.base], fhir_deadline_seconds=3, call_seconds=20)
+        waiting = post(json.dumps(a_call(fhirServer=fhir.base, prefetch={"patient": None})).encode())
+        with ExitStack() as opened:
+            connections = [opened.enter_context(service.connection()) for _ in range(calls)]
+            for connection in connections:
+                connection.sendall(waiting)
+            # This connection is taken after all others.
+            assert service.get("/health/live").status_code == 200
+            assert comes_true(lambda: len(fhir.requests) >= THREADS)
+            service.tell_to_stop()
+            answers = [everything_from(connection) for connection in connections]
+        assert service.exit_status() == 0
+    assert {answer[:13] for answer in answers} == {b"HTTP/1.1 412 "}
+    assert "refused to gracefully stop" not in service.errors()
 
 
 def test_a_client_that_never_ends_its_request_does_not_keep_the_service_from_stopping(

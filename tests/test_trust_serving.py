@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 
+from cds_service.trust.clients import TrustedClient
 from cds_service.trust.rate import RateLimit
 from cds_service.trust.serving import is_loopback, openness, start_problem
 from tests.token_maker import BASE_URL, NOW, a_client
@@ -19,45 +20,72 @@ CLIENTS = (a_client(),)
 @pytest.mark.parametrize("host", LOOPBACK)
 def test_without_clients_the_service_starts_on_this_machine_and_says_that_it_is_open(host: str) -> None:
     assert is_loopback(host)
-    assert start_problem(host, (), insecure=False, base_url=None) is None
-    assert openness(host, ()) == "open: anyone on this machine may call, without a token"
+    assert start_problem(host, (), insecure=False, base_url=None, development=False) is None
+    assert openness(host, (), False) == "open: anyone on this machine may call, without a token"
 
 
 @pytest.mark.parametrize("host", ELSEWHERE)
 def test_without_clients_it_does_not_start_for_others(host: str) -> None:
     assert not is_loopback(host)
-    problem = start_problem(host, (), insecure=False, base_url=BASE_URL)
+    problem = start_problem(host, (), insecure=False, base_url=BASE_URL, development=False)
     assert problem is not None
     assert "--insecure" in problem and "'clients'" in problem
 
 
 @pytest.mark.parametrize("host", ELSEWHERE)
 def test_without_clients_it_starts_for_others_where_someone_insists_and_says_so(host: str) -> None:
-    assert start_problem(host, (), insecure=True, base_url=None) is None
-    assert openness(host, ()) == "open: anyone who reaches this machine may call, without a token (--insecure)"
+    assert start_problem(host, (), insecure=True, base_url=None, development=False) is None
+    assert openness(host, (), False) == "open: anyone who reaches this machine may call, without a token (--insecure)"
 
 
 @pytest.mark.parametrize("host", LOOPBACK + ELSEWHERE)
 def test_with_clients_it_starts_anywhere(host: str) -> None:
-    assert start_problem(host, CLIENTS, insecure=False, base_url=BASE_URL) is None
-    assert openness(host, CLIENTS) == "closed: 1 trusted client may call, with a token"
+    assert start_problem(host, CLIENTS, insecure=False, base_url=BASE_URL, development=False) is None
+    assert openness(host, CLIENTS, False) == "closed: 1 trusted client may call, with a token"
+
+
+@pytest.mark.parametrize("clients", [(), CLIENTS])
+@pytest.mark.parametrize("host", ELSEWHERE)
+def test_the_workbench_is_not_served_to_others_unless_someone_insists(
+    host: str, clients: tuple[TrustedClient, ...]
+) -> None:
+    problem = start_problem(host, clients, insecure=False, base_url=BASE_URL, development=True)
+    assert problem is not None
+    assert "--insecure" in problem and "'development'" in problem
+    assert start_problem(host, clients, insecure=True, base_url=BASE_URL, development=True) is None
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_the_workbench_is_served_on_this_machine(host: str) -> None:
+    assert start_problem(host, CLIENTS, insecure=False, base_url=BASE_URL, development=True) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "who"),
+    [
+        ("127.0.0.1", "anyone on this machine may use the workbench, without a token"),
+        ("0.0.0.0", "anyone who reaches this machine may use the workbench, without a token (--insecure)"),
+    ],
+)
+def test_a_service_with_a_workbench_does_not_call_itself_closed(host: str, who: str) -> None:
+    assert openness(host, CLIENTS, True) == f"1 trusted client may call, with a token; open: {who}"
 
 
 def test_the_clients_are_counted() -> None:
-    assert openness("", CLIENTS * 2).startswith("closed: 2 trusted clients may call")
+    assert openness("", CLIENTS * 2, False).startswith("closed: 2 trusted clients may call")
 
 
 @pytest.mark.parametrize("insecure", [False, True])
 @pytest.mark.parametrize("base_url", [None, ""])
 def test_clients_need_the_public_address_whatever_else_is_said(base_url: str | None, insecure: bool) -> None:
-    problem = start_problem("127.0.0.1", CLIENTS, insecure, base_url)
+    problem = start_problem("127.0.0.1", CLIENTS, insecure, base_url, False)
     assert problem is not None
     assert "'base_url'" in problem
 
 
 @pytest.mark.parametrize("base_url", ["cds.example.org", "http://cds.example.org", "https://cds.example.org/?a"])
 def test_a_public_address_that_no_client_could_call_safely_stops_the_start(base_url: str) -> None:
-    problem = start_problem("127.0.0.1", CLIENTS, False, base_url)
+    problem = start_problem("127.0.0.1", CLIENTS, False, base_url, False)
     assert problem is not None
     assert problem.startswith("The setting 'base_url' ")
 

@@ -276,7 +276,8 @@ def test_no_path_leads_out_of_the_list(workbench: FlaskClient, path: str) -> Non
     [
         ("?hook=order-dispatch", "hook: must be one of patient-view"),
         ("?hook=order-sign&drafts=aspirin", "drafts: must be of own"),
-        ("?as_of=tomorrow", "as_of: must be a day"),
+        ("?as_of=tomorrow", "as_of: must be a date"),
+        ("?as_of=2201-01-01", "as_of: must lie between the years"),
     ],
 )
 def test_a_wrong_choice_is_named_and_not_repeated(workbench: FlaskClient, query: str, named: str) -> None:
@@ -323,10 +324,12 @@ def test_an_earlier_answer_is_named_as_the_reason_for_silence(patients: FixtureP
     register_workbench(app, support, scenarios_folder(), lambda: NOW, recall)
     call = patients.request(LUMBAR_PAIN, None, None, NOW, TODAY)
     assert explained(app.test_client(), call)["outcome"] == "fired"
-    decision = support.decide(SERVICES["breast-cancer-back-pain-patient-view"], call, NOW, recall=recall(NOW))
-    answers.append(EarlierAnswer("overridden", "imaged-elsewhere", NOW, "imaging-advised", False, decision.prints))
+    decision = support.decide(SERVICES["breast-cancer-back-pain-patient-view"], call, NOW, recall=recall)
+    answers.append(EarlierAnswer("overridden", "imaged-elsewhere", NOW, "imaging-advised", decision.prints))
     facts = explained(app.test_client(), call)
     assert facts["outcome"] == "suppressed" and "turned down on 2026-11-22" in facts["verdict"]
+    assert "Already imaged or ordered elsewhere" in facts["verdict"] and "imaged-elsewhere" not in facts["verdict"]
+    assert not [order for order in facts["orders"] if order.startswith("Proposed")]
 
 
 def test_silence_is_explained_by_the_first_criterion_that_is_not_met(workbench: FlaskClient) -> None:

@@ -61,7 +61,8 @@ def test_a_patient_is_found_by_any_of_its_words(opened: Page) -> None:
 
 def test_a_search_that_finds_nobody_says_so(opened: Page) -> None:
     opened.get_by_label("Search").fill("zebra")
-    expect(opened.locator("#found")).to_contain_text("0 patients")
+    expect(opened.locator("#found")).to_have_text("No patient matches.")
+    expect(opened.locator("#patient-list")).to_be_hidden()
     opened.get_by_label("Search").press("Enter")
     expect(opened.locator(".card")).to_contain_text("new low back pain")
 
@@ -159,6 +160,9 @@ def test_a_draft_that_the_card_removes_is_named(page: Page, address: str) -> Non
     sent_feedback(page, page.get_by_role("button", name=re.compile("^(Remove|Cancel|Delete)")).click)
     expect(page.locator(".order")).to_contain_text("Draft removed")
     expect(page.locator(".order")).to_contain_text("ServiceRequest/xray-draft")
+    named = page.locator("#own-drafts").inner_text().removeprefix("drafted already: ").strip()
+    expect(page.locator(".order")).to_contain_text(named)
+    expect(page.locator("#own-drafts input")).not_to_be_checked()
 
 
 def test_dismissing_with_a_reason_sends_it_and_folds_the_card(opened: Page) -> None:
@@ -177,6 +181,8 @@ def test_what_is_answered_on_another_day_is_told_of_that_day(opened: Page) -> No
     with opened.expect_request(re.compile("/feedback$")) as sent:
         opened.get_by_role("button", name="Dismiss").click()
     assert sent.value.header_value("X-As-Of") == "2026-12-22"
+    (entry,) = json.loads(sent.value.post_data or "")["feedback"]
+    assert entry["outcomeTimestamp"] == "2026-12-22T12:00:00.000Z"
     expect(opened.locator(".feedback")).to_contain_text("The service answered 200")
 
 
@@ -193,6 +199,23 @@ def test_a_card_that_was_turned_down_stays_away(page: Page, serve: Serve) -> Non
     sent_feedback(page, page.get_by_role("button", name="Dismiss").click)
     page.get_by_role("button", name="Ask again").click()
     expect(page.locator(".panel.silent h3")).to_have_text("No card")
+    expect(page.locator(".panel.silent")).to_contain_text("(“Already imaged or ordered elsewhere”)")
+    expect(page.locator("#why")).not_to_contain_text("Proposed")
+
+
+def test_a_card_that_is_kept_back_is_not_said_to_be_answered_or_silent_alone(page: Page, address: str) -> None:
+    page.route("**/cds-services/*", lambda route: route.fulfill(json={"cards": []}))
+    opened_at(page, address, LUMBAR_PAIN)
+    expect(page.locator(".panel.silent")).to_contain_text("switched off, it runs silently, or the card was turned down")
+
+
+def test_feedback_that_was_not_sent_is_not_called_sent(watch: Watch, address: str) -> None:
+    watch.expect_error("ERR_FAILED")
+    page = opened_at(watch.page, address, LUMBAR_PAIN)
+    page.route("**/feedback", lambda route: route.abort())
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.locator(".feedback")).to_contain_text("The feedback could not be sent")
+    expect(page.locator(".feedback summary")).to_have_text("The feedback that could not be sent")
 
 
 def test_dismissing_without_a_reason_sends_none(opened: Page) -> None:
@@ -238,6 +261,20 @@ def test_a_day_that_is_half_typed_is_not_asked_about(opened: Page) -> None:
     assert len([url for url in calls if "/cds-services/" in url]) == 1
 
 
+@pytest.mark.parametrize("typed", ["2026-11-21", "2076-11-10", ""])
+def test_a_day_out_of_range_is_refused_by_the_page_and_nothing_is_sent(opened: Page, typed: str) -> None:
+    calls: list[str] = []
+    opened.on("request", lambda request: calls.append(request.url))
+    opened.get_by_label("As of").fill(typed)
+    message = re.compile("“As of” must be a day from 2026-11-22 to 2076-11-09")
+    expect(opened.locator(".panel.refused")).to_contain_text(message)
+    opened.get_by_role("button", name="Ask again").click()
+    expect(opened.locator(".panel.refused")).to_contain_text(message)
+    opened.get_by_role("button", name="Today").click()
+    expect(opened.locator(".card")).to_contain_text("new low back pain")
+    assert len([url for url in calls if "/cds-services/" in url]) == 1
+
+
 def test_silence_and_not_knowing_are_told_apart(watch: Watch, address: str) -> None:
     watch.expect_error("status of 412")
     opened_at(watch.page, address, CHRONIC)
@@ -262,7 +299,8 @@ def test_selecting_ibuprofen_brings_the_card_and_a_lipid_panel_does_not(opened: 
     opened.get_by_label("Lumbar spine X-ray").uncheck()
     expect(answer(opened)).to_contain_text("Choose a draft order.")
     opened.get_by_label("Lipid panel").check()
-    expect(answer(opened)).to_contain_text("No selected order does")
+    question = "Does a selected order concern back pain or the search for metastases? No selected order does."
+    expect(answer(opened).locator(".panel")).to_have_text(re.compile(question.replace("? ", r"\?\s*")))
     opened.get_by_label("Ibuprofen").check()
     expect(opened.locator(".card")).to_contain_text("new low back pain")
     expect(opened.locator("#answer-service")).to_have_text("breast-cancer-back-pain-order-select")
@@ -277,7 +315,47 @@ def test_the_drafts_of_a_patient_come_with_it(page: Page, address: str) -> None:
     expect(page.get_by_label("Lumbar spine X-ray")).to_be_checked()
 
 
+def sent_drafts(page: Page) -> list[Any]:
+    call = json.loads(page.locator("#raw-request").text_content() or "")
+    return [entry["resource"] for entry in call["context"]["draftOrders"]["entry"]]
+
+
+def test_a_taken_order_is_a_draft_of_the_next_call(opened: Page) -> None:
+    sent_feedback(opened, opened.get_by_role("button", name=f"Order: {LUMBAR_MRI}").click)
+    opened.get_by_label("signs orders").check()
+    expect(opened.locator("#answer-service")).to_have_text("breast-cancer-back-pain-order-sign")
+    assert [draft["code"]["text"] for draft in sent_drafts(opened)] == ["Lumbar spine X-ray", LUMBAR_MRI]
+    expect(opened.get_by_role("button", name=f"Order: {LUMBAR_MRI}")).to_have_count(0)
+    opened.get_by_label(f"taken: {LUMBAR_MRI}").uncheck()
+    expect(opened.get_by_role("button", name=f"Order: {LUMBAR_MRI}")).to_be_visible()
+    pick(opened, "row-001")
+    expect(opened.locator("#taken-drafts label")).to_have_count(0)
+
+
+def test_a_removed_draft_is_unticked_and_sent_no_more(opened: Page) -> None:
+    opened.get_by_label("signs orders").check()
+    remove = opened.get_by_role("button", name=re.compile("^(Remove|Cancel|Delete)"))
+    sent_feedback(opened, remove.click)
+    expect(opened.locator(".order", has_text="Draft removed")).to_contain_text("Lumbar spine X-ray")
+    expect(opened.get_by_label("Lumbar spine X-ray")).not_to_be_checked()
+    opened.get_by_role("button", name="Ask again").click()
+    expect(opened.locator("#raw-request")).not_to_contain_text("Lumbar spine X-ray")
+    assert sent_drafts(opened) == []
+
+
 # --- Every look
+
+
+@pytest.mark.parametrize("percent", [100, 150, 200])
+def test_larger_type_is_not_crushed_into_columns(opened: Page, percent: int) -> None:
+    opened.set_viewport_size({"width": 1440, "height": 900})
+    opened.evaluate(f"document.documentElement.style.fontSize = '{percent}%'")
+    for column in ("patients", "chart", "answer"):
+        box = opened.locator(f"section.{column}").bounding_box()
+        # 14 rem hold a patient's name beside a tag.
+        assert box and box["width"] >= 14 * 16 * percent / 100
+    chart = opened.locator("section.chart").bounding_box()
+    assert chart and chart["width"] >= 24 * 16 * percent / 100
 
 
 def test_the_page_loads_lightly(watch: Watch, address: str) -> None:

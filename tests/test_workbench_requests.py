@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -66,7 +67,9 @@ def test_a_pasted_request_is_answered(opened: Page) -> None:
         ('{"hook": ', "body: must be valid JSON"),
         ("", "must be a JSON object, but is empty"),
         ('{"hook": "patient-view"}', "hookInstance: is missing"),
-        ('{"hook": "appointment-book", "hookInstance": "x", "context": {}}', "hook: must be"),
+        ("[]", "must be a JSON object"),
+        ('{"hook": "order-sign", "context": {"draftOrders": {"entry": 5}}}', "hookInstance: is missing"),
+        ('{"hook": "order-sign", "context": {"draftOrders": {"entry": [null]}}}', "hookInstance: is missing"),
     ],
 )
 def test_a_broken_request_gets_a_clear_message_and_breaks_nothing(
@@ -82,16 +85,112 @@ def test_a_broken_request_gets_a_clear_message_and_breaks_nothing(
     expect(page.locator(".card")).to_contain_text("new low back pain")
 
 
-def test_a_dropped_file_is_answered(opened: Page) -> None:
-    opened.evaluate(
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ({"hook": "x"}, "The hook “x” is not served here."),
+        ({"hook": "appointment-book", "hookInstance": "x", "context": {}}, "“appointment-book” is not served"),
+        ({}, "The request names no hook."),
+        ({"hook": 5}, "The request names no hook."),
+    ],
+)
+def test_a_request_for_another_hook_is_told_which_there_are(
+    page: Page, address: str, call: dict[str, object], message: str
+) -> None:
+    opened_at(page, address, "row-081-1-draft-ibuprofen")
+    calls: list[str] = []
+    page.on("request", lambda request: calls.append(request.url))
+    send_own(page, json.dumps(call))
+    panel = page.locator(".panel.refused")
+    expect(panel).to_contain_text(message)
+    expect(panel).to_contain_text("must be one of patient-view, order-select, order-sign.")
+    assert calls == []
+
+
+@pytest.mark.parametrize("hook", ["patient-view", "order-sign"])
+def test_a_request_goes_to_the_address_of_its_own_hook(watch: Watch, address: str, hook: str) -> None:
+    watch.expect_error("status of 400")
+    page = opened_at(watch.page, address, "row-081-1-draft-ibuprofen")
+    send_own(page, json.dumps({"hook": hook}))
+    expect(page.locator(".panel.refused")).to_contain_text("hookInstance: is missing")
+    expect(page.locator("#raw-address")).to_have_text(f"POST /cds-services/breast-cancer-back-pain-{hook}")
+
+
+def drop_file(page: Page, text: str) -> None:
+    page.evaluate(
         """text => {
             const data = new DataTransfer();
             data.items.add(new File([text], 'call.json', { type: 'application/json' }));
             document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
         }""",
-        own_request(),
+        text,
     )
+
+
+def test_a_dropped_file_is_answered(opened: Page) -> None:
+    drop_file(opened, own_request())
     expect(opened.locator(".card")).to_contain_text("EMERGENCY")
+
+
+# --- The mouse
+
+
+def scroll_and_click(page: Page) -> str:
+    """Turn the wheel over the list, click whoever then lies in its middle, and return the name."""
+    patients = page.locator("#patient-list")
+    patients.scroll_into_view_if_needed()
+    box = patients.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 3, box["y"] + min(box["height"], 300) / 2
+    before = patients.evaluate("list => list.scrollTop")
+    page.mouse.move(x, y)
+    page.mouse.wheel(0, 2400)
+    page.wait_for_function("before => document.getElementById('patient-list').scrollTop > before + 1000", arg=before)
+    under = "at => document.elementFromPoint(at[0], at[1]).closest('[role=option]').id"
+    # The wheel scrolls smoothly: wait until it stands.
+    page.wait_for_function(
+        """() => new Promise(done => {
+            const top = document.getElementById('patient-list').scrollTop;
+            setTimeout(() => done(document.getElementById('patient-list').scrollTop === top), 200);
+        })"""
+    )
+    name: str = page.evaluate(under, [x, y])
+    page.mouse.click(x, y)
+    return name
+
+
+def expect_picked(page: Page, name: str) -> None:
+    expect(page).to_have_url(re.compile(f"#{re.escape(name)}$"))
+    expect(page.locator("#patient-list [aria-selected=true]")).to_have_id(name)
+    assert page.locator("#patient-list").evaluate("list => list.scrollTop") > 1000
+
+
+def test_the_first_click_in_a_scrolled_list_picks_the_patient_under_it(watch: Watch, address: str) -> None:
+    watch.expect_error("status of 412")
+    page = opened_at(watch.page, address, "")
+    expect_picked(page, scroll_and_click(page))
+
+
+@pytest.mark.parametrize("button", ["Ask again", "+ 30 days", "Dismiss"])
+def test_after_a_button_a_click_in_the_list_picks_the_patient_under_it(
+    watch: Watch, address: str, button: str
+) -> None:
+    watch.expect_error("status of 412")
+    page = opened_at(watch.page, address, "")
+    expect_picked(page, scroll_and_click(page))
+    page.locator("#patient-list").evaluate("list => { list.scrollTop = 0; }")
+    page.locator("#patient-list li").first.click()
+    expect(page.locator(".card")).to_contain_text("new low back pain")
+    page.get_by_role("button", name=button, exact=True).click()
+    expect_picked(page, scroll_and_click(page))
+
+
+def test_after_a_dropped_file_a_click_in_the_list_picks_the_patient_under_it(watch: Watch, address: str) -> None:
+    watch.expect_error("status of 412")
+    page = opened_at(watch.page, address, "")
+    drop_file(page, own_request())
+    expect(page.locator(".card")).to_contain_text("EMERGENCY")
+    expect_picked(page, scroll_and_click(page))
 
 
 def test_a_chosen_file_is_answered(opened: Page, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def _why_not_new(
     if starts:
         start = min(starts, key=lambda span: (span.latest, span.earliest))
         if not calendar.in_window(start):
-            return f"it began on {start}, more than {calendar.new_window_days} days ago"
+            return f"it began {start.in_words}, more than {calendar.new_window_days} days ago"
         first_day = start.earliest
     else:
         if options.undated_pain == "silent":

@@ -55,6 +55,14 @@ class Span:
                 return f"{first:%Y}"
         return f"{first.isoformat()} to {last.isoformat()}"
 
+    @property
+    def in_words(self) -> str:
+        """When that was, for a sentence: `on 2026-11-17`, `in 2026-09`, `between 2014-03-01 and 2014-05-31`."""
+        text = str(self)
+        if self.is_exact:
+            return f"on {text}"
+        return f"between {text.replace(' to ', ' and ')}" if " to " in text else f"in {text}"
+
 
 def read_date(text: str) -> Span:
     """Read a FHIR `date`, `dateTime` or `instant`.

@@ -25,8 +25,9 @@ from cds_service.settings import Settings, read_settings
 # This package as a program, see `__main__`.
 _PROGRAM = "cds_service.demo"
 
-# The service answers the calls under way before it ends: a call may take ten seconds.
-_SERVICE_STOP_SECONDS = 20.0
+# The service answers the calls under way before it ends, and ends after 25 s at the latest: a call may wait for ten
+# seconds and take another ten.
+_SERVICE_STOP_SECONDS = 30.0
 _WATCH_SECONDS = 0.2
 
 

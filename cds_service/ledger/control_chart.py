@@ -7,12 +7,17 @@ fits (154 of 226; Kassakian et al., Appl Clin Inform 2017;8:910-923): an alarm i
 The chart is a p chart (proportions; NIST/SEMATECH e-Handbook of Statistical Methods, 6.3.3.2) with limits at 3 sigma,
 and with two changes that its assumptions call for here:
 
-- The rate is known from the earlier calls only. Instead of the normal approximation, the limits are the exact ones of
-  the hypergeometric distribution, given how many calls fired in both periods together (as in the Q chart for a
-  proportion that is not known before; Quesenberry, J Qual Technol 1991;23:239-246). A short past gives wide limits.
-- Days and weeks differ by more than chance (clinics, seasons). The distance of the limits is multiplied by sigma z, the
-  spread between earlier periods of the same length relative to chance, where that is above 1 (p' chart; Laney, Qual
-  Eng 2002;14:531-537). It is taken from at least `FEWEST_PERIODS` periods.
+- The rate is known from the earlier calls only, and the last days have no part in it. Instead of the normal
+  approximation, the limits are the exact ones for a prediction from a sample, by the hypergeometric distribution (the
+  method is reviewed by Krishnamoorthy and Peng, Improved Closed-Form Prediction Intervals for Binomial and Poisson
+  Distributions, 2011). A short past gives wide limits.
+- Days and weeks differ by more than chance (clinics, seasons). Laney multiplies the distance of the limits by sigma z,
+  the spread between earlier periods relative to chance (p' chart; Qual Eng 2002;14:531-537). From the few periods that
+  there are it is a noisy guess: its square root is taken, halfway to 1 by ratio, at least 1 and at most `MOST_SPREAD`.
+
+To stop firing altogether is judged on its own, by the exact chance of no card in so many calls, which no spread makes
+more likely. With about six or more cards expected in the last days it is found; below that a longer period is needed
+(`--days 28`), and the sentence says so. `tests/test_control_chart.py` measures how much is missed and falsely told.
 
 Each service is judged for itself: calls that stopped, the share that fired (both ways), and the shares that could not
 be concluded or failed (upwards: fewer of them are no fault). Nothing is said of cards or answers.
@@ -21,6 +26,7 @@ be concluded or failed (upwards: fewer of them are no fault). Nothing is said of
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +39,13 @@ from cds_service.ledger.summary import EVALUATED
 # The part of a normal distribution beyond 3 sigma, on one side.
 TAIL = 0.00135
 
+# No card at all is the fault that matters most, and is told from a chance of 1 in 200 on: chance alone then brings one
+# such alarm in four years of weeks, and only to services that fire about five times a week. Others have fewer.
+STOP_TAIL = 0.005
+
+# Where the weeks differ by more than twice of chance, limits that follow them would let anything pass.
+MOST_SPREAD = 2.0
+
 # With fewer earlier calls (someone tries the service before it is used) a rate says nothing yet.
 FEWEST_CALLS = 30
 
@@ -41,6 +54,9 @@ FEWEST_PERIODS = 4
 
 # The mean moving range of two, in sigmas of a normal distribution (d2).
 _MOVING_RANGE = 1.128
+
+# So small a part of a tail changes none of its decisions, even times a million counts.
+_NEGLIGIBLE = TAIL * 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +113,35 @@ def check(decisions: Iterable[DecisionEntry], until: datetime, days: int, baseli
     ]
 
 
-def limits(recent: int, earlier: Share, together: int, spread: float = 1.0) -> Band:
+def limits(recent: int, earlier: Share, spread: float = 1.0) -> Band:
     """The counts among `recent` calls that are within the band.
 
     Args:
         recent: calls in the last period.
-        earlier: of the time before; only its calls count here.
-        together: how many calls of both periods fired.
-        spread: sigma z, at least 1.
+        earlier: how many of the time before fired, of at least one call.
+        spread: the factor of the distance from the count that is expected, at least 1.
     """
-    low, high = _exact_limits(recent, recent + earlier.calls, together)
-    center = together * recent / (recent + earlier.calls)
+    center = expected(recent, earlier)
+    low = bisect_left(range(math.ceil(center)), True, key=lambda count: not _too_few(count, recent, earlier, TAIL))
+    above = range(math.floor(center) + 1, recent + 1)
+    high = above.start - 1 + bisect_left(above, True, key=lambda count: _too_many(count, recent, earlier, TAIL))
     wide_low, wide_high = center - spread * (center - low), center + spread * (high - center)
     # What is a whole number but for rounding stays within.
     return Band(max(0, math.ceil(wide_low - 1e-9)), min(recent, math.floor(wide_high + 1e-9)))
 
 
+def expected(recent: int, earlier: Share) -> float:
+    """How many of the last calls would be marked at the earlier rate."""
+    return recent * earlier.count / earlier.calls
+
+
+def stopped_firing(recent: int, earlier: Share) -> bool:
+    """Whether no card in the last calls is too unlikely at the earlier rate."""
+    return _too_few(0, recent, earlier, STOP_TAIL)
+
+
 def sigma_z(periods: Sequence[Share]) -> float:
-    """The spread between periods relative to that of chance, at least 1; 1 where it cannot be known."""
+    """The spread between periods relative to that of chance, from their mean moving range; 1 where it is not known."""
     seen = [period for period in periods if period.calls]
     count, calls = sum(period.count for period in seen), sum(period.calls for period in seen)
     if len(seen) < FEWEST_PERIODS or not 0 < count < calls:
@@ -122,7 +149,12 @@ def sigma_z(periods: Sequence[Share]) -> float:
     rate = count / calls
     scores = [(p.count / p.calls - rate) / math.sqrt(rate * (1 - rate) / p.calls) for p in seen]
     ranges = [abs(later - sooner) for sooner, later in zip(scores, scores[1:])]
-    return max(1.0, sum(ranges) / len(ranges) / _MOVING_RANGE)
+    return sum(ranges) / len(ranges) / _MOVING_RANGE
+
+
+def damped(spread: float) -> float:
+    """How far sigma z widens the limits: its square root, from 1 to `MOST_SPREAD`."""
+    return min(MOST_SPREAD, math.sqrt(max(1.0, spread)))
 
 
 def stopped(earlier_calls: int, earlier_days: float, days: int) -> bool:
@@ -154,7 +186,10 @@ def _verdict(
     if problems:
         return Verdict(service, False, f"{service}: out of the band: {'; '.join(problems)}.")
     now, then = _share("fired", recent), _share("fired", earlier)
-    return Verdict(service, True, f"{service}: within the band: fired in {now}, before in {then}.")
+    text = f"within the band: fired in {now}, before in {then}"
+    if then.count and not now.count:
+        text += "; none in so few calls may be chance, a longer time (--days) tells more"
+    return Verdict(service, True, f"{service}: {text}.")
 
 
 def _problem(outcome: str, words: str, recent: Counter[str], before: Sequence[Counter[str]]) -> str:
@@ -162,12 +197,14 @@ def _problem(outcome: str, words: str, recent: Counter[str], before: Sequence[Co
     now, then = _share(outcome, recent), _share(outcome, sum(before, Counter()))
     if not now.calls:
         return ""
-    spread = sigma_z([_share(outcome, counts) for counts in before])
-    band = limits(now.calls, then, now.count + then.count, spread)
+    told = f"{words} in {now}, before in {then}"
+    if outcome == "fired" and not now.count and stopped_firing(now.calls, then):
+        return f"{told}; about {expected(now.calls, then):,.0f} were to be expected"
+    band = limits(now.calls, then, damped(sigma_z([_share(outcome, counts) for counts in before])))
     if now.count > band.high:
-        return f"{words} in {now}, before in {then}; up to {band.high:,} would be within the band"
+        return f"{told}; up to {band.high:,} would be within the band"
     if outcome == "fired" and now.count < band.low:
-        return f"{words} in {now}, before in {then}; {band.low:,} or more would be within the band"
+        return f"{told}; {band.low:,} or more would be within the band"
     return ""
 
 
@@ -177,22 +214,33 @@ def _share(outcome: str, counts: Mapping[str, int]) -> Share:
     return Share(counts.get(outcome, 0), calls + (counts.get("failed", 0) if outcome == "failed" else 0))
 
 
-def _exact_limits(drawn: int, calls: int, marked: int) -> Band:
-    """The counts of marked calls among those drawn that are not in a tail of the hypergeometric distribution."""
-    center = drawn * marked / calls
-    sigma = math.sqrt(center * (1 - marked / calls) * (calls - drawn) / max(1, calls - 1))
-    # Further out there is no chance that would count, and with many calls most of the counts lie there.
-    least = max(0, drawn + marked - calls, math.floor(center - 10 * sigma - 10))
-    most = min(drawn, marked, math.ceil(center + 10 * sigma + 10))
-    low, below = least, _chance(least, drawn, calls, marked)
-    while below < TAIL and low < most:
-        low += 1
-        below += _chance(low, drawn, calls, marked)
-    high, above = most, _chance(most, drawn, calls, marked)
-    while above < TAIL and high > low:
-        high -= 1
-        above += _chance(high, drawn, calls, marked)
-    return Band(low, high)
+def _too_few(count: int, recent: int, earlier: Share, tail: float) -> bool:
+    """Whether so few or fewer are less likely than `tail`, where so many in all were spread over all calls."""
+    if count >= expected(recent, earlier):
+        return False
+    together, calls = count + earlier.count, recent + earlier.calls
+    fewest = max(0, together - earlier.calls)
+    return _stays_below(tail, (_chance(k, recent, calls, together) for k in range(count, fewest - 1, -1)))
+
+
+def _too_many(count: int, recent: int, earlier: Share, tail: float) -> bool:
+    """Whether so many or more are less likely than `tail`, where so many in all were spread over all calls."""
+    if count <= expected(recent, earlier):
+        return False
+    together, calls = count + earlier.count, recent + earlier.calls
+    most = min(recent, together)
+    return _stays_below(tail, (_chance(k, recent, calls, together) for k in range(count, most + 1)))
+
+
+def _stays_below(tail: float, chances: Iterable[float]) -> bool:
+    """Whether the chances, which get smaller outwards, have a sum below `tail`."""
+    total = 0.0
+    for chance in chances:
+        total += chance
+        # Further out there is nothing that would count, and with many calls most of the counts lie there.
+        if total >= tail or chance < _NEGLIGIBLE:
+            break
+    return total < tail
 
 
 def _chance(count: int, drawn: int, calls: int, marked: int) -> float:

@@ -6,7 +6,7 @@ not yet complete) and this one does. The row then tells what was shown, so that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping, and_, not_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from cds_service.ledger.database import Database, insert_new
+from cds_service.ledger.database import PAGE_ROWS, PATIENT_SECONDS, Database, insert_new
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.ledger.tables import decision
 
@@ -50,6 +50,16 @@ def read_decisions(database: Database, since: datetime, until: datetime) -> Iter
     query = select(decision).where(decision.c.at >= since, decision.c.at < until)
     keys = (decision.c.at, decision.c.decision_id)
     return database.paged(query, keys, lambda connection, rows: [_entry(row) for row in rows])
+
+
+def read_shown(database: Database, card_ids: Collection[UUID]) -> Iterator[DecisionEntry]:
+    """The decisions that showed some cards, in no order; each page is a transaction of its own. Raises LedgerDown."""
+    cards = sorted(card_ids)
+    for start in range(0, len(cards), PAGE_ROWS):
+        query = select(decision).where(was_shown(), decision.c.card_id.in_(cards[start : start + PAGE_ROWS]))
+        with database.reading(PATIENT_SECONDS) as connection:
+            found = [_entry(row) for row in connection.execute(query).mappings()]
+        yield from found
 
 
 def _row(entry: DecisionEntry) -> dict[str, Any]:

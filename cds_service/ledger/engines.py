@@ -30,6 +30,10 @@ DURABLE = "ledger_durable"
 # How long to wait between two looks for the write lock: about as long as a small transaction holds it.
 _LOOK_SECONDS = (0.0005, 0.002)
 
+# So many connections stay open. Of PostgreSQL, where each is a process, ten more are opened at most; of SQLite as many
+# as are used.
+_KEPT_CONNECTIONS = 5
+
 # The driver knows no shorter time to connect.
 _SHORTEST_CONNECT_SECONDS = 2
 
@@ -53,8 +57,14 @@ def sqlite_engine(file: Path, busy_seconds: float) -> Engine:
             raise
         return connection
 
+    # One for each thread that asks, however many a server has: a file in the page cache costs little to open.
     engine = create_engine(
-        "sqlite://", creator=connect, poolclass=QueuePool, pool_timeout=busy_seconds, hide_parameters=True
+        "sqlite://",
+        creator=connect,
+        poolclass=QueuePool,
+        pool_size=_KEPT_CONNECTIONS,
+        max_overflow=-1,
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "begin")
@@ -99,6 +109,8 @@ def postgresql_engine(url: URL, busy_seconds: float) -> Engine:
     """An engine for a PostgreSQL database."""
     engine = create_engine(
         url,
+        pool_size=_KEPT_CONNECTIONS,
+        max_overflow=10,
         pool_timeout=busy_seconds,
         hide_parameters=True,
         connect_args={"connect_timeout": max(_SHORTEST_CONNECT_SECONDS, round(busy_seconds))},

@@ -3,15 +3,19 @@
 One row for each entry of feedback that was kept, and one for each shown card that nobody answered. The six columns of
 the regulation come first: intervention, action taken, user feedback, user, date, location. The user is the keyed
 pseudonym that was stored, the location the client and its tenant: nothing here names a patient or a person.
+
+The card of an answer may have been shown before the period; its decision is then looked up by the card, so that the
+answer has its user, orders and version. Such a card is in no row of its own.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from uuid import UUID
 
 import orjson
 
@@ -60,6 +64,7 @@ def rows(
     feedback: Iterable[FeedbackEntry],
     until: datetime,
     reasons: Mapping[str, str],
+    shown: Callable[[Collection[UUID]], Iterable[DecisionEntry]],
 ) -> Iterator[Row]:
     """The rows of a period: answers in the order in which they arrived, then cards without any.
 
@@ -68,6 +73,7 @@ def rows(
         feedback: from the beginning of the period to now; what came after `until` counts only for cards of the period.
         until: the end of the period, with a time zone.
         reasons: the words of each override reason by its code.
+        shown: finds the decisions that showed some cards, whenever that was.
     """
     cards = {key: entry for entry in decisions if entry.shown and (key := card_key(entry))}
     answers: list[tuple[CardKey, FeedbackEntry]] = []
@@ -78,8 +84,10 @@ def rows(
             answers.append((key, answer))
             if counts_more(answer, last.get(key)):
                 last[key] = answer
+    before = shown({answer.card_id for key, answer in answers if key not in cards})
+    earlier = {key: entry for entry in before if entry.shown and (key := card_key(entry))}
     for key, answer in answers:
-        yield _answered(answer, cards.get(key), answer is last[key], reasons)
+        yield _answered(answer, cards.get(key) or earlier.get(key), answer is last[key], reasons)
     for key, card in cards.items():
         if key not in last:
             yield _unanswered(card)

@@ -39,9 +39,9 @@ FHIR_RESULTS = frozenset(
     | {"unreachable", "too-much", "endless", "first-page-only", "not-supplied"}
 )
 
-# What was tried when the ledger failed. All stand in the exposition from the start, at nothing: the first failure of
-# a series that appears with it cannot be seen by `increase()`.
-LEDGER_OPERATIONS = frozenset({"decision", "feedback", "answers", "modes", "token", "prune", "prepare", "ping"})
+# What the service was doing when the ledger failed; commands tell it to who runs them. All stand in the exposition from
+# the start, at nothing: the first failure of a series that appears with it cannot be seen by `increase()`.
+LEDGER_OPERATIONS = frozenset({"decision", "feedback", "answers", "modes", "token"})
 
 # Seconds. A call takes about a millisecond, 0.5 s is the guidance of CDS Hooks, and reading from an EHR may take 4 s.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

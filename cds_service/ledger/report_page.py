@@ -10,13 +10,25 @@ from markupsafe import Markup
 
 from cds_service.ledger.report_text import GROUP_HEADS, Words, group_values, key_figures, percent, period
 from cds_service.ledger.summary import Day, Group, Report
-from cds_service.plots import PLOT_STYLE, Figures, bar_chart, column_chart, figure, stacked_bar_chart
+from cds_service.plots import (
+    PLOT_STYLE,
+    WIDTHS_STYLE,
+    Figures,
+    bar_chart,
+    column_chart,
+    figure,
+    for_each_width,
+    stacked_bar_chart,
+)
 
 # More columns than this are too thin to be seen on a narrow page: weeks are shown instead.
 _MOST_DAYS = 120
 _DAYS_OF_A_WEEK = 7
 
+# What becomes of a card, and of one of its orders. The place of a series decides on its color and pattern: the same
+# word has the same ones in every plot, so those that only orders have come last.
 _ANSWERS = ("accepted", "overridden", "unanswered")
+_ORDER_ANSWERS = (*_ANSWERS, "passed over")
 
 _templates = Environment(
     loader=PackageLoader("cds_service.ledger"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -24,7 +36,7 @@ _templates = Environment(
 )  # fmt: skip
 
 
-def report_page(report: Report, words: Words, rule_version: str, made_at: datetime, unrecorded: int | None) -> str:
+def report_page(report: Report, words: Words, rule_version: str, made_at: datetime) -> str:
     """The page.
 
     Args:
@@ -32,14 +44,12 @@ def report_page(report: Report, words: Words, rule_version: str, made_at: dateti
         words: of codes.
         rule_version: of the rule and content in use when the page is made.
         made_at: when it is made, with a time zone.
-        unrecorded: calls that the ledger failed to record in the period; None where that is not known.
     """
     return _templates.get_template("report.html.jinja").render(
         period=period(report),
         rule_version=rule_version,
         made_at=made_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        unrecorded=unrecorded,
-        style=Markup(PLOT_STYLE),
+        style=Markup(PLOT_STYLE + WIDTHS_STYLE),
         figures=key_figures(report),
         plots=list(_plots(report, words)),
         group_heads=("firing rate", *GROUP_HEADS),
@@ -61,26 +71,26 @@ def _plots(report: Report, words: Words) -> Iterator[Markup]:
         "outcomes", "Calls by outcome and reason", "Outcome and reason", ("Calls",),
         [(f"{outcome}: {reason}", (count,)) for outcome, reason, count in report.outcomes],
     )  # fmt: skip
-    yield figure(outcomes, bar_chart(outcomes))
+    yield figure(outcomes, for_each_width(bar_chart, outcomes))
     orders = Figures(
-        "orders", "Orders proposed on shown cards", "Order", ("accepted", "passed over", "overridden", "unanswered"),
+        "orders", "Orders proposed on shown cards", "Order", _ORDER_ANSWERS,
         [
-            (words.order(item.slug), (item.accepted, item.passed_over, item.overridden, item.unanswered))
+            (words.order(item.slug), (item.accepted, item.overridden, item.unanswered, item.passed_over))
             for item in report.orders
         ],
     )  # fmt: skip
-    yield figure(orders, stacked_bar_chart(orders))
+    yield figure(orders, for_each_width(stacked_bar_chart, orders))
     overrides = Figures(
         "overrides", "Why cards were overridden", "Reason", ("Cards",),
         [(words.reason(code), (count,)) for code, count in report.overrides],
     )  # fmt: skip
-    yield figure(overrides, bar_chart(overrides))
+    yield figure(overrides, for_each_width(bar_chart, overrides))
     for name, title, of, groups in (
         ("hooks", "Shown cards by hook", "Hook", report.by_hook),
         ("versions", "Shown cards by rule version", "Rule version", report.by_version),
     ):
         answers = Figures(name, title, of, _ANSWERS, [(group.name, _answers(group)) for group in groups])
-        yield figure(answers, stacked_bar_chart(answers))
+        yield figure(answers, for_each_width(stacked_bar_chart, answers))
 
 
 def _cards_over_time(report: Report) -> Figures:
@@ -104,5 +114,4 @@ def _answers(group: Group) -> tuple[int, int, int]:
 
 
 def _group_cells(group: Group) -> list[str]:
-    rate = percent(group.fired / group.calls) if group.calls else percent(None)
-    return [rate, *(f"{value:,}" for value in group_values(group))]
+    return [percent(group.firing_rate), *(f"{value:,}" for value in group_values(group))]

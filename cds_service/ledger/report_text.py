@@ -9,7 +9,7 @@ from datetime import UTC, timedelta
 from cds_service.ledger.entries import UNLISTED
 from cds_service.ledger.summary import Group, OrderAnswers, Report
 
-GROUP_HEADS = ("calls", "fired", "shown", "accepted", "overridden", "unanswered")
+GROUP_HEADS = ("calls", "evaluated", "fired", "shown", "accepted", "overridden", "unanswered")
 ORDER_HEADS = ("proposed", "accepted", "passed over", "overridden", "unanswered")
 
 UNKNOWN = "-"
@@ -64,6 +64,7 @@ def key_figures(report: Report) -> list[tuple[str, str]]:
     times = report.milliseconds
     return [
         ("Calls", f"{report.calls:,}"),
+        ("Fired", _of(report.fired, report.firing_rate, "evaluated calls")),
         ("Undetermined", _of(report.undetermined, report.undetermined_share, "evaluated calls")),
         ("Failed", f"{report.failed:,}"),
         ("Switched off", f"{report.switched_off:,}"),
@@ -79,7 +80,8 @@ def key_figures(report: Report) -> list[tuple[str, str]]:
 
 def group_values(group: Group) -> tuple[int, ...]:
     """The numbers of a group under `GROUP_HEADS`."""
-    return (group.calls, group.fired, group.shown, group.accepted, group.overridden, group.unanswered)
+    counts = (group.calls, group.evaluated, group.fired)
+    return (*counts, group.shown, group.accepted, group.overridden, group.unanswered)
 
 
 def order_values(order: OrderAnswers) -> tuple[int, ...]:

@@ -2,15 +2,15 @@
 
 One `Ledger` serves the threads of a process; several processes, on several machines with PostgreSQL, share a database.
 Feedback and modes are kept for good when the method returns; decisions and used tokens outlast the process. Each method
-but `decisions` and `feedback` is one transaction, and each raises LedgerDown where the database cannot be used; what to
-do then is for the caller to decide.
+but `decisions`, `feedback` and `shown` is one transaction, and each raises LedgerDown where the database cannot be
+used; what to do then is for the caller to decide.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from sqlalchemy import URL, Column, RowMapping, Table, delete, func, insert, sel
 
 from cds_service.ledger.answers import read_card_feedback, read_earlier_answers, read_feedback, write_feedback
 from cds_service.ledger.database import PAGE_ROWS, PATIENT_SECONDS, Database, LedgerDown, insert_new
-from cds_service.ledger.decisions import read_decision, read_decisions, write_decision
+from cds_service.ledger.decisions import read_decision, read_decisions, read_shown, write_decision
 from cds_service.ledger.entries import DecisionEntry, EarlierAnswer, FeedbackEntry, Mode, ModeChange, Receipt
 from cds_service.ledger.migration import check_revision, migrate
 from cds_service.ledger.tables import decision, feedback, mode_change, seen_token
@@ -168,6 +168,10 @@ class Ledger:
         """One decision; None where there is none. Raises LedgerDown."""
         with self._database.reading() as connection:
             return read_decision(connection, decision_id)
+
+    def shown(self, card_ids: Collection[UUID]) -> Iterator[DecisionEntry]:
+        """The decisions that showed some cards, whenever that was, in no order. Raises LedgerDown on the way."""
+        return read_shown(self._database, card_ids)
 
     def card_feedback(self, card_id: UUID) -> list[FeedbackEntry]:
         """All feedback to a card; the last one counts. Raises LedgerDown."""

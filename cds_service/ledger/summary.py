@@ -62,11 +62,17 @@ class Group:
 
     name: str
     calls: int
+    evaluated: int
     fired: int
     shown: int
     accepted: int
     overridden: int
     unanswered: int
+
+    @property
+    def firing_rate(self) -> float | None:
+        """Fired calls among the evaluated ones, from 0 to 1."""
+        return self.fired / self.evaluated if self.evaluated else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,8 @@ class Report:
         overrides: reason code and number of overridden cards, the most frequent first; empty for no reason.
         median_answer_seconds: from the call to the answer, of answered cards.
         milliseconds: median and 95th percentile of the time of evaluated calls, to three digits.
-        feedback, unknown_feedback: entries that arrived, and those of them that concern no card known to the ledger.
+        feedback, unknown_feedback: entries that arrived in the period, and those of them that concern no card known to
+            the ledger.
     """
 
     since: datetime
@@ -93,6 +100,7 @@ class Report:
     outcomes: tuple[tuple[str, str, int], ...]
     calls: int
     evaluated: int
+    fired: int
     undetermined: int
     failed: int
     switched_off: int
@@ -120,6 +128,11 @@ class Report:
         return (self.accepted + self.overridden) / self.shown if self.shown else None
 
     @property
+    def firing_rate(self) -> float | None:
+        """Fired calls among the evaluated ones, from 0 to 1: as the control chart compares it."""
+        return self.fired / self.evaluated if self.evaluated else None
+
+    @property
     def undetermined_share(self) -> float | None:
         """Calls that could not be concluded among the evaluated ones, from 0 to 1."""
         return self.undetermined / self.evaluated if self.evaluated else None
@@ -132,14 +145,15 @@ def summarize(
 
     Args:
         decisions: those of the period; others are passed over.
-        feedback: may reach beyond the end of the period: late answers to its cards count.
+        feedback: may reach beyond the end of the period: late answers to its cards count. Entries that arrived in the
+            period are counted apart.
         since, until: with a time zone; days are those of UTC.
     """
     calls = _Calls()
     for entry in decisions:
         if since <= entry.at < until:
             calls.add(entry)
-    answers = _Answers(calls.cards)
+    answers = _Answers(calls.cards, since, until)
     for answer in feedback:
         answers.add(answer)
     return _report(calls, answers, since, until)
@@ -177,6 +191,7 @@ class _Calls:
         if entry.outcome == "fired":
             kinds.append("fired")
         if entry.outcome in EVALUATED:
+            kinds.append("evaluated")
             # Three digits are enough for a percentile, and keep the number of different times small.
             self.milliseconds[float(f"{entry.milliseconds:.3g}")] += 1
         key = card_key(entry)
@@ -193,17 +208,19 @@ class _Calls:
 
 
 class _Answers:
-    """The answers that count, by card."""
+    """The answers that count, by card, and how many entries arrived in the period."""
 
-    def __init__(self, cards: Mapping[CardKey, DecisionEntry]) -> None:
+    def __init__(self, cards: Mapping[CardKey, DecisionEntry], since: datetime, until: datetime) -> None:
         self.cards = cards
+        self.since, self.until = since, until
         self.last: dict[CardKey, FeedbackEntry] = {}
         self.entries = 0
         self.unknown = 0
 
     def add(self, answer: FeedbackEntry) -> None:
-        self.entries += 1
-        self.unknown += not answer.known
+        if self.since <= answer.received_at < self.until:
+            self.entries += 1
+            self.unknown += not answer.known
         key = card_key(answer)
         if key is not None and key in self.cards and counts_more(answer, self.last.get(key)):
             self.last[key] = answer
@@ -231,6 +248,7 @@ def _report(calls: _Calls, answers: _Answers, since: datetime, until: datetime) 
         outcomes=tuple((outcome, reason, count) for (outcome, reason), count in _by_count(calls.outcomes)),
         calls=outcomes.total(),
         evaluated=sum(outcomes[outcome] for outcome in EVALUATED),
+        fired=outcomes["fired"],
         undetermined=outcomes["undetermined"],
         failed=outcomes["failed"],
         switched_off=outcomes["off"],
@@ -262,7 +280,7 @@ def _groups(calls: _Calls, answers: _Answers) -> Mapping[str, tuple[Group, ...]]
         for group in groups_of(card):
             calls.groups[group][answers.outcome(key)] += 1
     found: dict[str, list[Group]] = {"hook": [], "version": [], "client": []}
-    kinds = ("calls", "fired", "shown", "accepted", "overridden", "unanswered")
+    kinds = ("calls", "evaluated", "fired", "shown", "accepted", "overridden", "unanswered")
     for (kind, name), counts in sorted(calls.groups.items()):
         found[kind].append(Group(name, *(counts[item] for item in kinds)))
     return {kind: tuple(groups) for kind, groups in found.items()}

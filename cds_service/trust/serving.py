@@ -8,7 +8,9 @@ from ipaddress import ip_address
 from cds_service.chart.fhir_limits import server_problem
 
 
-def start_problem(host: str, clients: Sized, insecure: bool, base_url: str | None) -> str | None:
+def start_problem(
+    host: str, clients: Sized, insecure: bool, base_url: str | None, development: bool
+) -> str | None:
     """Why the server may not start, as a sentence for whoever starts it; None where it may.
 
     Args:
@@ -16,6 +18,7 @@ def start_problem(host: str, clients: Sized, insecure: bool, base_url: str | Non
         clients: the trusted clients.
         insecure: whether `--insecure` was given.
         base_url: the public address of the service, if it is set.
+        development: whether the workbench is served, which asks no token.
     """
     if clients:
         if not base_url:
@@ -25,23 +28,40 @@ def start_problem(host: str, clients: Sized, insecure: bool, base_url: str | Non
             )
         if problem := server_problem(base_url):
             return f"The setting 'base_url' {problem}."
-        return None
     if is_loopback(host) or insecure:
         return None
+    where = host or "every address"
+    if development:
+        return (
+            f"'development' is set: on {where} anyone who reaches this machine could use the workbench, which asks no"
+            " token. Set 'development' to false, listen on 127.0.0.1, or say --insecure if something in front of it"
+            " keeps strangers out."
+        )
+    if clients:
+        return None
     return (
-        f"No 'clients' are set: on {host or 'every address'} anyone who reaches this machine could call the service."
+        f"No 'clients' are set: on {where} anyone who reaches this machine could call the service."
         " Set 'clients', listen on 127.0.0.1, or say --insecure if something in front of it keeps strangers out."
     )
 
 
-def openness(host: str, clients: Sized) -> str:
+def openness(host: str, clients: Sized, development: bool) -> str:
     """Who may call, as a sentence to print at the start."""
     if clients:
         count = len(clients)
-        return f"closed: {count} trusted client{'s' if count > 1 else ''} may call, with a token"
-    if is_loopback(host):
-        return "open: anyone on this machine may call, without a token"
-    return "open: anyone who reaches this machine may call, without a token (--insecure)"
+        known = f"{count} trusted client{'s' if count > 1 else ''} may call, with a token"
+        if not development:
+            return f"closed: {known}"
+        return f"{known}; open: {_anyone(host)} may use the workbench, without a token{_insecure(host)}"
+    return f"open: {_anyone(host)} may call, without a token{_insecure(host)}"
+
+
+def _anyone(host: str) -> str:
+    return "anyone on this machine" if is_loopback(host) else "anyone who reaches this machine"
+
+
+def _insecure(host: str) -> str:
+    return "" if is_loopback(host) else " (--insecure)"
 
 
 def is_loopback(host: str) -> bool:

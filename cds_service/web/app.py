@@ -40,6 +40,10 @@ _CORS_METHODS = ["GET", "POST", "OPTIONS"]
 _CORS_MAX_AGE_SECONDS = 600
 
 
+# Where the application keeps its books, for whoever runs it.
+BOOKS = "cds_service.books"
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -58,6 +62,7 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     support = DecisionSupport(settings)
     books = Books(settings, Metrics(support.content.version, _vocabulary(support.content)))
     app = Flask(__name__, static_folder=None)
+    app.extensions[BOOKS] = books
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.wsgi_app = _PlainPaths(app.wsgi_app)  # type: ignore[method-assign]
     _allow_origins(app, settings)

@@ -28,12 +28,22 @@ def clock_as_of(clock: Clock) -> Clock:
         text = request.headers.get(AS_OF_HEADER)
         if text is None:
             return clock()
-        try:
-            day = date.fromisoformat(text)
-        except ValueError:
-            raise InvalidRequest(AS_OF_HEADER, "must be a date such as 2027-03-01") from None
-        if day.year not in _YEARS:
-            raise InvalidRequest(AS_OF_HEADER, f"must lie between the years {_YEARS.start} and {_YEARS.stop - 1}")
+        day = read_day(text, AS_OF_HEADER)
         return datetime(day.year, day.month, day.day, _HOUR, tzinfo=UTC)
 
     return moment
+
+
+def read_day(text: str, field: str) -> date:
+    """The day that a call names.
+
+    Raises:
+        InvalidRequest: `text`, which came as `field`, is no day, or one too far away.
+    """
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequest(field, "must be a date such as 2027-03-01") from None
+    if day.year not in _YEARS:
+        raise InvalidRequest(field, f"must lie between the years {_YEARS.start} and {_YEARS.stop - 1}")
+    return day

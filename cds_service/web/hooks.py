@@ -88,8 +88,11 @@ class _Desk:
         self, service: Service, body: object, caller: Caller, mode: Mode, now: datetime, started: float
     ) -> tuple[DecisionEntry, Response]:
         """The answer to a call, and its row."""
-        decision = self._support.decide(service, body, now, caller, self._recall)
         limit = self._support.settings.call_seconds
+        left = limit - (time.perf_counter() - started)
+        if left <= 0:
+            raise TookTooLong(limit)
+        decision = self._support.decide(service, body, now, caller, self._recall, left)
         if time.perf_counter() - started > limit:
             raise TookTooLong(limit)
         for gap in decision.reads.values():

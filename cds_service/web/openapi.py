@@ -15,6 +15,7 @@ _ERRORS = {
     "403": "The caller is known, but may not do this.",
     "404": "There is nothing at this address.",
     "405": "This address does not answer this method.",
+    "408": "The body came too slowly.",
     "412": "Needed data is neither in the prefetch nor fetchable; the text names the prefetch keys.",
     "413": "The body is larger, deeper or longer than the settings allow.",
     "415": "The body is not declared as JSON.",
@@ -28,7 +29,7 @@ _AGAIN_LATER = ("429", "503")
 
 # What every address can answer, and what a body adds.
 _ANY = ("401", "404", "405", "429", "500", "503")
-_WITH_BODY = ("400", "403", "413", "415", *_ANY)
+_WITH_BODY = ("400", "403", "408", "413", "415", *_ANY)
 
 
 def openapi(version: str, base_url: str | None) -> Json:

@@ -5,7 +5,11 @@ clients all of them. The front therefore speaks ASGI 3 (HTTP only): it receives 
 connection, within bounds of size, time and memory, and only then gives the call to one of the application's threads.
 The known adapters from ASGI to WSGI either read in a thread or write bodies, which are patient data, to files.
 
-It decides nothing about a request: what was not received whole is refused by the application, in its own words.
+A call waits for a thread no longer than it may take, and not at all once its client has gone. Health and metrics have
+threads of their own.
+
+It decides nothing about a request: what was not received whole, or waited too long, is refused by the application, in
+its own words.
 """
 
 from __future__ import annotations
@@ -15,34 +19,44 @@ import io
 import logging
 import os
 import signal
-import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
-from urllib.parse import unquote_to_bytes
 from uuid import uuid4
 
 import orjson
+from flask import request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout, ServiceUnavailable
 
-from cds_service.errors import CdsError
+from cds_service.errors import CdsError, TookTooLong, Unauthorized
 from cds_service.protocol.outcome import operation_outcome
-from cds_service.settings import read_settings
-from cds_service.web.app import WsgiApp, make_app
+from cds_service.settings import Settings, read_settings
+from cds_service.trust.bearer import read_bearer
+from cds_service.trust.refusal import Refused
+from cds_service.web.app import BOOKS, WsgiApp, make_app
 from cds_service.web.call_log import log_to_standard_output
 from cds_service.web.failures import place_of
 from cds_service.web.messages import DECISION_HEADER
+from cds_service.web.wsgi_call import Answer, called, environ_of
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
-Answer = tuple[int, Headers, bytes]
 
 # A call computes for about a millisecond, or waits for an EHR's FHIR server for seconds: so many may wait before
-# others do. Python computes in one thread at a time, and the ledger opens at most 15 connections.
-THREADS = 12
+# others do. Python computes in one thread at a time; what waits costs some memory only.
+THREADS = 64
+
+# Threads for what must be answered while all others wait: health, metrics, and that a call has waited too long.
+_READY_THREADS = 4
+_OPERATIONS = ("/health/", "/metrics")
+
+# In the environment of WSGI: when a request had been received whole (`time.perf_counter`), and whether it has then
+# waited for a thread for all of its time.
+RECEIVED = "cds.received"
+TOO_LATE = "cds.too_late"
 
 # A body of the default limit, 10 MB, at 3 Mbit/s.
 BODY_SECONDS = 30.0
@@ -72,7 +86,31 @@ def create_worker_app() -> Front:
     log_to_standard_output()
     threading.Thread(target=_end_with, args=(os.getppid(),), name="parent", daemon=True).start()
     settings = read_settings()
-    return Front(make_app(settings), settings.max_body_bytes)
+    return front_for(settings, watch_modes=True)
+
+
+def front_for(settings: Settings, watch_modes: bool = False) -> Front:
+    """The application with these settings behind its front.
+
+    Args:
+        settings: all of them.
+        watch_modes: whether switched modes are looked for also while no call comes, until the process ends.
+
+    Raises:
+        SettingsError, ContentError: see `create_app`.
+    """
+    app = make_app(settings)
+    if watch_modes:
+        app.extensions[BOOKS].watch_modes()
+    app.before_request(partial(_refuse_late, settings.call_seconds))
+    # The workbench, which only development has, is asked without a token.
+    closed = bool(settings.clients) and not settings.development
+    return Front(app, settings.max_body_bytes, call_seconds=settings.call_seconds, closed=closed)
+
+
+def _refuse_late(call_seconds: float) -> None:
+    if TOO_LATE in request.environ:
+        raise TookTooLong(call_seconds)
 
 
 def _end_with(parent: int) -> None:
@@ -92,41 +130,86 @@ class Front:
         app: answers.
         max_body_bytes: a body is received up to one byte more, by which the application sees that it is too large.
         body_seconds: time for receiving a body.
+        call_seconds: time that a request waits for a thread, once it is received.
+        closed: whether bodies are received only with what may be the token of a client.
     """
 
-    def __init__(self, app: WsgiApp, max_body_bytes: int, body_seconds: float = BODY_SECONDS) -> None:
+    def __init__(
+        self,
+        app: WsgiApp,
+        max_body_bytes: int,
+        body_seconds: float = BODY_SECONDS,
+        call_seconds: float = 10.0,
+        closed: bool = False,
+    ) -> None:
         self._app = app
         self._limit = max_body_bytes
         self._body_seconds = body_seconds
+        self._call_seconds = call_seconds
+        self._closed = closed
         self._budget = _LARGE_BODIES * max_body_bytes
         self._threads = ThreadPoolExecutor(THREADS, "call")
+        self._ready = ThreadPoolExecutor(_READY_THREADS, "ready")
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
-        body = bytearray()
+        body, environ = bytearray(), environ_of(scope)
         try:
-            problem = await self._receive(scope, receive, body)
-            environ = environ_of(scope, _Input(problem) if problem else io.BytesIO(body))
+            problem = await self._receive(environ, receive, body)
+            environ["wsgi.input"] = _Input(problem) if problem else io.BytesIO(body)
+            environ[RECEIVED] = time.perf_counter()
             if body and not problem:
                 # The application refuses by it what is too large; it stands for the chunks, which are no more.
                 environ["CONTENT_LENGTH"] = str(len(body))
                 environ.pop("HTTP_TRANSFER_ENCODING", None)
-            loop = asyncio.get_running_loop()
-            status, headers, content = await loop.run_in_executor(self._threads, self._answer, environ)
+            # While a body is still to come, to ask for what comes next would be to receive it.
+            whole = 0 < len(body) <= self._limit and not problem
+            answer = await self._answered(environ, _leaving(receive) if whole else _never())
         finally:
             self._budget += _beyond_free(body)
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        if answer:
+            status, headers, content = answer
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": content})
 
-    async def _receive(self, scope: Mapping[str, Any], receive: Receive, body: bytearray) -> HTTPException | None:
+    async def _answered(self, environ: dict[str, Any], leaving: Coroutine[Any, Any, None]) -> Answer | None:
+        """What the application answers; None where the client had left before a thread began.
+
+        Args:
+            environ: the request.
+            leaving: ends when the client leaves.
+        """
+        gone = asyncio.ensure_future(leaving)
+        try:
+            if environ["PATH_INFO"].startswith(_OPERATIONS):
+                return await self._at_once(environ)
+            work = self._threads.submit(self._answer, environ)
+            answer = asyncio.wrap_future(work)
+            either: set[asyncio.Future[Any]] = {answer, gone}
+            await asyncio.wait(either, timeout=self._call_seconds, return_when=asyncio.FIRST_COMPLETED)
+            # What has begun cannot be canceled, and is waited for.
+            if answer.done() or not work.cancel():
+                return await answer
+            if gone.done():
+                return None
+            environ[TOO_LATE] = True
+            return await self._at_once(environ)
+        finally:
+            gone.cancel()
+
+    async def _at_once(self, environ: dict[str, Any]) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._ready, self._answer, environ)
+
+    async def _receive(self, environ: Mapping[str, Any], receive: Receive, body: bytearray) -> Exception | None:
         """Receive the body, if there is one that the application would read; or say what is wrong with it."""
-        headers = dict(scope["headers"])
-        announced = headers.get(b"content-length", b"0")
-        if not announced.isdigit():
+        announced = environ.get("CONTENT_LENGTH", "0")
+        if not (announced.isascii() and announced.isdigit()):
             return BadRequest()
-        if b"transfer-encoding" not in headers and not 0 < int(announced) <= self._limit:
+        if "HTTP_TRANSFER_ENCODING" not in environ and not 0 < int(announced) <= self._limit:
             return None
+        if self._closed and not _may_be_known(environ.get("HTTP_AUTHORIZATION")):
+            return Unauthorized()
         try:
             async with asyncio.timeout(self._body_seconds):
                 return await self._fill(receive, body)
@@ -150,7 +233,8 @@ class Front:
     def _answer(self, environ: dict[str, Any]) -> Answer:
         """What the application answers. It has an answer to everything; should it fail to, there is this one."""
         try:
-            return _called(self._app, environ)
+            status, headers, body = called(self._app, environ)
+            return status, [*headers, _SERVER], body
         except Exception as error:
             crash_id = str(uuid4())
             _log.error("answer %s failed: %s at %s", crash_id, type(error).__name__, place_of(error))
@@ -159,10 +243,31 @@ class Front:
             return 500, [*headers, _SERVER], orjson.dumps(failed)
 
 
+def _may_be_known(authorization: str | None) -> bool:
+    """Whether a request comes with something in the form of a token. The application refuses it without, as with a
+    token that is not genuine: before it reads a body."""
+    try:
+        read_bearer(authorization)
+    except Refused:
+        return False
+    return True
+
+
+async def _leaving(receive: Receive) -> None:
+    """Wait until the client of a request that was received whole leaves."""
+    message = await receive()
+    if message["type"] != "http.disconnect":
+        await _never()
+
+
+async def _never() -> None:
+    await asyncio.Event().wait()
+
+
 class _Input(io.RawIOBase):
     """The body of a request that was not received whole: reading it says what is wrong."""
 
-    def __init__(self, problem: HTTPException) -> None:
+    def __init__(self, problem: Exception) -> None:
         self._problem = problem
 
     def readable(self) -> bool:
@@ -174,63 +279,3 @@ class _Input(io.RawIOBase):
 
 def _beyond_free(body: bytearray) -> int:
     return max(0, len(body) - _FREE_BYTES)
-
-
-def _called(app: WsgiApp, environ: dict[str, Any]) -> Answer:
-    head: list[Any] = []
-
-    def start_response(status: str, headers: list[tuple[str, str]], error: object = None) -> None:
-        head[:] = int(status.split(" ", 1)[0]), headers
-
-    chunks: Iterable[bytes] = app(environ, start_response)
-    try:
-        body = b"".join(chunks)
-    finally:
-        close: Callable[[], None] = getattr(chunks, "close", lambda: None)
-        close()
-    status, headers = head
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    return status, [*raw, _SERVER], body
-
-
-def environ_of(scope: Mapping[str, Any], body: io.IOBase) -> dict[str, Any]:
-    """A request of ASGI as WSGI has it (PEP 3333).
-
-    Args:
-        scope: of an HTTP connection.
-        body: what the application reads.
-    """
-    server, client = scope["server"], scope.get("client") or ("", 0)
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        # Bytes as text of the same numbers; the decoded path that comes along may have lost some.
-        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
-        "SERVER_NAME": server[0],
-        "SERVER_PORT": str(server[1]),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "REMOTE_ADDR": client[0],
-        "REMOTE_PORT": str(client[1]),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope["scheme"],
-        "wsgi.input": body,
-        "wsgi.input_terminated": True,
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    for name, value in scope["headers"]:
-        key, text = _variable(name.decode("latin-1")), value.decode("latin-1")
-        if key:
-            environ[key] = f"{environ[key]},{text}" if key in environ else text
-    return environ
-
-
-def _variable(name: str) -> str | None:
-    """The variable of a header. A name with `_` would be taken for another header, which a proxy has checked."""
-    if "_" in name:
-        return None
-    key = name.upper().replace("-", "_")
-    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"

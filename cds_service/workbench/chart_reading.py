@@ -124,17 +124,21 @@ def _pain(evidence: Evidence) -> Iterator[Entry]:
             counts=record in new,
             remark=_pain_remark(record, record in new),
             until=until,
+            ongoing=course and record.present,
         )
 
 
 def _pain_remark(record: PainRecord, is_new: bool) -> str:
-    said = ["new" if is_new else "not new"]
+    said = ["new by its words" if is_new and record.changed else "new" if is_new else "not new"]
     if record.chronic:
         said.append("chronic")
-    if record.changed:
-        said.append("worse or changed")
+    if record.changed and not is_new:
+        said.append("changed by its words")
     if not record.present and not record.point:
         said.append("over")
+    if record.point and record.finding.when:
+        # A note of one day does not say when the pain began.
+        said.append("noted that day")
     if record.vague:
         said.append(f"onset recorded only as {record.vague}")
     return ", ".join(said)
@@ -158,7 +162,7 @@ def _stated(evidence: Evidence, kind: _Kind, counted: frozenset[tuple[str, str]]
             counts = _counts(item, kind, counted, evidence.calendar)
             entry = replace(_entry(item.finding), counts=counts, remark="" if counts else _why_not(item))
             place = (entry.source, counts)
-            if item.finding.from_text and place in coded:
+            if item.finding.from_text and coded & {place, (entry.source, True)}:
                 # The words of an entry that is coded as the same kind of thing say it once more.
                 continue
             coded.add(place)

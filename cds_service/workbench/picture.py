@@ -30,6 +30,9 @@ _SHORTEST_LABEL = 12
 # Nearer to the left edge a tick's name would be cut; nearer to the right edge it would run into the day's date.
 _FIRST_TICK, _LAST_TICK = 6.0, 82.0
 
+# So far apart, names of ticks do not touch on the narrowest picture that shows all of them (464 pixels).
+_BETWEEN_TICKS = 11.0
+
 
 def picture(timeline: Timeline) -> str:
     """The timeline as an SVG element without a size: it takes the width of its place."""
@@ -47,7 +50,7 @@ def picture(timeline: Timeline) -> str:
 
 
 def _description(timeline: Timeline) -> str:
-    counts = ", ".join(f"{row.title.lower()}: {len(row.entries) or 'nothing'}" for row in timeline.rows)
+    counts = ", ".join(f"{row.title.lower()}: {len(row.entries) or 'nothing that counts'}" for row in timeline.rows)
     return f"Timeline of the chart up to {timeline.today}. {counts}. The table below has every entry."
 
 
@@ -82,8 +85,7 @@ def _row(root: Element, row: Row, scale: TimeScale, y: int) -> int:
     for entry in undated(row.entries):
         y = _line(root, entry, "no date", y) + _GAP
     if not row.entries:
-        nothing = "nothing found in what was sent" if row.gap else "nothing recorded"
-        y = _words(root, nothing, "label nothing", y)
+        y = _words(root, row.nothing, "label nothing", y)
     if row.gap:
         y = _words(root, f"not all known ({row.gap})", "label gap", y)
     return y + _GAP
@@ -130,11 +132,20 @@ def _mark(root: Element, entry: Entry, scale: TimeScale, y: int) -> None:
 def _axis(root: Element, scale: TimeScale, y: int) -> None:
     SubElement(root, "line", {"class": "axis", "x1": "0%", "x2": "100%", "y1": str(y), "y2": str(y)})
     _text(root, 100, y + 18, str(scale.today), "tick", "end")
-    ticks = [(position, name) for position, name in scale.ticks() if _FIRST_TICK <= position <= _LAST_TICK]
-    for index, (position, name) in enumerate(ticks):
+    for index, (position, name) in enumerate(_named_ticks(scale)):
         # Every second name gives way on a narrow panel.
         kind = "tick" if index % 2 else "tick spare"
         _text(root, position, y + 18, name, kind, "middle")
+
+
+def _named_ticks(scale: TimeScale) -> list[tuple[float, str]]:
+    """Ticks with room for their names, from today on back."""
+    named: list[tuple[float, str]] = []
+    for position, name in scale.ticks():
+        has_room = not named or named[-1][0] - position >= _BETWEEN_TICKS
+        if has_room and _FIRST_TICK <= position <= _LAST_TICK:
+            named.append((position, name))
+    return named
 
 
 def _words(root: Element, words: str, kind: str, y: int) -> int:

@@ -16,9 +16,8 @@ from flask import Blueprint, Flask, Response, request
 
 from cds_service.errors import InvalidRequest
 from cds_service.protocol.services import SERVICES
-from cds_service.recall import RecallAt
-from cds_service.service import DecisionSupport, service_for
-from cds_service.web.as_of import clock_as_of
+from cds_service.service import DecisionSupport, Recall, service_for
+from cds_service.web.as_of import clock_as_of, read_day
 from cds_service.web.messages import document, json_response
 from cds_service.web.pages import page_environment
 from cds_service.workbench.detail import detail_html
@@ -39,7 +38,7 @@ def register_workbench(
     support: DecisionSupport,
     scenarios_folder: Path,
     clock: Clock,
-    recall: RecallAt | None = None,
+    recall: Recall | None = None,
 ) -> None:
     """Serve the workbench from `app`.
 
@@ -84,7 +83,7 @@ def _page(patients: FixturePatients, today: date) -> str:
 
 
 def _add_answers(
-    blueprint: Blueprint, support: DecisionSupport, patients: FixturePatients, clock: Clock, recall: RecallAt | None
+    blueprint: Blueprint, support: DecisionSupport, patients: FixturePatients, clock: Clock, recall: Recall | None
 ) -> None:
     limits = support.settings.body_limits()
     asked = clock_as_of(clock)
@@ -94,7 +93,8 @@ def _add_answers(
         now = clock()
         drafts = request.args.get("drafts")
         names = None if drafts is None else [item for item in drafts.split(",") if item]
-        as_of = _day(request.args.get("as_of"), now)
+        day = request.args.get("as_of")
+        as_of = read_day(day, "as_of") if day else now.astimezone(UTC).date()
         return _json(patients.request(name, request.args.get("hook"), names, now, as_of))
 
     @blueprint.post("/workbench/why")
@@ -114,15 +114,6 @@ def _add_answers(
         if not isinstance(markdown, str):
             raise InvalidRequest("detail", "must be a text")
         return _json({"html": detail_html(markdown)})
-
-
-def _day(text: str | None, now: datetime) -> date:
-    if not text:
-        return now.astimezone(UTC).date()
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InvalidRequest("as_of", "must be a day such as 2027-03-01") from None
 
 
 def _json(value: dict[str, Any]) -> Response:

@@ -23,7 +23,7 @@ class Entry:
         source: where it stands (`Condition/123`).
         counts: the rule counts it for this answer.
         remark: what the rule makes of it, in a few words.
-        until: the last day of what lasted.
+        until: the last day of what lasted; today where it is `ongoing`.
         is_open: it is still to be done.
     """
 
@@ -33,6 +33,7 @@ class Entry:
     counts: bool = True
     remark: str = ""
     until: date | None = None
+    ongoing: bool = False
     is_open: bool = False
     quoted: bool = False
 
@@ -44,6 +45,11 @@ class Row:
     title: str
     entries: tuple[Entry, ...]
     gap: str = ""
+
+    @property
+    def nothing(self) -> str:
+        """What stands in place of entries; the chart may still hold what the rule refuses, which is no entry."""
+        return "nothing that counts in what was sent" if self.gap else "nothing that counts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,14 @@ from cds_service.advice.phrases import when_words
 from cds_service.chart.build import build_chart
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.evidence import read_evidence, reading_tools
-from cds_service.clinical.findings import Criterion, Finding, Note
+from cds_service.clinical.findings import Criterion, Finding, Note, Outcome
 from cds_service.content.model import Content
-from cds_service.explanation import explain
+from cds_service.explanation import verdict
 from cds_service.ledger.entries import EarlierAnswer
 from cds_service.protocol.hook_request import read_hook_request
 from cds_service.protocol.services import Service
-from cds_service.recall import RecallAt, recall_with
-from cds_service.service import Decision, DecisionSupport
+from cds_service.recall import recall_with
+from cds_service.service import Decision, DecisionSupport, Recall
 from cds_service.workbench.chart_reading import timeline
 from cds_service.workbench.timeline import Timeline
 
@@ -35,6 +35,7 @@ NOTES = {
     Note.PAIN_CHANGED: "Old pain counts as new, because it is recorded as worse or changed.",
     Note.CHECK_PREGNANCY: "Pregnancy is not recorded either way.",
     Note.BONE_SCAN_DONE: "A bone scan was done since the pain began.",
+    Note.MRI_AT_ONCE: "The MRI that is there is ordered as an emergency.",
     Note.MRI_WITHOUT_CONTRAST: "The MRI that is there is without contrast.",
 }
 
@@ -62,7 +63,7 @@ class Explained:
 
 
 def explained(
-    support: DecisionSupport, service: Service, document: object, now: datetime, recall: RecallAt | None = None
+    support: DecisionSupport, service: Service, document: object, now: datetime, recall: Recall | None = None
 ) -> Explained:
     """Answer a hook call once more and say why.
 
@@ -73,7 +74,7 @@ def explained(
         InvalidRequest: the body is not a valid call of this service.
     """
     remember = recall or recall_with(_no_answers, support.settings)
-    decision = support.decide(service, document, now, recall=remember(now))
+    decision = support.decide(service, document, now, recall=remember)
     today = now.astimezone(UTC).date()
     return Explained(
         facts=_facts(decision, support.content, today),
@@ -107,7 +108,7 @@ def _facts(decision: Decision, content: Content, today: date) -> Json:
     return {
         "outcome": assessment.outcome,
         "reason": assessment.reason,
-        "verdict": explain(decision, content.version).partition("\n")[0],
+        "verdict": _verdict(assessment, content),
         "criteria": [_criterion(item, content, today) for item in assessment.criteria],
         "beside": _beside(assessment, content, today),
         "orders": _orders(assessment, content),
@@ -118,6 +119,16 @@ def _facts(decision: Decision, content: Content, today: date) -> Json:
         "fetched": len(decision.fetched),
         "rule": content.version,
     }
+
+
+def _verdict(assessment: Assessment, content: Content) -> str:
+    """The sentence of `explain`, with the words of an override reason in place of its code."""
+    sentence = verdict(assessment)
+    if not assessment.answered:
+        return sentence
+    code = assessment.answered.reason
+    words = next((reason.display for reason in content.override_reasons if reason.code == code), code)
+    return sentence.replace(f"({code})", f"(“{words}”)")
 
 
 def _criterion(criterion: Criterion, content: Content, today: date) -> Json:
@@ -163,9 +174,10 @@ def _caution_title(name: str, value: str) -> str:
 
 def _orders(assessment: Assessment, content: Content) -> list[str]:
     """What is proposed, what is there already, and what may be removed, each in a sentence."""
-    proposed = [f"Proposed: {content.orders[slug].label}" for slug in assessment.studies]
+    has_card = assessment.outcome is Outcome.FIRED
+    proposed = [f"Proposed: {content.orders[slug].label}" for slug in assessment.studies if has_card]
     present = [
         f"There already: {content.orders[item.slug].name}, {item.state}{f' {item.when}' if item.when else ''}"
         for item in assessment.present
     ]
-    return proposed + present + [f"May be removed: {item.reference}" for item in assessment.removals]
+    return proposed + present + [f"May be removed: {item.reference}" for item in assessment.removals if has_card]

@@ -2,15 +2,16 @@
 
 /* Cards as an EHR shows them, and what a physician does with them: take a suggestion, or dismiss with a reason. */
 
-import { element, facts, folded, pretty } from './elements.js';
+import { concept, element, facts, folded, pretty } from './elements.js';
 import { outcomeText, sendFeedback } from './service.js';
 
 const INDICATORS = { critical: 'Critical', warning: 'Warning', info: 'Information' };
 
 let cardsShown = 0;
 
-/* One card, answered by a service as of a day (null: today). `detail` is HTML made by our own server. */
-export function card(service, asOf, content, detail) {
+/* One card, answered by a service as of a day (null: today). `detail` is HTML made by our own server; `session` are
+ * the draft orders, which a taken suggestion changes. */
+export function card(service, asOf, content, detail, session) {
   const id = `card-${++cardsShown}`;
   const indicator = INDICATORS[content.indicator] ? content.indicator : 'info';
   const log = element('div', { class: 'feedback', role: 'status', tabindex: '-1' });
@@ -18,7 +19,7 @@ export function card(service, asOf, content, detail) {
   const article = element('article', { class: `card ${indicator}`, 'aria-labelledby': id });
   const text = element('div', { class: 'detail' });
   text.innerHTML = detail;
-  const context = { service, asOf, content, article, log, orders };
+  const context = { service, asOf, content, article, log, orders, session };
   article.append(
     element('p', { class: 'indicator' }, element('span', { class: `tag ${indicator}` }, INDICATORS[indicator])),
     element('h3', { id }, content.summary),
@@ -46,7 +47,7 @@ function suggestionButton(context, suggestion) {
     if (button.getAttribute('aria-disabled')) return;
     button.setAttribute('aria-disabled', 'true');
     button.textContent = `Taken: ${suggestion.label}`;
-    context.orders.append(...(suggestion.actions || []).map(done));
+    context.orders.append(...(suggestion.actions || []).map((action) => done(action, context.session)));
     report(context, {
       card: context.content.uuid,
       outcome: 'accepted',
@@ -57,11 +58,18 @@ function suggestionButton(context, suggestion) {
 }
 
 /* What an action does to the order session. */
-function done(action) {
+function done(action, session) {
   if (action.type === 'delete') {
-    return element('section', { class: 'order' }, element('h4', {}, 'Draft removed'), element('p', {}, action.resourceId));
+    const removed = session.remove(action.resourceId);
+    return element(
+      'section',
+      { class: 'order' },
+      element('h4', {}, 'Draft removed'),
+      element('p', {}, removed, ' ', element('code', { class: 'small quiet' }, action.resourceId)),
+    );
   }
   const order = action.resource;
+  session.add(order);
   return element(
     'section',
     { class: 'order' },
@@ -76,11 +84,6 @@ function done(action) {
     ]),
     folded('The draft order as FHIR', pretty(order)),
   );
-}
-
-function concept(value) {
-  const coding = (value.coding || [])[0] || {};
-  return value.text || coding.display || coding.code || '';
 }
 
 function system(uri) {
@@ -114,6 +117,7 @@ function dismiss(context, reason) {
 async function report(context, entry, words = 'Suggestion taken.') {
   let said;
   let sent = pretty({ feedback: [entry] });
+  let title = 'The feedback that was sent';
   try {
     const answer = await sendFeedback(context.service, entry, context.asOf);
     sent = answer.sent;
@@ -121,8 +125,9 @@ async function report(context, entry, words = 'Suggestion taken.') {
     said = `${words} The service answered ${answer.status}: ${why}`;
   } catch {
     said = `${words} The feedback could not be sent: the service did not answer.`;
+    title = 'The feedback that could not be sent';
   }
-  context.log.append(element('p', {}, said), folded('The feedback that was sent', sent));
+  context.log.append(element('p', {}, said), folded(title, sent));
 }
 
 function links(content) {

@@ -33,3 +33,9 @@ export function folded(title, text) {
 export function pretty(value) {
   return JSON.stringify(value, null, 2);
 }
+
+/* A FHIR CodeableConcept in words. */
+export function concept(value) {
+  const coding = (value.coding || [])[0] || {};
+  return value.text || coding.display || coding.code || '';
+}

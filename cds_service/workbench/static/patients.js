@@ -10,12 +10,14 @@ const options = [...list.children];
 const words = new Map(options.map((option) => [option, `${option.id} ${option.dataset.hook} ${option.textContent}`.toLowerCase()]));
 
 let active = null;
+// A press that moved the list would end on another patient than it began on, and the click would be lost.
+let isPressed = false;
 
 function shown() {
   return options.filter((option) => !option.hidden);
 }
 
-function activate(option) {
+function mark(option) {
   if (active) active.classList.remove('active');
   active = option;
   if (!option) {
@@ -24,6 +26,11 @@ function activate(option) {
   }
   option.classList.add('active');
   list.setAttribute('aria-activedescendant', option.id);
+}
+
+function activate(option) {
+  mark(option);
+  if (!option) return;
   // Scrolls the list alone: the page stays where it is.
   const above = option.offsetTop - list.offsetTop;
   if (above < list.scrollTop) list.scrollTop = above;
@@ -35,7 +42,10 @@ function filter() {
   const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   for (const option of options) option.hidden = !wanted.every((word) => words.get(option).includes(word));
   const found = shown();
-  byId('found').textContent = `${found.length} ${found.length === 1 ? 'patient' : 'patients'}; tag: expected answer`;
+  byId('found').textContent = found.length
+    ? `${found.length} ${found.length === 1 ? 'patient' : 'patients'}; tag: expected answer`
+    : 'No patient matches.';
+  list.hidden = !found.length;
   if (!found.includes(active)) activate(found[0] || null);
 }
 
@@ -72,7 +82,11 @@ export function listen(pick) {
       pick(active && !active.hidden ? active : shown()[0]);
     }
   });
-  list.addEventListener('focus', () => activate(active && !active.hidden ? active : shown()[0] || null));
+  list.addEventListener('mousedown', () => { isPressed = true; });
+  document.addEventListener('mouseup', () => { isPressed = false; });
+  list.addEventListener('focus', () => {
+    if (!isPressed) activate(active && !active.hidden ? active : shown()[0] || null);
+  });
   list.addEventListener('keydown', (event) => {
     if (['ArrowDown', 'ArrowUp', 'Home', 'End'].includes(event.key)) {
       event.preventDefault();

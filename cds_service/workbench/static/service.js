@@ -33,7 +33,8 @@ export function call(service, text, asOf) {
 }
 
 export function sendFeedback(service, entry, asOf) {
-  const dated = { ...entry, outcomeTimestamp: new Date().toISOString() };
+  // On another day the service's clock stands at noon; a later moment would lie ahead of it.
+  const dated = { ...entry, outcomeTimestamp: asOf ? `${asOf}T12:00:00.000Z` : new Date().toISOString() };
   return post(`/cds-services/${service}/feedback`, JSON.stringify({ feedback: [dated] }), asOf);
 }
 

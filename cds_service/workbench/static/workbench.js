@@ -3,6 +3,7 @@
 /* The workbench: a patient (or a request of one's own), a hook, drafts and a day make a call; the answer is shown. */
 
 import { card } from './card.js';
+import * as drafts from './drafts.js';
 import { byId, element, pretty } from './elements.js';
 import * as patients from './patients.js';
 import { asCurl, call, detailHtml, hookRequest, outcomeText, parsed, why } from './service.js';
@@ -18,15 +19,9 @@ let asked = 0;
 let lastAnswer = null;
 
 const hooks = [...document.querySelectorAll('input[name=hook]')];
-const drafts = [...document.querySelectorAll('input[name=draft]')];
-const ownDrafts = byId('own-drafts');
 
 function hook() {
   return hooks.find((choice) => choice.checked);
-}
-
-function chosenDrafts() {
-  return drafts.filter((choice) => choice.checked && !choice.closest('label').hidden).map((choice) => choice.value);
 }
 
 function asOf() {
@@ -36,19 +31,40 @@ function asOf() {
 /* The text to send and the service to send it to. */
 async function question() {
   if (subject.own !== null) {
-    const named = (parsed(subject.own) || {}).hook;
-    const service = hooks.find((choice) => choice.value === named) || hook();
+    const call = parsed(subject.own);
+    drafts.sent(call);
+    // What is no call at all goes to the first address, which says what is wrong with it.
+    const service = hooks.find((choice) => choice.value === (call || {}).hook) || hooks[0];
     return { text: subject.own, service: service.dataset.service };
   }
-  const request = await hookRequest(subject.patient.id, hook().value, chosenDrafts(), asOf());
+  const request = drafts.carriedInto(await hookRequest(subject.patient.id, hook().value, drafts.chosen(), asOf()));
+  drafts.sent(request);
   return { text: pretty(request), service: hook().dataset.service };
+}
+
+/* Why nothing can be sent as things stand: title, message and kind of panel; null where it can. */
+function obstacle() {
+  const day = byId('as-of');
+  if (!day.validity.valid) {
+    return ['No call yet', `“As of” must be a day from ${day.min} to ${day.max}.`, 'refused'];
+  }
+  if (subject.own === null) {
+    if (hook().value !== 'order-select' || drafts.chosen().length) return null;
+    return ['No call yet', 'An EHR calls this hook once an order is selected. Choose a draft order.', 'silent'];
+  }
+  const call = parsed(subject.own);
+  const isObject = call !== null && typeof call === 'object' && !Array.isArray(call);
+  if (!isObject || hooks.some((choice) => choice.value === call.hook)) return null;
+  const named = typeof call.hook === 'string' ? `The hook “${call.hook}” is not served here.` : 'The request names no hook.';
+  return ['Not sent', `${named} “hook” must be one of ${hooks.map((choice) => choice.value).join(', ')}.`, 'refused'];
 }
 
 async function ask() {
   if (!subject.patient && subject.own === null) return;
   const turn = ++asked;
-  if (subject.own === null && hook().value === 'order-select' && !chosenDrafts().length) {
-    showFailure('No call yet', 'An EHR calls this hook once an order is selected. Choose a draft order.', 'silent');
+  const hindered = obstacle();
+  if (hindered) {
+    showFailure(...hindered);
     return;
   }
   const later = asOf() === TODAY ? null : asOf();
@@ -67,9 +83,10 @@ async function ask() {
 }
 
 function show({ service, asOf: day, answer, cards, html, reasons }) {
+  const session = subject.own === null ? drafts.session : drafts.unchanging;
   byId('answer-service').textContent = service;
   byId('cards').replaceChildren(...(cards.length
-    ? cards.map((item, place) => card(service, day, item, html[place]))
+    ? cards.map((item, place) => card(service, day, item, html[place], session))
     : [withoutCard(answer, reasons)]));
   byId('timeline').innerHTML = reasons ? reasons.timeline : '';
   byId('why').hidden = !reasons;
@@ -80,7 +97,7 @@ function show({ service, asOf: day, answer, cards, html, reasons }) {
 
 /* Silence, "cannot tell" and a refusal are three different things. */
 function withoutCard(answer, reasons) {
-  if (answer.status === 200) return panel('silent', 'No card', silence(reasons));
+  if (answer.status === 200) return panel('silent', 'No card', ...silence(reasons));
   if (answer.status === 412) {
     const missing = (reasons ? reasons.missing : []).join(', ');
     const texts = (answer.body.issue || []).map((issue) => issue.details && issue.details.text);
@@ -96,11 +113,13 @@ function withoutCard(answer, reasons) {
 }
 
 function silence(reasons) {
-  if (!reasons) return 'The service has nothing to say.';
+  if (!reasons) return ['The service has nothing to say.'];
   if (reasons.outcome === 'fired') {
-    return 'The rule has a card for this chart, but the service keeps it back: it runs in silence, or the card was answered before.';
+    return ['The rule has a card for this chart, but the service keeps it back: it is switched off, it runs silently, or the card was turned down.'];
   }
-  return reasons.verdict.replace(/^No card: (.)/, (_, letter) => letter.toUpperCase());
+  const said = reasons.verdict.replace(/^No card: (.)/, (_, letter) => letter.toUpperCase());
+  const refusal = reasons.criteria.find((item) => item.answer === 'not met');
+  return reasons.outcome === 'not-applicable' && refusal ? [refusal.question, /^No /.test(said) ? said : `No. ${said}`] : [said];
 }
 
 function panel(kind, title, ...texts) {
@@ -146,7 +165,7 @@ function pick(option) {
   byId('chart-title').textContent = option.querySelector('.person').textContent;
   byId('chart-line').textContent = option.querySelector('.line').textContent;
   hooks.forEach((choice) => { choice.checked = choice.value === option.dataset.hook; });
-  chooseDrafts(option.dataset.drafts || '');
+  drafts.begin(option.dataset.drafts || '');
   window.history.replaceState(null, '', `#${option.id}`);
   update();
 }
@@ -162,17 +181,7 @@ function pickAndShow(option) {
   bringAnswer();
 }
 
-/* The patient's own drafts where there are some; else the first that is offered. */
-function chooseDrafts(own) {
-  ownDrafts.hidden = !own;
-  ownDrafts.querySelector('span').textContent = own ? `drafted already: ${own}` : '';
-  const first = own ? drafts[0] : drafts[1];
-  drafts.forEach((choice) => { choice.checked = choice === first; });
-}
-
 function update() {
-  // A year that is being typed is year 2 at first.
-  if (!byId('as-of').validity.valid) return;
   const own = subject.own !== null;
   byId('hooks').hidden = own;
   byId('drafts').hidden = own || hook().value === 'patient-view';
@@ -181,7 +190,8 @@ function update() {
 
 /* Where the columns stand one below the other, the answer comes into sight. */
 function bringAnswer() {
-  if (window.matchMedia('(max-width: 60rem)').matches) byId('answer-title').scrollIntoView();
+  const left = (element) => element.getBoundingClientRect().left;
+  if (left(byId('answer-title')) <= left(byId('search'))) byId('answer-title').scrollIntoView();
 }
 
 function sendOwn(text) {
