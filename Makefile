@@ -3,6 +3,8 @@
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
+# Beyond this machine (HOST=0.0.0.0) the demo listens only with INSECURE=1: it asks nobody for a token.
+INSECURE ?=
 # The demo's EHR data, on this machine only; 0 takes a free port.
 FHIR_PORT ?= 8001
 VENV := .venv
@@ -29,7 +31,7 @@ $(STAMP): setup.cfg pyproject.toml requirements-dev.lock
 	touch $(STAMP)
 
 serve: $(STAMP) ## Serve on http://127.0.0.1:8000 beside a demo FHIR server (HOST=, PORT=, FHIR_PORT= override)
-	CDS_CORS_ORIGINS='$(CDS_CORS_ORIGINS)' $(BIN)/cds-service demo --host $(HOST) --port $(PORT) --fhir-port $(FHIR_PORT)
+	CDS_CORS_ORIGINS='$(CDS_CORS_ORIGINS)' $(BIN)/cds-service demo --host $(HOST) --port $(PORT) --fhir-port $(FHIR_PORT)$(if $(INSECURE), --insecure)
 
 test: $(STAMP) ## Run the whole test suite
 	$(BIN)/python -m pytest

@@ -92,12 +92,13 @@ def serve(host: str, port: int, workers: int, insecure: bool) -> None:
 @click.option(
     "--fhir-port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Port of the FHIR server; 0: any."
 )
-def demo(host: str, port: int, fhir_port: int) -> None:
+@click.option("--insecure", is_flag=True, help="Listen beyond this machine; anyone who reaches it may use the demo.")
+def demo(host: str, port: int, fhir_port: int, insecure: bool) -> None:
     """Serve beside a FHIR server with the synthetic patients (in a checkout, with the dev extras)."""
     from cds_service.demo import DemoError, run_demo
 
     try:
-        run_demo(host, port, fhir_port)
+        run_demo(host, port, fhir_port, insecure)
     except (DemoError, SettingsError) as error:
         _stop(str(error))
 

@@ -426,7 +426,7 @@ def fhir_servers_of(parent: int) -> list[int]:
 def test_servers_that_are_allowed_already_stay_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     allowed: list[str] = []
 
-    def stop(host: str, port: int, environment: Mapping[str, str]) -> NoReturn:
+    def stop(host: str, port: int, environment: Mapping[str, str], insecure: bool) -> NoReturn:
         allowed.extend(json.loads(environment["CDS_FHIR_SERVERS"]))
         raise DemoError("far enough")
 
@@ -438,6 +438,21 @@ def test_servers_that_are_allowed_already_stay_allowed(monkeypatch: pytest.Monke
     assert allowed[0] == "https://ehr.example.org/fhir"
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/fhir", allowed[1])
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_the_demo_listens_beyond_this_machine_only_if_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bool] = []
+
+    def stop(host: str, port: int, environment: Mapping[str, str], insecure: bool) -> NoReturn:
+        told.append(insecure)
+        raise DemoError("far enough")
+
+    monkeypatch.setattr("cds_service.demo.run._service", stop)
+    with pytest.raises(DemoError, match="say --insecure"):
+        demo.run_demo("0.0.0.0", 1)
+    with pytest.raises(DemoError, match="far enough"):
+        demo.run_demo("0.0.0.0", 1, insecure=True)
+    assert told == [True]
 
 
 def test_the_demo_needs_a_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from cds_service.demo.patients import load_patients
 from cds_service.demo.processes import DemoError, on_end_of_parent, stop
 from cds_service.scenarios import NoScenarios, scenarios_folder
 from cds_service.settings import Settings, read_settings
+from cds_service.trust.serving import start_problem
 
 # This package as a program, see `__main__`.
 _PROGRAM = "cds_service.demo"
@@ -31,8 +32,12 @@ _SERVICE_STOP_SECONDS = 30.0
 _WATCH_SECONDS = 0.2
 
 
-def run_demo(host: str, port: int, fhir_port: int = 0) -> None:
+def run_demo(host: str, port: int, fhir_port: int = 0, insecure: bool = False) -> None:
     """Serve with a FHIR server full of synthetic patients beside, until Ctrl-C, SIGTERM or the end of either.
+
+    Args:
+        host, port: where the service listens; beyond this machine only if `insecure` says so.
+        fhir_port: where the FHIR server listens, always on this machine only; 0 for a free port.
 
     Raises:
         DemoError: either cannot start, or ended on its own.
@@ -43,13 +48,16 @@ def run_demo(host: str, port: int, fhir_port: int = 0) -> None:
     except NoScenarios as error:
         raise DemoError(f"the demo cannot start: {error}") from error
     settings = read_settings()
+    if problem := start_problem(host, (), insecure, None, True):
+        raise DemoError(problem)
     try:
         with _signals_as_interrupt(), DemoFhirServer(fhir_port) as fhir:
             report = load_patients(fhir.base_url, folder, datetime.now(UTC))
             click.echo(f"FHIR server:  {fhir.base_url} ({report.patients} synthetic patients)")
             for line in report.refused:
                 click.echo(f"Not loaded:   {line}", err=True)
-            with _service(host, port, _environment(settings, fhir.base_url, f"http://{host}:{port}")) as service:
+            environment = _environment(settings, fhir.base_url, f"http://{host}:{port}")
+            with _service(host, port, environment, insecure) as service:
                 _watch(service, fhir)
     except KeyboardInterrupt:
         # Asked to stop, and both have stopped.
@@ -96,12 +104,13 @@ def _environment(settings: Settings, fhir_server: str, address: str) -> dict[str
 
 
 @contextmanager
-def _service(host: str, port: int, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _service(
+    host: str, port: int, environment: Mapping[str, str], insecure: bool
+) -> Iterator[subprocess.Popen[bytes]]:
     """The service with its production server; it prints its own address."""
+    address = ["--host", host, "--port", str(port), *(["--insecure"] if insecure else [])]
     service = subprocess.Popen(
-        [sys.executable, "-m", _PROGRAM, "service", "--host", host, "--port", str(port)],
-        stdin=subprocess.PIPE,
-        env=dict(environment),
+        [sys.executable, "-m", _PROGRAM, "service", *address], stdin=subprocess.PIPE, env=dict(environment)
     )
     try:
         yield service
