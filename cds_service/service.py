@@ -57,7 +57,8 @@ class Caller:
 Recall = Callable[[Caller, HookRequest], PatientMemory | None]
 
 
-def _nothing_remembered(_caller: Caller, _request: HookRequest) -> None:
+def nothing_remembered(_caller: Caller, _request: HookRequest) -> None:
+    """The memory of those who have none."""
     return None
 
 
@@ -122,7 +123,7 @@ class DecisionSupport:
         document: object,
         now: datetime,
         caller: Caller = Caller(),
-        recall: Recall = _nothing_remembered,
+        recall: Recall = nothing_remembered,
         seconds_left: float | None = None,
     ) -> Decision:
         """Answer one hook call.
@@ -203,13 +204,7 @@ class DecisionSupport:
     def _look(
         self, request: HookRequest, service: Service, prefetch: Mapping[str, Any], now: datetime
     ) -> tuple[Chart, Assessment]:
-        chart = build_chart(
-            patient_id=request.patient_id,
-            prefetch=prefetch,
-            encounter_id=request.encounter_id,
-            drafts=request.drafts if service.has_orders else None,
-            selections=request.selections if service.hook == "order-select" else None,
-        )
+        chart = chart_of(request, service, prefetch)
         return chart, assess(chart, self.content, self.options, now)
 
     def _complete(
@@ -243,6 +238,17 @@ class DecisionSupport:
         if seconds_left is not None:
             limits = replace(limits, deadline_seconds=min(limits.deadline_seconds, seconds_left))
         return FhirReader(base, str(authorization.get("access_token") or ""), limits)
+
+
+def chart_of(request: HookRequest, service: Service, prefetch: Mapping[str, Any]) -> Chart:
+    """What is known of the patient of a call, with these prefetch values in place of those that came with it."""
+    return build_chart(
+        patient_id=request.patient_id,
+        prefetch=prefetch,
+        encounter_id=request.encounter_id,
+        drafts=request.drafts if service.has_orders else None,
+        selections=request.selections if service.hook == "order-select" else None,
+    )
 
 
 def _deciding(assessment: Assessment) -> Sequence[str]:

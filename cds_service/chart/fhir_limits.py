@@ -9,7 +9,8 @@ from urllib.parse import SplitResult, urlsplit
 _HOST = re.compile(r"[a-z0-9]([a-z0-9_.\-]*[a-z0-9.])?|[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII)
 _BENT = re.compile(r"/\.{1,2}(/|;|$)|\\|%2e|%2f|%5c", re.IGNORECASE)
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# Hosts on this machine, for which http will do.
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def server_problem(url: str) -> str:
         return "is not a URL"
     if parts.scheme not in ("https", "http") or not parts.hostname or port == 0:
         return "is not an http or https URL"
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_NAMES:
         return "must use https (http is for loopback only)"
     if parts.username is not None or parts.password is not None:
         return "must not hold a user or password"

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from cds_service.chart.fhir_limits import base_of, server_problem
+from cds_service.chart.fhir_limits import LOOPBACK_NAMES, base_of, server_problem
 from cds_service.trust.jwks import BadKeySet, read_key_set
 
 # Its private key is published with the program: a token that it signed proves nothing about who sent it.
@@ -32,8 +32,6 @@ _Text = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 
 # What the ledger calls a client without a name, and every client.
 _RESERVED = frozenset({"anonymous", "*"})
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class TrustedClient(BaseModel):
@@ -169,7 +167,7 @@ def _address_problem(url: str) -> str:
         return "is not an https URL"
     if parts.username is not None or parts.password is not None:
         return "must not hold a user or password"
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_NAMES:
         return "must use https (http is for loopback only)"
     if "#" in url or re.search(r"[^\x21-\x7e]|\\", url):
         return "must be a plain address without fragment, spaces and the like"

@@ -39,7 +39,6 @@ _CORS_METHODS = ["GET", "POST", "OPTIONS"]
 # A browser may keep the answer to a preflight for ten minutes; a changed list of origins counts soon after.
 _CORS_MAX_AGE_SECONDS = 600
 
-
 # Where the application keeps its books, for whoever runs it.
 BOOKS = "cds_service.books"
 

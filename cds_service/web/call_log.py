@@ -32,6 +32,9 @@ from cds_service.web.messages import DECISION_HEADER
 # The lines go through this logger of the standard library, so that a host program can send them where it likes.
 LOGGER_NAME = "cds_service.requests"
 
+# In the environment of WSGI: when the worker's front had received the request whole (`time.perf_counter`).
+RECEIVED = "cds.received"
+
 _KEYS = (
     "method",
     "route",
@@ -69,7 +72,7 @@ def add_call_log(app: Flask, metrics: Metrics) -> None:
     @app.before_request
     def begin() -> None:
         # Behind the worker's front, a call begins when it was received whole, and may wait for a thread.
-        g.started = request.environ.get("cds.received") or time.perf_counter()
+        g.started = request.environ.get(RECEIVED) or time.perf_counter()
 
     @app.after_request
     def end(response: Response) -> Response:

@@ -51,11 +51,11 @@ def add_hooks(app: Flask, support: DecisionSupport, books: Books, door: Door, cl
 
 
 def _service(service_id: str) -> Service:
-    try:
-        g.service = SERVICES[service_id]
-    except KeyError:
-        raise UnknownService from None
-    return SERVICES[service_id]
+    service = SERVICES.get(service_id)
+    if service is None:
+        raise UnknownService
+    g.service = service
+    return service
 
 
 class _Desk:

@@ -37,7 +37,7 @@ from cds_service.settings import Settings, read_settings
 from cds_service.trust.bearer import read_bearer
 from cds_service.trust.refusal import Refused
 from cds_service.web.app import BOOKS, WsgiApp, make_app
-from cds_service.web.call_log import log_to_standard_output
+from cds_service.web.call_log import RECEIVED, log_to_standard_output
 from cds_service.web.failures import place_of
 from cds_service.web.messages import DECISION_HEADER
 from cds_service.web.wsgi_call import Answer, called, environ_of
@@ -53,9 +53,7 @@ THREADS = 64
 _READY_THREADS = 4
 _OPERATIONS = ("/health/", "/metrics")
 
-# In the environment of WSGI: when a request had been received whole (`time.perf_counter`), and whether it has then
-# waited for a thread for all of its time.
-RECEIVED = "cds.received"
+# In the environment of WSGI, beside when it was received: that a request has waited for a thread for all of its time.
 TOO_LATE = "cds.too_late"
 
 # A body of the default limit, 10 MB, at 3 Mbit/s.

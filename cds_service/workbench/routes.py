@@ -16,7 +16,7 @@ from flask import Blueprint, Flask, Response, request
 
 from cds_service.errors import InvalidRequest
 from cds_service.protocol.services import SERVICES
-from cds_service.service import DecisionSupport, Recall, service_for
+from cds_service.service import DecisionSupport, Recall, nothing_remembered, service_for
 from cds_service.web.as_of import clock_as_of, read_day
 from cds_service.web.messages import document, json_response
 from cds_service.web.pages import page_environment
@@ -38,7 +38,7 @@ def register_workbench(
     support: DecisionSupport,
     scenarios_folder: Path,
     clock: Clock,
-    recall: Recall | None = None,
+    recall: Recall = nothing_remembered,
 ) -> None:
     """Serve the workbench from `app`.
 
@@ -83,7 +83,7 @@ def _page(patients: FixturePatients, today: date) -> str:
 
 
 def _add_answers(
-    blueprint: Blueprint, support: DecisionSupport, patients: FixturePatients, clock: Clock, recall: Recall | None
+    blueprint: Blueprint, support: DecisionSupport, patients: FixturePatients, clock: Clock, recall: Recall
 ) -> None:
     limits = support.settings.body_limits()
     asked = clock_as_of(clock)

@@ -6,23 +6,20 @@ The sentence of the verdict is that of `cds-service explain`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from cds_service.advice.phrases import when_words
-from cds_service.chart.build import build_chart
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.evidence import read_evidence, reading_tools
 from cds_service.clinical.findings import Criterion, Finding, Note, Outcome
 from cds_service.content.model import Content
 from cds_service.explanation import verdict
-from cds_service.ledger.entries import EarlierAnswer
 from cds_service.protocol.hook_request import read_hook_request
 from cds_service.protocol.services import Service
-from cds_service.recall import recall_with
-from cds_service.service import Decision, DecisionSupport, Recall
+from cds_service.service import Decision, DecisionSupport, Recall, chart_of, nothing_remembered
 from cds_service.workbench.chart_reading import timeline
 from cds_service.workbench.timeline import Timeline
 
@@ -63,7 +60,7 @@ class Explained:
 
 
 def explained(
-    support: DecisionSupport, service: Service, document: object, now: datetime, recall: Recall | None = None
+    support: DecisionSupport, service: Service, document: object, now: datetime, recall: Recall = nothing_remembered
 ) -> Explained:
     """Answer a hook call once more and say why.
 
@@ -73,8 +70,7 @@ def explained(
     Raises:
         InvalidRequest: the body is not a valid call of this service.
     """
-    remember = recall or recall_with(_no_answers, support.settings)
-    decision = support.decide(service, document, now, recall=remember)
+    decision = support.decide(service, document, now, recall=recall)
     today = now.astimezone(UTC).date()
     return Explained(
         facts=_facts(decision, support.content, today),
@@ -82,22 +78,12 @@ def explained(
     )
 
 
-def _no_answers(*_asked: object) -> Sequence[EarlierAnswer]:
-    return ()
-
-
 def _timeline(
     support: DecisionSupport, service: Service, document: object, now: datetime, assessment: Assessment
 ) -> Timeline:
     """The timeline of what came with the call; what was read from a FHIR server is not drawn."""
     request = read_hook_request(document, service.hook)
-    chart = build_chart(
-        patient_id=request.patient_id,
-        prefetch=request.prefetch,
-        encounter_id=request.encounter_id,
-        drafts=request.drafts if service.has_orders else None,
-        selections=request.selections if service.hook == "order-select" else None,
-    )
+    chart = chart_of(request, service, request.prefetch)
     options = support.options
     recognizer, calendar = reading_tools(support.content, options, now)
     return timeline(read_evidence(chart, support.content, options, recognizer, calendar), assessment)
