@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Protocol
@@ -88,7 +88,9 @@ class RealServer:
     def says(self, data: bytes) -> bytes:
         """What comes back to bytes that are sent as they are, until the server ends the connection."""
         with self.connection() as connection:
-            connection.sendall(data)
+            # A server that has refused may close while the rest is on its way; what it said is there to be read.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(data)
             return everything_from(connection)
 
     def connection(self) -> socket.socket:

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -59,10 +60,11 @@ def post(body: bytes, path: str = PATH, *headers: str, length: int | None = None
 
 
 def everything_from(connection: socket.socket) -> bytes:
-    """All that comes until the other side ends the connection."""
+    """All that comes until the other side ends the connection, in whichever way."""
     received = b""
-    while chunk := connection.recv(65_536):
-        received += chunk
+    with suppress(ConnectionResetError):
+        while chunk := connection.recv(65_536):
+            received += chunk
     return received
 
 
