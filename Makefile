@@ -37,7 +37,8 @@ test: $(STAMP) ## Run the whole test suite
 	$(BIN)/python -m pytest
 
 lint: $(STAMP) ## Check style, types, installed dependencies and their known vulnerabilities
-	$(BIN)/python -m flake8 cds_service tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pip check
 	$(BIN)/python -m tests.audit

@@ -88,7 +88,7 @@ def told(figures: Figures) -> str:
     rows = (
         f"{label}: " + ", ".join(
             f"{name} {figures.number(value, figures.unit)}" if several else figures.number(value, figures.unit)
-            for name, value in zip(figures.series, values)
+            for name, value in zip(figures.series, values, strict=True)
         )
         for label, values in figures.rows
     )  # fmt: skip

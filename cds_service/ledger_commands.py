@@ -75,8 +75,14 @@ def _since(context: click.Context, option: click.Parameter, value: str) -> timed
     "--baseline", type=click.IntRange(1, 3650), default=56, show_default=True, help="With --check: the days before."
 )
 def report(
-    since: timedelta | date, until: datetime | None, page: str | None, no_html: bool, form: str, checked: bool,
-    days: int, baseline: int,
+    since: timedelta | date,
+    until: datetime | None,
+    page: str | None,
+    no_html: bool,
+    form: str,
+    checked: bool,
+    days: int,
+    baseline: int,
 ) -> None:
     """Say what was shown and answered: as a table, as a page, as an export, or as a check of the firing rate."""
     if page is not None and no_html:

@@ -19,8 +19,19 @@ from markupsafe import Markup
 from cds_service.figures import MOST_SERIES, Figures, Range, Value, far, middle, table, told
 
 __all__ = [
-    "MOST_SERIES", "PLOT_STYLE", "WIDTHS_STYLE", "Figures", "Range", "Value",
-    "bar_chart", "column_chart", "figure", "for_each_width", "line_chart", "stacked_bar_chart", "table",
+    "MOST_SERIES",
+    "PLOT_STYLE",
+    "WIDTHS_STYLE",
+    "Figures",
+    "Range",
+    "Value",
+    "bar_chart",
+    "column_chart",
+    "figure",
+    "for_each_width",
+    "line_chart",
+    "stacked_bar_chart",
+    "table",
 ]
 
 # A line of so many characters fits into 288 px (a page 320 px wide, less its margins) at 14 px.
@@ -143,11 +154,12 @@ def stacked_bar_chart(figures: Figures, line: int = _LINE) -> Markup:
     top = figures.top or max(totals, default=0)
     y, legend = _legend(figures)
     parts = [legend]
-    for (label, values), total in zip(figures.rows, totals):
+    for (label, values), total in zip(figures.rows, totals, strict=True):
         y, name = _lines(label, figures.number(total, figures.unit), y, line)
         # No break between a word and its number: wrap() breaks at plain spaces only.
         listed = ", ".join(
-            f"{part}\N{NO-BREAK SPACE}{figures.number(value)}" for part, value in zip(figures.series, values)
+            f"{part}\N{NO-BREAK SPACE}{figures.number(value)}"
+            for part, value in zip(figures.series, values, strict=True)
         )
         y, text = _lines(listed, "", y, line)
         parts += [name, text, _track(y)]
@@ -183,8 +195,12 @@ def line_chart(figures: Figures) -> Markup:
     top = figures.top or max((far(value) for _, values in figures.rows for value in values), default=0)
     y, legend = _legend(figures, "line") if len(figures.series) > 1 else (_TEXT / 2, Markup())
     parts = [legend, *_grid(figures, y, top)]
-    parts.append(Markup('<svg x="{}" y="{}" width="{}" height="{}" viewBox="0 0 100 100" preserveAspectRatio="none"'
-                        ' overflow="visible">').format(_percent(_GUTTER), _em(y), _percent(100 - _GUTTER), _em(_AREA)))
+    parts.append(
+        Markup(
+            '<svg x="{}" y="{}" width="{}" height="{}" viewBox="0 0 100 100" preserveAspectRatio="none"'
+            ' overflow="visible">'
+        ).format(_percent(_GUTTER), _em(y), _percent(100 - _GUTTER), _em(_AREA))
+    )
     for index in range(len(figures.series)):
         drawn = Markup('<path class="plot-curve plot-curve-{}" d="{}"/>')
         parts.append(drawn.format(index + 1, _path([values[index] for _, values in figures.rows], top)))

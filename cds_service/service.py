@@ -59,7 +59,7 @@ Recall = Callable[[Caller, HookRequest], PatientMemory | None]
 
 def nothing_remembered(_caller: Caller, _request: HookRequest) -> None:
     """The memory of those who have none."""
-    return None
+    return
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,9 +137,7 @@ class Settings(BaseModel):
     clean_days: int | None = Field(
         None, ge=0, le=3650, description="Days without back pain before a new episode (content: 180)"
     )
-    egfr_recent_days: int | None = Field(
-        None, ge=1, le=3650, description="An older eGFR counts as none (content: 90)"
-    )
+    egfr_recent_days: int | None = Field(None, ge=1, le=3650, description="An older eGFR counts as none (content: 90)")
     text_match: bool = Field(True, description="Whether free text counts where no code does; the card quotes it")
     unconfirmed_cancer: Literal["ignore", "count"] = Field(
         "ignore", description="Whether breast cancer with verification status `unconfirmed` counts"

@@ -112,6 +112,4 @@ BULK: Mapping[str, Callable[[], Json]] = {
 
 MOST_FEEDBACK: Json = {"feedback": FEEDBACK["feedback"] * 500}
 TOO_MUCH_FEEDBACK: Json = {"feedback": FEEDBACK["feedback"] * 501}
-MANY_ACCEPTED: Json = {
-    "feedback": [FEEDBACK["feedback"][0] | {"acceptedSuggestions": [{"id": PATIENT_ID}] * 100_000}]
-}
+MANY_ACCEPTED: Json = {"feedback": [FEEDBACK["feedback"][0] | {"acceptedSuggestions": [{"id": PATIENT_ID}] * 100_000}]}

@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 from cds_service.ledger.store import Ledger
@@ -55,9 +56,9 @@ def _share(ledger: Ledger, number: int, of: int, total: int) -> list[float]:
     for start in range(0, len(mine), _BATCH):
         batch = mine[start : start + _BATCH]
         for each in batch:
-            seconds.append(_timed(lambda: ledger.record_decision(a_decision(each))))
+            seconds.append(_timed(partial(ledger.record_decision, a_decision(each))))
         answers = [an_answer(each) for each in (batch if number % 2 else reversed(batch))]
-        seconds.append(_timed(lambda: ledger.record_feedback(answers)))
+        seconds.append(_timed(partial(ledger.record_feedback, answers)))
     return seconds
 
 

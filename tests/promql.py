@@ -166,7 +166,7 @@ class Expression:
         return False
 
     def _take(self, wanted: str = "") -> str:
-        if not self._tokens or wanted and self._tokens[0] != wanted:
+        if not self._tokens or (wanted and self._tokens[0] != wanted):
             raise NotPromql(f"{wanted or 'something'} is missing")
         return self._tokens.pop(0)
 

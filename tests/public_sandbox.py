@@ -40,9 +40,7 @@ def fixture(name: str, now: datetime = NOW) -> Json:
     return body
 
 
-CALLS = [
-    path.stem for path in sorted(FOLDER.glob("*.json")) if path.stem.startswith(("patient-view", "order-"))
-]
+CALLS = [path.stem for path in sorted(FOLDER.glob("*.json")) if path.stem.startswith(("patient-view", "order-"))]
 
 
 def token(path: str, now: datetime = NOW, **header: str) -> str:

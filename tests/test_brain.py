@@ -95,9 +95,7 @@ TRIPLE_NEGATIVE = [coded(ER, NEGATIVE), coded(PR, NEGATIVE), coded(HER2, NEGATIV
         "interpretation negative",
     ],
 )
-def test_her2_is_read_in_every_form_and_2_plus_is_not_positive(
-    value: dict[str, Any], status: Receptors
-) -> None:
+def test_her2_is_read_in_every_form_and_2_plus_is_not_positive(value: dict[str, Any], status: Receptors) -> None:
     assert receptors(observation(HER2, day(900), **value)) is status
 
 
@@ -132,13 +130,8 @@ def percent(code: str, value: float, comparator: str = "") -> Json:
     ],
     ids=["0 %", "<1 %", "1 %", "low positive", "95 %"],
 )
-def test_a_receptor_is_positive_from_1_percent_of_cells(
-    value: float, comparator: str, status: Receptors
-) -> None:
-    assert (
-        receptors(percent(ER_PERCENT, value, comparator), percent(PR_PERCENT, 0), coded(HER2, NEGATIVE))
-        is status
-    )
+def test_a_receptor_is_positive_from_1_percent_of_cells(value: float, comparator: str, status: Receptors) -> None:
+    assert receptors(percent(ER_PERCENT, value, comparator), percent(PR_PERCENT, 0), coded(HER2, NEGATIVE)) is status
 
 
 @pytest.mark.parametrize("text", ["95 %", "Positive, 90%", "ER positive"])
@@ -270,20 +263,14 @@ def test_without_back_pain_there_is_no_card() -> None:
 # --- The site's choice, and the card
 
 
-@pytest.mark.parametrize(
-    "evidence", [[], [coded(ER, POSITIVE), coded(HER2, NEGATIVE)]], ids=["unknown", "other"]
-)
+@pytest.mark.parametrize("evidence", [[], [coded(ER, POSITIVE), coded(HER2, NEGATIVE)]], ids=["unknown", "other"])
 def test_other_receptors_are_a_suggestion_to_consider_unless_the_site_is_strict(evidence: list[Json]) -> None:
     assert BRAIN in beside(HEADACHE, *evidence).studies
-    assert (
-        BRAIN not in beside(HEADACHE, *evidence, options=RuleOptions(brain_any_subtype="seed-strict")).studies
-    )
+    assert BRAIN not in beside(HEADACHE, *evidence, options=RuleOptions(brain_any_subtype="seed-strict")).studies
     assert "Consider MRI brain" in section(only_card(decision(CANCER, PAIN, HEADACHE, *evidence)), "Proposed")
 
 
-@pytest.mark.parametrize(
-    "evidence", [[HER2_POSITIVE], TRIPLE_NEGATIVE], ids=["HER2-positive", "triple-negative"]
-)
+@pytest.mark.parametrize("evidence", [[HER2_POSITIVE], TRIPLE_NEGATIVE], ids=["HER2-positive", "triple-negative"])
 def test_the_two_subtypes_take_a_brain_mri_at_a_strict_site_too(evidence: list[Json]) -> None:
     assert BRAIN in beside(HEADACHE, *evidence, options=RuleOptions(brain_any_subtype="seed-strict")).studies
 
@@ -318,9 +305,7 @@ def test_a_brain_mri_that_is_there_is_not_offered_again(done: Json) -> None:
 
 
 def test_a_brain_mri_of_last_year_does_not_answer_a_new_symptom() -> None:
-    assert (
-        BRAIN in beside(HER2_POSITIVE, HEADACHE, study("DiagnosticReport", BRAIN_MRI, when=day(365))).studies
-    )
+    assert BRAIN in beside(HER2_POSITIVE, HEADACHE, study("DiagnosticReport", BRAIN_MRI, when=day(365))).studies
 
 
 def test_a_brain_mri_from_before_the_symptom_does_not_answer_it() -> None:

@@ -217,7 +217,8 @@ def test_a_text_that_doubts_or_tells_something_else_leaves_the_code_standing(tex
 def test_the_usual_name_of_a_code_never_contradicts_the_code() -> None:
     breast_cancer = load_content().terminology.value_sets["breast-cancer"]
     passed_over = [
-        display for _, code, display in breast_cancer.concepts
+        display
+        for _, code, display in breast_cancer.concepts
         if display and not counts(condition(BREAST_CANCER, text=display))
     ]
     assert passed_over == []

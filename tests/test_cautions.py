@@ -197,9 +197,7 @@ def test_a_final_or_corrected_egfr_counts(status: str) -> None:
         ("snomed 46177005", "severe-kidney-disease"),
     ],
 )
-def test_dialysis_and_severe_kidney_disease_leave_contrast_out_without_an_egfr(
-    code: str, caution: str
-) -> None:
+def test_dialysis_and_severe_kidney_disease_leave_contrast_out_without_an_egfr(code: str, caution: str) -> None:
     ill = condition(code, onset=day(900))
     assert (studies(ill), raised(ill)) == (NO_CONTRAST, [caution])
 
@@ -343,10 +341,7 @@ def test_an_old_negative_test_does_not_take_back_an_undated_pregnancy() -> None:
 
 
 def test_a_pregnancy_on_the_record_of_a_man_is_ignored() -> None:
-    assert (
-        studies(patient(birth="1992-05-04", gender="male"), condition("icd10cm Z33.1", onset=day(5)))
-        == STANDARD
-    )
+    assert studies(patient(birth="1992-05-04", gender="male"), condition("icd10cm Z33.1", onset=day(5))) == STANDARD
 
 
 @pytest.mark.parametrize("gender", ["unknown", "other", "female"])
@@ -413,9 +408,7 @@ def test_a_later_negative_test_settles_a_possible_pregnancy() -> None:
         "text of unknown class",
     ],
 )
-def test_a_contrast_reaction_leaves_out_the_contrast_of_its_class(
-    shown: Json, wanted: tuple[str, ...]
-) -> None:
+def test_a_contrast_reaction_leaves_out_the_contrast_of_its_class(shown: Json, wanted: tuple[str, ...]) -> None:
     assert studies(shown) == wanted
 
 

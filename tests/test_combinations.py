@@ -216,10 +216,7 @@ class Answered:
 
 def orders_of(cards: Sequence[Json]) -> list[Json]:
     actions = [
-        action
-        for card in cards
-        for suggestion in card.get("suggestions", ())
-        for action in suggestion["actions"]
+        action for card in cards for suggestion in card.get("suggestions", ()) for action in suggestion["actions"]
     ]
     return [action["resource"] for action in actions if action["type"] == "create"]
 
@@ -376,9 +373,7 @@ def test_in_pregnancy_neither_ct_nor_bone_scan_is_proposed() -> None:
 
 
 def test_no_study_that_is_ordered_done_or_drafted_is_proposed_again() -> None:
-    assert not breaking(
-        lambda item: not any((kind, region) in in_hand(item.facts) for kind, region, _ in item.studies)
-    )
+    assert not breaking(lambda item: not any((kind, region) in in_hand(item.facts) for kind, region, _ in item.studies))
 
 
 def test_a_study_in_hand_that_has_contrast_is_never_called_one_without() -> None:
@@ -638,9 +633,7 @@ def crowded_call(crowd: Crowd) -> Json:
 
 
 CROWDS = [
-    Crowd(wording, *facts)
-    for wording in ("coded", "in words")
-    for facts in itertools.product([True, False], repeat=4)
+    Crowd(wording, *facts) for wording in ("coded", "in words") for facts in itertools.product([True, False], repeat=4)
 ]
 
 

@@ -18,9 +18,9 @@ from cds_service.advice.call import Call, OrderOptions
 from cds_service.advice.card import summary
 from cds_service.advice.service_request import service_request
 from cds_service.clinical.assessment import Assessment
+from cds_service.clinical.cautions import RaisedCaution
 from cds_service.clinical.findings import Finding, Note, Outcome, Reason
 from cds_service.clinical.options import RuleOptions
-from cds_service.clinical.cautions import RaisedCaution
 from cds_service.clinical.red_flags import RedFlags
 from cds_service.clinical.work_up import wanted_studies
 from cds_service.content.load import ContentError, content_folder, load_content
@@ -117,83 +117,168 @@ MISTAKES = {
     "field missing, region": ("rule.toml", r"^sacral = .*\n", "", "mri_of_region", "'sacral'"),
     "field missing, evidence source": ("evidence.toml", r"^source = .*\n", "", "statement.0", "'source'"),
     "field missing, source attribute": (
-        "source-attributes.toml", r"^use_of_race = .*\n", "", "", "'use_of_race'",
+        "source-attributes.toml",
+        r"^use_of_race = .*\n",
+        "",
+        "",
+        "'use_of_race'",
     ),
     "field missing, override reason": (
-        "override-reasons.toml", r"^display = .*\n", "", "reason.0", "'display'",
+        "override-reasons.toml",
+        r"^display = .*\n",
+        "",
+        "reason.0",
+        "'display'",
     ),
     "field missing, order label": ("orders.toml", r"^label = .*\n", "", "mri-cervical-spine", "'label'"),
     "field missing, flag": (
-        "text-patterns.toml", r"^\[flag\.changed\]", "[flag.change]", "flag", "'changed'",
+        "text-patterns.toml",
+        r"^\[flag\.changed\]",
+        "[flag.change]",
+        "flag",
+        "'changed'",
     ),
     "field missing, code system name": ("code-systems.toml", r"^name = .*\n", "", "system.0", "'name'"),
     "unknown field": ("rule.toml", "^owner = ", "colour = 'blue'\nowner = ", "", "'colour'"),
     "wrong type, threshold": (
-        "rule.toml", "^value = 84", 'value = "84"', "threshold.new_window_days.value", "integer",
+        "rule.toml",
+        "^value = 84",
+        'value = "84"',
+        "threshold.new_window_days.value",
+        "integer",
     ),
     "wrong type, aliases": (
-        "code-systems.toml", r"^aliases = \[.*\]", 'aliases = "x"', "system.0.aliases", "array",
+        "code-systems.toml",
+        r"^aliases = \[.*\]",
+        'aliases = "x"',
+        "system.0.aliases",
+        "array",
     ),
     "wrong type, on_card": (
-        "evidence.toml", "^on_card = .*", 'on_card = "yes"', "statement.0.on_card", "boolean",
+        "evidence.toml",
+        "^on_card = .*",
+        'on_card = "yes"',
+        "statement.0.on_card",
+        "boolean",
     ),
     "empty text": ("source-attributes.toml", "^funding = .*", 'funding = ""', "funding", "non-empty"),
     "no such day": ("rule.toml", "^released = .*", 'released = "2026-13-45"', "released", "2026-13-45"),
     "first coding not LOINC": (
-        "orders.toml", '"http://loinc.org"', '"http://radlex.org"', "mri-cervical-spine.codings.0", LOINC,
+        "orders.toml",
+        '"http://loinc.org"',
+        '"http://radlex.org"',
+        "mri-cervical-spine.codings.0",
+        LOINC,
     ),
     "unknown set, orders": (
-        "orders.toml", r'\["imaging-mri-cervical-spine"\]', '["imaging-mri-neck"]', "answered_by",
+        "orders.toml",
+        r'\["imaging-mri-cervical-spine"\]',
+        '["imaging-mri-neck"]',
+        "answered_by",
         "imaging-mri-neck",
     ),
     "unknown set, relevant orders": (
-        "rule.toml", '"analgesic-drug"', '"painkillers"', "orders.relevant", "painkillers",
+        "rule.toml",
+        '"analgesic-drug"',
+        '"painkillers"',
+        "orders.relevant",
+        "painkillers",
     ),
     "unknown set, prefetch": (
-        "rule.toml", '"back-pain-sacral"', '"back-pain-tail"', "prefetch.observations", "back-pain-tail",
+        "rule.toml",
+        '"back-pain-sacral"',
+        '"back-pain-tail"',
+        "prefetch.observations",
+        "back-pain-tail",
     ),
     "unknown set, text": (
-        "text-patterns.toml", '^id = "physical-therapy"', 'id = "physio"', "concept", "physio",
+        "text-patterns.toml",
+        '^id = "physical-therapy"',
+        'id = "physio"',
+        "concept",
+        "physio",
     ),
     "unknown order, region": ("rule.toml", '"mri-cervical-spine"', '"mri-neck"', "mri_of_region", "mri-neck"),
     "unknown order, staging": (
-        "rule.toml", r'\["bone-scan-whole-body"', '["bone-scan"', "studies.staging", "bone-scan",
+        "rule.toml",
+        r'\["bone-scan-whole-body"',
+        '["bone-scan"',
+        "studies.staging",
+        "bone-scan",
     ),
     "no order without contrast": (
-        "orders.toml", r"^\[mri-lumbar-spine-without-contrast\]", "[mri-lumbar-spine-plain]", "",
+        "orders.toml",
+        r"^\[mri-lumbar-spine-without-contrast\]",
+        "[mri-lumbar-spine-plain]",
+        "",
         "mri-lumbar-spine-without-contrast",
     ),
     "unknown guard": (
-        "text-patterns.toml", r"^\[guard\.resolved\]", "[guard.solved]", "guards", "'resolved'",
+        "text-patterns.toml",
+        r"^\[guard\.resolved\]",
+        "[guard.solved]",
+        "guards",
+        "'resolved'",
     ),
     "unknown guard scope": ("text-patterns.toml", '^scope = "phrase"', 'scope = "page"', "guard.", "'page'"),
     "bad pattern": (
-        "text-patterns.toml", r"'\\bcervicalgia\\b'", "'(cervicalgia'", "(cervicalgia", "regular expression",
+        "text-patterns.toml",
+        r"'\\bcervicalgia\\b'",
+        "'(cervicalgia'",
+        "(cervicalgia",
+        "regular expression",
     ),
     "unknown placeholder": (
-        "wording.toml", r"- \{studies\} to", "- {tests} to", "proposed.staging",
+        "wording.toml",
+        r"- \{studies\} to",
+        "- {tests} to",
+        "proposed.staging",
         "{tests} is not known here; it may use {studies}",
     ),
     "nameless placeholder": (
-        "wording.toml", r"- \{studies\} to", "- {} to", "proposed.staging", "{} is not known",
+        "wording.toml",
+        r"- \{studies\} to",
+        "- {} to",
+        "proposed.staging",
+        "{} is not known",
     ),
     "placeholder with attribute": (
-        "wording.toml", r"- \{studies\} to", "- {studies.x} to", "proposed.staging", "{studies.x}",
+        "wording.toml",
+        r"- \{studies\} to",
+        "- {studies.x} to",
+        "proposed.staging",
+        "{studies.x}",
     ),
     "placeholder with format": (
-        "wording.toml", r"- \{studies\} to", "- {studies: d} to", "proposed.staging", "studies",
+        "wording.toml",
+        r"- \{studies\} to",
+        "- {studies: d} to",
+        "proposed.staging",
+        "studies",
     ),
     "placeholder with conversion": (
-        "wording.toml", r"- \{studies\} to", "- {studies!z} to", "proposed.staging", "studies",
+        "wording.toml",
+        r"- \{studies\} to",
+        "- {studies!z} to",
+        "proposed.staging",
+        "studies",
     ),
     "open brace": ("wording.toml", r"- \{studies\} to", "- {studies to", "proposed.staging", "braces"),
     "closing brace": ("wording.toml", r"- \{studies\} to", "- studies} to", "proposed.staging", "braces"),
     "sentence missing": ("wording.toml", r"^staging = .*\n", "", "proposed.staging", "missing"),
     "summary too long for a card": (
-        "wording.toml", '^imaging = "', 'imaging = "' + "Please note: " * 11, "summary.imaging", "139",
+        "wording.toml",
+        '^imaging = "',
+        'imaging = "' + "Please note: " * 11,
+        "summary.imaging",
+        "139",
     ),
     "override code twice": (
-        "override-reasons.toml", '"pain-not-new"', '"imaged-elsewhere"', "reason", "imaged-elsewhere",
+        "override-reasons.toml",
+        '"pain-not-new"',
+        '"imaged-elsewhere"',
+        "reason",
+        "imaged-elsewhere",
     ),
 }
 
@@ -247,9 +332,7 @@ VALUE_SET_MISTAKES: dict[str, tuple[Edit, str]] = {
 
 
 @pytest.mark.parametrize(("edit", "field"), VALUE_SET_MISTAKES.values(), ids=VALUE_SET_MISTAKES)
-def test_a_value_set_that_would_not_be_read_as_it_is_written_is_refused(
-    folder: Path, edit: Edit, field: str
-) -> None:
+def test_a_value_set_that_would_not_be_read_as_it_is_written_is_refused(folder: Path, edit: Edit, field: str) -> None:
     edit_value_set(folder, edit)
     error = refusal(folder)
     assert error.file == VICTIM
@@ -350,9 +433,15 @@ def summaries(region: str, notes: frozenset[Note], content: Content) -> list[str
     metastases = RedFlags(bone_metastasis=(Finding("", ""),))
     imaging = [
         Assessment(
-            Outcome.FIRED, Reason.IMAGING_ADVISED, (), studies=studies, region=region, notes=notes,
-            critical=critical, flags=flags,
-        )  # fmt: skip
+            Outcome.FIRED,
+            Reason.IMAGING_ADVISED,
+            (),
+            studies=studies,
+            region=region,
+            notes=notes,
+            critical=critical,
+            flags=flags,
+        )
         for studies in proposals
         for critical in (False, True)
         for flags in (RedFlags(), metastases)

@@ -317,9 +317,7 @@ def test_weeks_that_differ_half_again_as_much_as_by_chance_hide_no_stop_and_seld
     assert alarms(calls_a_day, rate, change=1, spread=1.5) <= 6
 
 
-@pytest.mark.parametrize(
-    ("calls_a_day", "rate", "falls", "triples"), [(12, 0.15, 15, 95), (50, 0.1, 80, 99)]
-)
+@pytest.mark.parametrize(("calls_a_day", "rate", "falls", "triples"), [(12, 0.15, 15, 95), (50, 0.1, 80, 99)])
 def test_a_rate_that_falls_to_a_third_or_triples_is_told_the_surer_the_more_calls_there_are(
     calls_a_day: int, rate: float, falls: float, triples: float
 ) -> None:

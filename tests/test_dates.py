@@ -176,9 +176,7 @@ def calendar(new_window_days: int = 84, clean_days: int = 180, now: datetime = N
     return Calendar(now, new_window_days, clean_days)
 
 
-def pain(
-    onset: str = "", recorded: str = "", onset_text: str = "", clinical_status: str = "active"
-) -> Condition:
+def pain(onset: str = "", recorded: str = "", onset_text: str = "", clinical_status: str = "active") -> Condition:
     return Condition(
         reference="Condition/1",
         concept=Concept(text="low back pain"),

@@ -23,8 +23,7 @@ import requests
 
 from cds_service import demo
 from cds_service.demo import DemoError, DemoFhirServer, load_patients
-from cds_service.scenarios import scenarios_folder
-from cds_service.scenarios import read_scenario
+from cds_service.scenarios import read_scenario, scenarios_folder
 
 if TYPE_CHECKING:
     from tests.fhir_server import LoadedServer
@@ -271,9 +270,7 @@ def test_what_the_server_refuses_is_named_and_the_rest_is_loaded(
     assert [resource["id"] for resource in found(empty_server.base_url, "Condition?patient=a")] == ["good"]
 
 
-def test_references_follow_a_renamed_resource(
-    empty_server: DemoFhirServer, scenarios: Callable[..., Path]
-) -> None:
+def test_references_follow_a_renamed_resource(empty_server: DemoFhirServer, scenarios: Callable[..., Path]) -> None:
     visit = {"resourceType": "Encounter", "id": "v", "status": "finished", "class": {"code": "AMB"}}
     absolute = {"encounter": {"reference": f"{demo.EHR_BASE}Encounter/v"}}
     folder = scenarios(

@@ -112,9 +112,7 @@ def test_explain_says_of_a_patient_whom_the_server_does_not_know_that_there_is_n
 
 
 @pytest.mark.parametrize("identity", ["a/b", "Patient/pt-001", "../pt-001", "..", "pt-001?", "pt-1,pt-2", ""])
-def test_an_id_that_would_bend_an_address_is_refused_by_name(
-    fhir_server: LoadedServer, identity: str
-) -> None:
+def test_an_id_that_would_bend_an_address_is_refused_by_name(fhir_server: LoadedServer, identity: str) -> None:
     code, text = issue(ask(fhir_server, identity))
     assert code == "invalid"
     assert text.startswith("context.patientId: ")
@@ -152,9 +150,7 @@ def test_the_token_is_taken_from_the_option_or_the_environment(secured_fhir_serv
 
 
 @pytest.mark.parametrize("arguments", [(), ("--token", WRONG_TOKEN)], ids=["no token", "a wrong token"])
-def test_a_refusal_of_the_server_is_said(
-    secured_fhir_server: LoadedServer, arguments: tuple[str, ...]
-) -> None:
+def test_a_refusal_of_the_server_is_said(secured_fhir_server: LoadedServer, arguments: tuple[str, ...]) -> None:
     code, text = issue(ask(secured_fhir_server, PATIENT, *arguments))
     assert code == "processing"
     assert "conditions: refused" in text
@@ -190,9 +186,7 @@ def test_a_command_that_asks_of_nobody_or_of_two_is_not_understood(
     assert message in result.output
 
 
-@pytest.mark.parametrize(
-    "arguments", [("--patient", "pt-002"), ("--hook", "order-sign")], ids=["a patient", "a hook"]
-)
+@pytest.mark.parametrize("arguments", [("--patient", "pt-002"), ("--hook", "order-sign")], ids=["a patient", "a hook"])
 def test_a_patient_or_hook_other_than_that_of_the_file_is_not_passed_over(arguments: tuple[str, str]) -> None:
     """The file answers for its own patient and hook; a card for another than was asked of would mislead."""
     assert evaluate(FIXTURE, *arguments).exit_code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 from dataclasses import fields, replace
@@ -275,7 +276,7 @@ def test_headings_go_down_one_level_at_a_time(name: str) -> None:
     levels = [int(tag[1]) for tag, _ in PAGES[name].tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(below <= above + 1 for above, below in zip(levels, levels[1:]))
+    assert all(below <= above + 1 for above, below in itertools.pairwise(levels))
 
 
 def test_text_of_the_content_is_never_markup() -> None:

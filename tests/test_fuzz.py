@@ -26,8 +26,8 @@ from cds_service.settings import make_settings
 from cds_service.web.app import make_app
 from cds_service.web.openapi import openapi
 from tests.builders import NOW, Json
-from tests.fuzz_bulk import BULK, MANY_ACCEPTED, MOST_FEEDBACK, TOO_MUCH_FEEDBACK
 from tests.fuzz_answers import Listener, Tally, check_answer
+from tests.fuzz_bulk import BULK, MANY_ACCEPTED, MOST_FEEDBACK, TOO_MUCH_FEEDBACK
 from tests.fuzz_calls import CALLS, FEEDBACK
 from tests.fuzz_mutations import MARK, Broken, broken_bytes, broken_trees, encoded
 from tests.token_maker import BASE_URL, ISSUER, PATH, base64url, bearer, claims, key, key_set, signed, token

@@ -289,9 +289,7 @@ UNKNOWN_CONDITIONS: list[tuple[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    "value", [row[1] for row in UNKNOWN_CONDITIONS], ids=[row[0] for row in UNKNOWN_CONDITIONS]
-)
+@pytest.mark.parametrize("value", [row[1] for row in UNKNOWN_CONDITIONS], ids=[row[0] for row in UNKNOWN_CONDITIONS])
 def test_conditions_that_are_not_all_known_are_no_empty_problem_list(client: FlaskClient, value: object) -> None:
     assert_refused(post(client, a_call(conditions=value)), 412, "conditions: ", "Nothing was concluded")
 
@@ -567,7 +565,7 @@ def test_a_browser_can_read_that_the_service_failed(browser_client: FlaskClient)
 def test_another_origin_gets_no_permission(browser_client: FlaskClient, method: str, origin: str) -> None:
     headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
     response = browser_client.open(f"/cds-services/{PATIENT_VIEW}", method=method, json=a_call(), headers=headers)
-    assert not [name for name in response.headers.keys() if name.startswith("Access-Control-")]
+    assert not [name for name in response.headers if name.startswith("Access-Control-")]
 
 
 def test_an_origin_that_is_an_ipv6_address_means_that_address_and_no_other() -> None:
@@ -588,7 +586,7 @@ def test_a_caller_that_is_no_browser_is_not_told_the_origins_of_others(browser_c
 def test_by_default_no_browser_gets_permission(client: FlaskClient, method: str) -> None:
     headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
     response = client.open(f"/cds-services/{PATIENT_VIEW}", method=method, json=a_call(), headers=headers)
-    assert not [name for name in response.headers.keys() if name.startswith("Access-Control-")]
+    assert not [name for name in response.headers if name.startswith("Access-Control-")]
 
 
 # --- Faults of ours, and what must not be told
@@ -977,9 +975,7 @@ def test_where_every_study_is_drafted_there_is_no_card(client: FlaskClient) -> N
 
 
 def test_the_topic_is_letters_and_digits_and_the_same_for_every_card(client: FlaskClient) -> None:
-    topics = [
-        card_of(post(client, a_call(SERVICES[service].hook), service))["source"]["topic"] for service in SERVICES
-    ]
+    topics = [card_of(post(client, a_call(SERVICES[service].hook), service))["source"]["topic"] for service in SERVICES]
     assert re.fullmatch(r"[A-Za-z0-9]{1,100}", topics[0]["code"])
     assert topics == [topics[0]] * len(topics)
 

@@ -103,9 +103,7 @@ def test_a_report_without_a_date_answers_nothing() -> None:
 def test_an_mri_from_before_long_standing_pain_became_worse_does_not_answer_it() -> None:
     old_pain = condition(LOW_BACK_PAIN, onset=day(1100))
     worse = observation(CHIEF_COMPLAINT, day(2), valueString="low back pain, worse since Monday")
-    found = beside(
-        worse, report(LUMBAR, 700), report(BONE_SCAN_CODE, 700), report(CT_CODE, 700), pain=old_pain
-    )
+    found = beside(worse, report(LUMBAR, 700), report(BONE_SCAN_CODE, 700), report(CT_CODE, 700), pain=old_pain)
     assert found.studies == STANDARD
 
 
@@ -172,9 +170,7 @@ def test_an_active_order_is_not_offered_again() -> None:
     ("priority", "summary", "detail"),
     [("routine", "make the spine MRI stat", "make it an emergency"), ("stat", "as stat", "as an emergency")],
 )
-def test_an_emergency_says_whether_its_mri_still_has_to_be_made_stat(
-    priority: str, summary: str, detail: str
-) -> None:
+def test_an_emergency_says_whether_its_mri_still_has_to_be_made_stat(priority: str, summary: str, detail: str) -> None:
     sign = condition("icd10cm G95.20", onset=day(0))
     card = only_card(decision(CANCER, PAIN, sign, ordered(WHOLE, 1, priority=priority)))
     assert summary in card["summary"]

@@ -123,9 +123,7 @@ def test_report_says_where_a_page_cannot_be_written(ledger: Ledger) -> None:
         (["--since", "9d", "--until", (TODAY - DAY).date().isoformat()], 1),
     ],
 )  # fmt: skip
-def test_the_period_is_of_whole_days_with_the_last_one_included(
-    ledger: Ledger, options: list[str], calls: int
-) -> None:
+def test_the_period_is_of_whole_days_with_the_last_one_included(ledger: Ledger, options: list[str], calls: int) -> None:
     fill(ledger, [quiet(1, at=TODAY), quiet(2, at=TODAY - DAY)])
     assert f"Calls                             {calls}\n" in run("report", "--no-html", *options).output
 

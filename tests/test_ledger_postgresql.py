@@ -68,12 +68,9 @@ def test_a_server_that_says_nothing_is_given_up(ledger: Ledger, postgresql: Post
     assert ledger.record_feedback([an_answer()]).stored == 1
 
 
-def test_a_server_that_falls_silent_in_a_transaction_is_given_up(
-    ledger: Ledger, postgresql: PostgresqlServer
-) -> None:
-    with pytest.raises(LedgerDown), ledger._database.writing() as connection:
-        with _stopped(_backends(postgresql)):
-            connection.exec_driver_sql("SELECT 1")
+def test_a_server_that_falls_silent_in_a_transaction_is_given_up(ledger: Ledger, postgresql: PostgresqlServer) -> None:
+    with pytest.raises(LedgerDown), ledger._database.writing() as connection, _stopped(_backends(postgresql)):
+        connection.exec_driver_sql("SELECT 1")
     ledger.ping()
 
 

@@ -181,7 +181,7 @@ def test_each_of_two_processes_tells_what_both_counted() -> None:
     for text in told:
         assert re.search(r'^cds_calls_total\{.*outcome="fired".*\} 7\.0$', text, re.MULTILINE)
         assert re.search(r'^cds_call_seconds_bucket\{le="\+Inf",.*\} 7\.0$', text, re.MULTILINE)
-        assert re.search(r'^cds_feedback_total\{.*\} 7\.0$', text, re.MULTILINE)
+        assert re.search(r"^cds_feedback_total\{.*\} 7\.0$", text, re.MULTILINE)
         assert 'cds_ledger_failures_total{operation="decision"} 2.0' in text
         assert 'cds_rule_info{version="1.0.0+abc"} 1.0' in text
 

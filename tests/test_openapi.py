@@ -27,9 +27,7 @@ from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, Json, condition, d
 
 DESCRIPTION = openapi("1.0.0", None)
 OPERATIONS = [
-    (path, method, operation)
-    for path, methods in DESCRIPTION["paths"].items()
-    for method, operation in methods.items()
+    (path, method, operation) for path, methods in DESCRIPTION["paths"].items() for method, operation in methods.items()
 ]
 ERRORS: list[type[CdsError]] = [CdsError, *CdsError.__subclasses__()]
 CALL = request("patient-view", supplied(condition(BREAST_CANCER, onset="2014"), condition(LOW_BACK_PAIN, onset=day(5))))
@@ -166,7 +164,7 @@ def test_every_address_of_the_api_is_described_and_nothing_else(app: Flask) -> N
 
 
 def test_what_is_left_out_of_the_description_exists(app: Flask) -> None:
-    assert NOT_OF_THE_API <= {rule.rule for rule in app.url_map.iter_rules()}
+    assert {rule.rule for rule in app.url_map.iter_rules()} >= NOT_OF_THE_API
 
 
 @pytest.mark.parametrize(("path", "method"), [row[:2] for row in OPERATIONS], ids=str)

@@ -34,9 +34,7 @@ LIPIDS = draft(text="Lipid panel")
 STANDARD = ["24967-2", "39818-0", "72254-6"]
 
 
-def cards(
-    *drafts: Json, hook: str = "order-select", resources: tuple[Json, ...] = (PAIN,), **more: Any
-) -> list[Json]:
+def cards(*drafts: Json, hook: str = "order-select", resources: tuple[Json, ...] = (PAIN,), **more: Any) -> list[Json]:
     return list(decision(CANCER, *resources, hook=hook, drafts=drafts, **more).response["cards"])
 
 
@@ -67,9 +65,7 @@ def test_of_several_selected_orders_one_that_matters_is_enough() -> None:
 
 
 def test_a_selection_that_is_not_among_the_drafts_is_no_occasion() -> None:
-    decided = decision(
-        CANCER, PAIN, hook="order-select", drafts=[RADIOGRAPH], selections=["ServiceRequest/elsewhere"]
-    )
+    decided = decision(CANCER, PAIN, hook="order-select", drafts=[RADIOGRAPH], selections=["ServiceRequest/elsewhere"])
     assert (decided.response["cards"], decided.assessment.reason) == ([], Reason.UNRELATED_ORDER)
 
 

@@ -117,7 +117,7 @@ def test_stacked_parts_follow_one_another_and_their_values_are_written() -> None
 
 def test_columns_stand_on_one_another_from_the_foot_of_the_chart() -> None:
     picture = column_chart(figures(("Mon", (4, 4)), ("Tue", (2, 0)), series=("shown", "silent")))
-    legend, monday, tuesday = rects(picture, "plot-series-1")
+    _legend, monday, tuesday = rects(picture, "plot-series-1")
     above = rects(picture, "plot-series-2")[1]
     foot = float(monday["y"][:-2]) + float(monday["height"][:-2])
     assert float(tuesday["y"][:-2]) + float(tuesday["height"][:-2]) == pytest.approx(foot)

@@ -100,9 +100,7 @@ MATRIX: list[tuple[str, Json, int, Gap | None]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("prefetch", "count", "gap"), [row[1:] for row in MATRIX], ids=[row[0] for row in MATRIX]
-)
+@pytest.mark.parametrize(("prefetch", "count", "gap"), [row[1:] for row in MATRIX], ids=[row[0] for row in MATRIX])
 def test_each_prefetch_value_means_what_the_decision_matrix_says(prefetch: Json, count: int, gap: Gap | None) -> None:
     listing = conditions(prefetch)
     assert (len(listing.items), listing.gap) == (count, gap)

@@ -96,9 +96,7 @@ def diagnoses(draw: DrawFn, codes: Sequence[str] = (*CANCERS, *NOT_CANCERS, *PAI
         onset=draw(days()),
         recorded=draw(days()),
         clinical=draw(st.sampled_from(["active", "active", None, "resolved", "inactive", "recurrence", "remission"])),
-        verification=draw(
-            st.sampled_from(["confirmed", "confirmed", None, "refuted", "provisional", "unconfirmed"])
-        ),
+        verification=draw(st.sampled_from(["confirmed", "confirmed", None, "refuted", "provisional", "unconfirmed"])),
         text=draw(st.sampled_from(["", "", *CANCER_TEXTS, *PAIN_TEXTS])),
     )
 
@@ -303,9 +301,7 @@ def test_unknown_never_reads_as_no(resources: list[Json], keys: list[str], way: 
 
 @examples
 @given(likely_charts(), st.sampled_from(DECIDING), st.sampled_from(WAYS))
-def test_unknown_data_only_ever_asks_for_more_or_keeps_the_card(
-    resources: list[Json], key: str, way: str
-) -> None:
+def test_unknown_data_only_ever_asks_for_more_or_keeps_the_card(resources: list[Json], key: str, way: str) -> None:
     values = prefetch(*resources)
     assume(decide(values).outcome is Outcome.FIRED)
     partial = decide(unknown(values, key, way, kept=0))

@@ -319,9 +319,7 @@ REFUSED: list[tuple[str, Change, str]] = [
 
 
 @pytest.mark.parametrize(("hook", "change", "text"), REFUSED, ids=[f"{row[0]}: {row[2]}" for row in REFUSED])
-def test_a_bad_call_is_refused_in_words_that_name_the_field_and_no_value(
-    hook: str, change: Change, text: str
-) -> None:
+def test_a_bad_call_is_refused_in_words_that_name_the_field_and_no_value(hook: str, change: Change, text: str) -> None:
     call = a_call(hook)
     change(call)
     error = refusal(call, hook)
@@ -555,38 +553,46 @@ MISTAKES: list[tuple[str, Change, str]] = [
         "cards[0].suggestions",
     ),
     ("no suggestion label", drop(f"{CARD}.suggestions.0.label"), "cards[0].suggestions[0].label"),
-    ("isRecommended as text", put(f"{CARD}.suggestions.0.isRecommended", "true"),
-     "cards[0].suggestions[0].isRecommended"),
-    ("actionSelectionBehavior", put(f"{CARD}.suggestions.0.actionSelectionBehavior", "any"),
-     "cards[0].suggestions[0]"),
+    (
+        "isRecommended as text",
+        put(f"{CARD}.suggestions.0.isRecommended", "true"),
+        "cards[0].suggestions[0].isRecommended",
+    ),
+    ("actionSelectionBehavior", put(f"{CARD}.suggestions.0.actionSelectionBehavior", "any"), "cards[0].suggestions[0]"),
     ("no actions in the list", put(f"{CARD}.suggestions.0.actions", []), "cards[0].suggestions[0].actions"),
     ("upper-case action", put(f"{CREATE}.type", "CREATE"), f"{AT_CREATE}.type"),
     ("no description", drop(f"{CREATE}.description"), f"{AT_CREATE}.description"),
     ("create without resource", drop(f"{CREATE}.resource"), f"{AT_CREATE}.resource"),
     ("resource as text", put(f"{CREATE}.resource", "{}"), f"{AT_CREATE}.resource"),
     ("untyped resource", drop(f"{CREATE}.resource.resourceType"), f"{AT_CREATE}.resource.resourceType"),
-    ("null in a resource", put(f"{CREATE}.resource.subject", {"display": None}),
-     f"{AT_CREATE}.resource.subject.display"),
+    (
+        "null in a resource",
+        put(f"{CREATE}.resource.subject", {"display": None}),
+        f"{AT_CREATE}.resource.subject.display",
+    ),
     ("empty list in a resource", put(f"{CREATE}.resource.note", []), f"{AT_CREATE}.resource.note"),
     ("create with resourceId", put(f"{CREATE}.resourceId", "ServiceRequest/1"), f"{AT_CREATE}.resourceId"),
     ("update of an unnamed resource", drop(f"{UPDATE}.resource.id"), f"{AT_UPDATE}.resource.id"),
     ("delete without resourceId", drop(f"{DELETE}.resourceId"), f"{AT_DELETE}.resourceId"),
-    ("delete with resource", put(f"{DELETE}.resource", {"resourceType": "ServiceRequest"}),
-     f"{AT_DELETE}.resource"),
+    ("delete with resource", put(f"{DELETE}.resource", {"resourceType": "ServiceRequest"}), f"{AT_DELETE}.resource"),
     ("no override reasons in the list", put(f"{CARD}.overrideReasons", []), "cards[0].overrideReasons"),
-    ("override reason without display", drop(f"{CARD}.overrideReasons.0.display"),
-     "cards[0].overrideReasons[0].display"),
-    ("override reason without system", drop(f"{CARD}.overrideReasons.0.system"),
-     "cards[0].overrideReasons[0].system"),
+    (
+        "override reason without display",
+        drop(f"{CARD}.overrideReasons.0.display"),
+        "cards[0].overrideReasons[0].display",
+    ),
+    ("override reason without system", drop(f"{CARD}.overrideReasons.0.system"), "cards[0].overrideReasons[0].system"),
     ("no links in the list", put(f"{CARD}.links", []), "cards[0].links"),
     ("link without type", drop(f"{CARD}.links.0.type"), "cards[0].links[0].type"),
     ("link to a script", put(f"{CARD}.links.0.url", "javascript:alert(1)"), "cards[0].links[0].url"),
     ("appContext and absolute", put(f"{CARD}.links.0.appContext", "x"), "cards[0].links[0].appContext"),
     ("misspelled autolaunchable", put(f"{CARD}.links.1.autoLaunchable", True), "cards[0].links[1]"),
     ("no system actions in the list", put("systemActions", []), "systemActions"),
-    ("system action that creates",
-     put("systemActions", [{"type": "create", "description": "x", "resource": {"resourceType": "Task"}}]),
-     "systemActions[0].type"),
+    (
+        "system action that creates",
+        put("systemActions", [{"type": "create", "description": "x", "resource": {"resourceType": "Task"}}]),
+        "systemActions[0].type",
+    ),
     ("empty extension", put("extension", {}), "extension"),
     ("extension as in FHIR", put("extension", [{"url": "x"}]), "extension"),
     ("null in an extension", put("extension", {"a": {"b": [None]}}), "extension.a.b[0]"),

@@ -337,9 +337,7 @@ def test_a_denied_quality_of_the_pain_is_not_told(text: str) -> None:
 
 
 def test_a_sign_in_the_words_of_a_coded_pain_is_an_emergency() -> None:
-    pain = condition(
-        LOW_BACK_PAIN, onset=day(3), text="Low back pain with saddle anesthesia and urinary retention"
-    )
+    pain = condition(LOW_BACK_PAIN, onset=day(3), text="Low back pain with saddle anesthesia and urinary retention")
     assert assessment(CANCER, pain).critical
 
 
@@ -370,9 +368,7 @@ def test_a_symptom_observation_states_a_sign(value: dict[str, Any], critical: bo
     ],
     ids=["true", "false", "absent", "symptom absent"],
 )
-def test_an_observation_of_a_sign_counts_unless_it_denies_it(
-    code: str, value: dict[str, Any], critical: bool
-) -> None:
+def test_an_observation_of_a_sign_counts_unless_it_denies_it(code: str, value: dict[str, Any], critical: bool) -> None:
     assert beside(observation(code, day(1), **value)).critical is critical
 
 
@@ -406,9 +402,7 @@ def test_staging_is_never_put_before_the_mri_in_an_emergency() -> None:
 
 
 def test_an_emergency_is_told_in_the_summary_and_first_in_the_detail() -> None:
-    card = only_card(
-        decision(CANCER, condition(THORACIC_PAIN, onset=day(4)), condition(LEG_WEAKNESS, onset=day(2)))
-    )
+    card = only_card(decision(CANCER, condition(THORACIC_PAIN, onset=day(4)), condition(LEG_WEAKNESS, onset=day(2))))
     assert card["indicator"] == "critical"
     assert card["summary"].startswith("EMERGENCY") and "thoracic" in card["summary"]
     assert section(card, "Why this patient").splitlines()[0].startswith("- Red flag: Weakness of limb")

@@ -262,7 +262,7 @@ def test_the_same_word_has_the_same_color_and_pattern_in_every_plot_of_answers()
     html = page(summed([fired(1), fired(2)], [answer(1)]))
     looks: dict[str, set[str]] = {}
     for name in ("orders", "hooks", "versions"):
-        plot = html[html.index(f'<svg class="plot" role="img" aria-labelledby="{name}-title'):].partition("</svg>")[0]
+        plot = html[html.index(f'<svg class="plot" role="img" aria-labelledby="{name}-title') :].partition("</svg>")[0]
         key = r'<rect class="plot-series-(\d)"[^>]*/>(?:<rect [^>]*/>)?<text x="2.6em" [^>]*>([^<]+)</text>'
         for series, word in re.findall(key, plot):
             looks.setdefault(word, set()).add(series)

@@ -28,7 +28,7 @@ def _report() -> str:
     """Ninety days with cards of every fate and every outcome."""
     days = [NOON - timedelta(days=number) for number in range(90)]
     modes = [Mode.SILENT if number > 80 else Mode.LIVE for number in range(90)]
-    decisions = [fired(number, at=day, mode=mode) for number, (day, mode) in enumerate(zip(days, modes))]
+    decisions = [fired(number, at=day, mode=mode) for number, (day, mode) in enumerate(zip(days, modes, strict=True))]
     others = ("not-applicable", "suppressed", "undetermined", "failed", "off")
     decisions += [fired(200 + number, client=LONG_ISSUER) for number in range(3)]
     decisions += [quiet(100 + number, outcome, at=days[number]) for number, outcome in enumerate(others)]

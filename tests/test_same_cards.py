@@ -197,9 +197,7 @@ def test_the_table_of_those_that_differ_is_short_and_names_patients() -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.differs], ids=str)
-def test_a_chart_that_says_other_than_the_server_is_answered_otherwise(
-    fhir_server: LoadedServer, case: Case
-) -> None:
+def test_a_chart_that_says_other_than_the_server_is_answered_otherwise(fhir_server: LoadedServer, case: Case) -> None:
     """Else it would not belong in the table."""
     assert _by_way("all from the server", case, fhir_server) != _by_prefetch(case, fhir_server)
 
@@ -249,9 +247,7 @@ def test_with_the_token_of_the_call_the_same_card_comes(
 
 
 @pytest.mark.parametrize("token", [WRONG_TOKEN, ""], ids=["a wrong token", "no token"])
-def test_a_server_that_refuses_the_token_is_named_as_the_cause(
-    secured_fhir_server: LoadedServer, token: str
-) -> None:
+def test_a_server_that_refuses_the_token_is_named_as_the_cause(secured_fhir_server: LoadedServer, token: str) -> None:
     status, body = _ask(secured_fhir_server, token)
     assert status == 412
     assert "conditions: refused" in body["issue"][0]["details"]["text"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from tests.server_calls import FEEDBACK, MOST_BYTES, PATH, a_call, comes_true, feedback, post, times_of_now
 from tests.token_maker import BASE_URL, ISSUER, key, key_set, token
 from tests.wire_fhir_server import Exchange, WireFhirServer
@@ -71,11 +73,9 @@ def test_the_largest_body_is_answered_and_one_byte_more_is_refused(
 def test_a_body_of_unannounced_length_is_bounded_too(standing_service: RealServer, size: int, status: int) -> None:
     body = padded(size)
     with standing_service.connection() as connection:
-        try:
+        # It need not listen to the end.
+        with contextlib.suppress(ConnectionError):
             connection.sendall(chunked(*(body[start : start + 4096] for start in range(0, size, 4096))))
-        except ConnectionError:
-            # It need not listen to the end.
-            pass
         assert status_of(connection.recv(4096)) == status
 
 

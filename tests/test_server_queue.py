@@ -13,8 +13,7 @@ import pytest
 
 from cds_service.settings import make_settings
 from cds_service.web import worker
-from cds_service.web.call_log import LOGGER_NAME
-from cds_service.web.call_log import RECEIVED
+from cds_service.web.call_log import LOGGER_NAME, RECEIVED
 from cds_service.web.worker import TOO_LATE, Front, front_for
 from tests.server_calls import FEEDBACK, PATH, a_call, feedback, times_of_now
 from tests.token_maker import BASE_URL, ISSUER, key, key_set, token

@@ -37,9 +37,7 @@ ICD_9_CM = "http://hl7.org/fhir/sid/icd-9-cm"
         (ICD_9_CM, "v103", "breast-cancer"),
     ],
 )
-def test_icd_codes_match_with_and_without_dot_in_any_case_and_with_blanks(
-    system: str, code: str, set_id: str
-) -> None:
+def test_icd_codes_match_with_and_without_dot_in_any_case_and_with_blanks(system: str, code: str, set_id: str) -> None:
     assert set_id in TERMINOLOGY.sets(system, code)
 
 

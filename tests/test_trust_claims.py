@@ -46,9 +46,7 @@ def test_a_token_ends_when_the_leeway_after_its_expiry_has_passed(seconds_ago: i
     assert answer(exp=SECONDS - seconds_ago, iat=SECONDS - 100) == expected
 
 
-@pytest.mark.parametrize(
-    ("ahead", "expected"), [(0, "admitted"), (LEEWAY, "admitted"), (LEEWAY + 1, R.NOT_YET_VALID)]
-)
+@pytest.mark.parametrize(("ahead", "expected"), [(0, "admitted"), (LEEWAY, "admitted"), (LEEWAY + 1, R.NOT_YET_VALID)])
 def test_a_token_begins_the_leeway_before_its_nbf(ahead: int, expected: str) -> None:
     assert answer(nbf=SECONDS + ahead) == expected
 

@@ -81,7 +81,7 @@ def test_a_token_with_one_change_is_refused(data: st.DataObject) -> None:
     character = data.draw(st.characters(max_codepoint=255).filter(lambda drawn: drawn != GOOD[place]))
     change = data.draw(st.sampled_from([character, f"{GOOD[place]}{character}", ""]))
     # White space at the end belongs to the header and not to the token.
-    changed = f"{GOOD[:place]}{change}{GOOD[place + 1:]}".strip(" \t")
+    changed = f"{GOOD[:place]}{change}{GOOD[place + 1 :]}".strip(" \t")
     if changed != GOOD:
         assert isinstance(outcome(bearer(changed)), Refused)
 

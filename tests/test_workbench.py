@@ -302,7 +302,9 @@ def test_every_criterion_comes_with_answer_and_evidence(workbench: FlaskClient) 
     facts = explained(workbench, hook_call(workbench, LUMBAR_PAIN))
     answers = {item["id"]: item for item in facts["criteria"]}
     assert {name: item["answer"] for name, item in answers.items()} == {
-        "current-patient": "met", "breast-cancer-history": "met", "new-back-pain": "met",
+        "current-patient": "met",
+        "breast-cancer-history": "met",
+        "new-back-pain": "met",
     }
     (pain,) = answers["new-back-pain"]["findings"]
     assert pain["label"] == "Low back pain, unspecified" and pain["when"] == f"onset {day(5)}, 5 days ago"

@@ -172,9 +172,7 @@ def test_the_first_click_in_a_scrolled_list_picks_the_patient_under_it(watch: Wa
 
 
 @pytest.mark.parametrize("button", ["Ask again", "+ 30 days", "Dismiss"])
-def test_after_a_button_a_click_in_the_list_picks_the_patient_under_it(
-    watch: Watch, address: str, button: str
-) -> None:
+def test_after_a_button_a_click_in_the_list_picks_the_patient_under_it(watch: Watch, address: str, button: str) -> None:
     watch.expect_error("status of 412")
     page = opened_at(watch.page, address, "")
     expect_picked(page, scroll_and_click(page))

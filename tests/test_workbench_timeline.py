@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
@@ -119,7 +120,7 @@ def test_names_of_ticks_never_touch(years: int) -> None:
     old = Entry("a", Span.day(TODAY - timedelta(days=365 * years)), "Condition/1")
     named = [float((item.get("x") or "").removesuffix("%")) for item in marks(made(old), "tick")][1:]
     # On the narrowest picture that names all of them, 11 percent are 51 pixels; the longest name takes 49.
-    assert len(named) > 2 and all(right - left >= 11 for right, left in zip(named, named[1:]))
+    assert len(named) > 2 and all(right - left >= 11 for right, left in itertools.pairwise(named))
 
 
 # --- The windows
@@ -336,7 +337,7 @@ class _Tags(HTMLParser):
 
 
 def test_words_of_a_chart_are_never_markup() -> None:
-    hostile = condition(LOW_BACK_PAIN, onset=day(5), text='<script>alert(1)</script>')
+    hostile = condition(LOW_BACK_PAIN, onset=day(5), text="<script>alert(1)</script>")
     ordered = draft(text="</svg><img src=x onerror=alert(1)>")
     call = request("order-sign", supplied(patient(), CANCER, hostile), [ordered])
     shown = workbench_app().test_client().post("/workbench/why", json=call).get_json()["timeline"]

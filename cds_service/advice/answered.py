@@ -59,9 +59,7 @@ def with_answers(
         reason = reasons.get(answer.reason)
         if reason and _holds(reason, answer, prints, now):
             answered = Answered(reason.code, answer.answered_at, _end(reason, answer))
-            return replace(
-                assessment, outcome=Outcome.SUPPRESSED, reason=Reason.ANSWERED_EARLIER, answered=answered
-            )
+            return replace(assessment, outcome=Outcome.SUPPRESSED, reason=Reason.ANSWERED_EARLIER, answered=answered)
     return assessment
 
 

@@ -74,9 +74,7 @@ def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Cond
         recorded=reading.date(recorded, "recordedDate"),
         encounter=reading.reference(resource.get("encounter") or resource.get("context"), "encounter"),
         abated=any(
-            value is not None and value is not False
-            for key, value in resource.items()
-            if key.startswith("abatement")
+            value is not None and value is not False for key, value in resource.items() if key.startswith("abatement")
         ),
         abatement=abatement,
         note=" ".join(reading.text(item.get("text"), "note") for item in reading.items(resource.get("note"), "note")),

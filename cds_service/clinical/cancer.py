@@ -104,10 +104,6 @@ def cancer_criterion(chart: Chart, history: CancerHistory) -> Criterion:
     aside = f" Passed over: {'; '.join(history.passed_over)}." if history.passed_over else ""
     if not chart.conditions.complete:
         because = f"No breast cancer in the conditions at hand, but they are not all: {chart.conditions.gap}.{aside}"
-        return Criterion(
-            "breast-cancer-history", QUESTION, Answer.UNKNOWN, because, missing=("conditions",)
-        )
+        return Criterion("breast-cancer-history", QUESTION, Answer.UNKNOWN, because, missing=("conditions",))
     because = f"No breast cancer among the patient's conditions.{aside}"
-    return Criterion(
-        "breast-cancer-history", QUESTION, Answer.NOT_MET, because, reason=Reason.NO_CANCER_HISTORY
-    )
+    return Criterion("breast-cancer-history", QUESTION, Answer.NOT_MET, because, reason=Reason.NO_CANCER_HISTORY)

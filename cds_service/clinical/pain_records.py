@@ -228,9 +228,7 @@ def _observed(observation: Observation, where: Finding, recognizer: Recognizer) 
     return _meanings(observation.concept, observation.sites, where, recognizer)
 
 
-def _stated(
-    value: Value, sites: tuple[Concept, ...], where: Finding, recognizer: Recognizer
-) -> list[_Meaning]:
+def _stated(value: Value, sites: tuple[Concept, ...], where: Finding, recognizer: Recognizer) -> list[_Meaning]:
     if value.concept is not None:
         return _meanings(value.concept, sites, where, recognizer)
     return _from_text(value.text, where, recognizer)
@@ -275,9 +273,7 @@ def denies(value: Value, status: str, recognizer: Recognizer) -> bool:
     return not sets and not any(recognizer.text(words) for words in _words(value))
 
 
-def _at_sites(
-    sites: tuple[Concept, ...], concept: Concept, where: Finding, recognizer: Recognizer
-) -> list[_Meaning]:
+def _at_sites(sites: tuple[Concept, ...], concept: Concept, where: Finding, recognizer: Recognizer) -> list[_Meaning]:
     known = [sets for site in sites if regions_in(sets := recognizer.sets(site), SITE)]
     if not known:
         return []
@@ -288,9 +284,7 @@ def _at_sites(
     return [_Meaning(regions, replace(where, label=", ".join([pain, *dict.fromkeys(places)]), coding=coding))]
 
 
-def _meanings(
-    concept: Concept, sites: tuple[Concept, ...], where: Finding, recognizer: Recognizer
-) -> list[_Meaning]:
+def _meanings(concept: Concept, sites: tuple[Concept, ...], where: Finding, recognizer: Recognizer) -> list[_Meaning]:
     """What a concept says about back pain: by its codes, else by its words."""
     sets = recognizer.sets(concept)
     if TRAP in sets:

@@ -49,7 +49,7 @@ class Statement:
         """Whether it holds and began inside the window of new pain, or is undated in the current visit."""
         if not self.holds:
             return False
-        if self.finding.when is None or self.finding.basis is Basis.ENCOUNTER and self.current_visit:
+        if self.finding.when is None or (self.finding.basis is Basis.ENCOUNTER and self.current_visit):
             return self.current_visit
         return calendar.in_window(self.finding.when)
 
@@ -72,9 +72,7 @@ def statements(
     return tuple(found)
 
 
-def _stated(
-    concept: Concept, where: Finding, recognizer: Recognizer
-) -> Iterator[tuple[frozenset[str], Finding]]:
+def _stated(concept: Concept, where: Finding, recognizer: Recognizer) -> Iterator[tuple[frozenset[str], Finding]]:
     """What a concept states: by its code or words, and the red flags that the words of a coded one name besides
     ("low back pain with saddle anesthesia"). The findings carry no date yet."""
     sets, finding = recognizer.described(concept, where)

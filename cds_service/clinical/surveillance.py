@@ -97,7 +97,7 @@ def _recent_complaint(evidence: Evidence) -> bool:
             return True
     for visit in evidence.chart.encounters.items:
         when = evidence.calendar.past(visit.period)
-        if when is None or evidence.calendar.in_window(when):
-            if not all(evidence.recognizer.sets(reason).keys() & _FOLLOW_UP for reason in visit.reasons):
-                return True
+        recent = when is None or evidence.calendar.in_window(when)
+        if recent and not all(evidence.recognizer.sets(reason).keys() & _FOLLOW_UP for reason in visit.reasons):
+            return True
     return False

@@ -174,9 +174,7 @@ def _value_set(path: Path, systems: Mapping[str, CodeSystem]) -> ValueSet:
         for rule in include.get("filter", ()):
             _check_category(file, f"{field}.filter", rule, system)
             categories.append((system.uri, rule["value"]))
-    return ValueSet(
-        data["id"], data["title"], data["purpose"], tuple(concepts), tuple(categories), data["copyright"]
-    )
+    return ValueSet(data["id"], data["title"], data["purpose"], tuple(concepts), tuple(categories), data["copyright"])
 
 
 def _check_category(file: str, field: str, rule: Mapping[str, str], system: CodeSystem) -> None:
@@ -275,7 +273,7 @@ def _cautions(folder: Path, terminology: Terminology) -> Cautions:
                 within_days=item.get("within_days"),
                 newest_of=tuple(item.get("newest_of", ())),
                 unless_later=frozenset(item.get("unless_later", ())),
-                taken_back=frozenset(item.get("taken_back", item["sets"] if "sets" in item else ())),
+                taken_back=frozenset(item.get("taken_back", item.get("sets", ()))),
                 egfr_from=item.get("egfr_from", 0),
                 egfr_below=item.get("egfr_below", 0),
                 group=item.get("group", ""),

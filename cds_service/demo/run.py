@@ -104,9 +104,7 @@ def _environment(settings: Settings, fhir_server: str, address: str) -> dict[str
 
 
 @contextmanager
-def _service(
-    host: str, port: int, environment: Mapping[str, str], insecure: bool
-) -> Iterator[subprocess.Popen[bytes]]:
+def _service(host: str, port: int, environment: Mapping[str, str], insecure: bool) -> Iterator[subprocess.Popen[bytes]]:
     """The service with its production server; it prints its own address."""
     address = ["--host", host, "--port", str(port), *(["--insecure"] if insecure else [])]
     service = subprocess.Popen(

@@ -25,6 +25,7 @@ be concluded or failed (upwards: fewer of them are no fault). Nothing is said of
 
 from __future__ import annotations
 
+import itertools
 import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -148,7 +149,7 @@ def sigma_z(periods: Sequence[Share]) -> float:
         return 1.0
     rate = count / calls
     scores = [(p.count / p.calls - rate) / math.sqrt(rate * (1 - rate) / p.calls) for p in seen]
-    ranges = [abs(later - sooner) for sooner, later in zip(scores, scores[1:])]
+    ranges = [abs(later - sooner) for sooner, later in itertools.pairwise(scores)]
     return sum(ranges) / len(ranges) / _MOVING_RANGE
 
 

@@ -124,7 +124,9 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[
         return []
     width = max(len(title), *(len(label) + 2 for label, _ in rows))
     columns = [max(len(head), *(len(f"{row[index]:,}") for _, row in rows)) for index, head in enumerate(heads)]
-    lines = [f"{title:<{width}}" + "".join(f"  {head:>{size}}" for head, size in zip(heads, columns))]
+    lines = [f"{title:<{width}}" + "".join(f"  {head:>{size}}" for head, size in zip(heads, columns, strict=True))]
     for label, row in rows:
-        lines.append(f"  {label:<{width - 2}}" + "".join(f"  {value:>{size},}" for value, size in zip(row, columns)))
+        lines.append(
+            f"  {label:<{width - 2}}" + "".join(f"  {value:>{size},}" for value, size in zip(row, columns, strict=True))
+        )
     return lines

@@ -8,9 +8,7 @@ from ipaddress import ip_address
 from cds_service.chart.fhir_limits import server_problem
 
 
-def start_problem(
-    host: str, clients: Sized, insecure: bool, base_url: str | None, development: bool
-) -> str | None:
+def start_problem(host: str, clients: Sized, insecure: bool, base_url: str | None, development: bool) -> str | None:
     """Why the server may not start, as a sentence for whoever starts it; None where it may.
 
     Args:

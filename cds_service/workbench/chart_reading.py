@@ -35,10 +35,17 @@ class _Kind:
         )
 
 
-_RED_FLAGS = _Kind((
-    "cord-", "sign-", "nonspecific-sign-", "spinal-infection", "pathological-fracture", "vertebral-collapse",
-    "systemic-flag",
-))
+_RED_FLAGS = _Kind(
+    (
+        "cord-",
+        "sign-",
+        "nonspecific-sign-",
+        "spinal-infection",
+        "pathological-fracture",
+        "vertebral-collapse",
+        "systemic-flag",
+    )
+)
 _METASTASES = _Kind(
     ("metastasis-bone", "metastasis-brain", "metastasis-other", "metastasis-spinal-cord"), may_be_old=True
 )

@@ -83,9 +83,7 @@ class FixturePatients:
             self._add_orders(request, own, [OWN_DRAFTS] if drafts is None else drafts, as_of)
         return request
 
-    def _add_orders(
-        self, request: Json, own: tuple[Json | None, list[str]], names: Sequence[str], day: date
-    ) -> None:
+    def _add_orders(self, request: Json, own: tuple[Json | None, list[str]], names: Sequence[str], day: date) -> None:
         context = request["context"]
         if set(names) - {OWN_DRAFTS} - self.drafts.keys():
             raise InvalidRequest("drafts", f"must be of {OWN_DRAFTS}, {', '.join(self.drafts)}")
