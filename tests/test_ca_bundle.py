@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from cds_service.chart.fhir_limits import FhirLimits
 from cds_service.chart.fhir_reader import FhirReader
-from cds_service.clinical.records import Gap
+from cds_service.chart.records import Gap
 from cds_service.settings import SettingsError, make_settings
 from cds_service.trust.keys import fetched
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from cds_service.clinical.records import Gap
+from cds_service.chart.records import Gap
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.ledger.metrics import (
     FHIR_RESULTS,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cds_service.chart.build import build_chart
-from cds_service.clinical.records import Condition, Gap, Listing
+from cds_service.chart.records import Condition, Gap, Listing
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from cds_service.clinical.span import Span
+from cds_service.chart.span import Span
 from cds_service.protocol.services import SERVICES
 from cds_service.service import DecisionSupport
 from cds_service.settings import make_settings

@@ -10,6 +10,7 @@ from typing import Any
 
 from cds_service.chart.elements import Json, Reading, short_reference
 from cds_service.chart.prefetch import entries_of, is_about, name_of, read_listing
+from cds_service.chart.records import Chart, Concept, Condition, Drafts, Listing, Order, Unread
 from cds_service.chart.resources import (
     read_allergy,
     read_condition,
@@ -20,8 +21,7 @@ from cds_service.chart.resources import (
     read_study,
     subject_of,
 )
-from cds_service.clinical.records import Chart, Concept, Condition, Drafts, Listing, Order, Unread
-from cds_service.clinical.span import Span
+from cds_service.chart.span import Span
 
 # An EHR may put imaging studies beside the reports, and devices beside the procedures that placed them.
 _REPORTS = ("DiagnosticReport", "ImagingStudy")

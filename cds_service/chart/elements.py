@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cds_service.clinical.records import Coding, Concept, Unread, Value
-from cds_service.clinical.span import Span, read_date
+from cds_service.chart.records import Coding, Concept, Unread, Value
+from cds_service.chart.span import Span, read_date
 
 Json = Mapping[str, Any]
 _NO_CONCEPT = Concept()

@@ -26,7 +26,7 @@ import urllib3
 from cds_service.chart.elements import Json
 from cds_service.chart.fhir_limits import FhirLimits, is_within
 from cds_service.chart.prefetch import next_page
-from cds_service.clinical.records import Gap
+from cds_service.chart.records import Gap
 
 # urllib3 writes addresses, which hold the patient's id, to its logs, some of them as warnings.
 for _name in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from cds_service.chart.elements import Json, Reading
+from cds_service.chart.records import Gap, Listing, Unread
 from cds_service.chart.resources import subject_of
-from cds_service.clinical.records import Gap, Listing, Unread
 
 _ABSENT = object()
 _HARMLESS = frozenset({"information", "warning", "success"})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from cds_service.chart.elements import Json, Reading
-from cds_service.clinical.records import (
+from cds_service.chart.records import (
     Allergy,
     Component,
     Concept,
@@ -19,7 +19,7 @@ from cds_service.clinical.records import (
     Patient,
     Study,
 )
-from cds_service.clinical.span import Span
+from cds_service.chart.span import Span
 
 # UCUM units of an Age, in days.
 _AGE_UNITS = {"a": 365.25, "year": 365.25, "years": 365.25, "mo": 30.4, "month": 30.4, "months": 30.4}

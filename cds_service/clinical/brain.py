@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cds_service.chart.records import Chart, Observation
 from cds_service.clinical.dating import Calendar
 from cds_service.clinical.findings import Finding
 from cds_service.clinical.recognition import Recognizer, words_of
-from cds_service.clinical.records import Chart, Observation
 from cds_service.clinical.statements import Statement, sign_of
 
 # From 1 % of stained cells on a tumor counts as receptor positive ("low positive" up to 9 %).

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from cds_service.chart.records import Chart, Concept, Value
 from cds_service.clinical.dating import Calendar
 from cds_service.clinical.findings import Basis, Finding
 from cds_service.clinical.recognition import Recognizer, words_of
-from cds_service.clinical.records import Chart, Concept, Value
 from cds_service.clinical.statements import Statement
 from cds_service.content.model import Caution, Cautions
 

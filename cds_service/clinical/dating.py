@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from cds_service.chart.records import Condition
+from cds_service.chart.span import Span, lies_in_future
 from cds_service.clinical.findings import Basis
 from cds_service.clinical.onset_text import date_onset_text
-from cds_service.clinical.records import Condition
-from cds_service.clinical.span import Span, lies_in_future
 
 # Conditions with these statuses came back: their onset may be that of the first episode.
 _RETURNED = frozenset({"recurrence", "relapse"})

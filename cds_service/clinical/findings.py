@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from cds_service.clinical.records import Coding
-from cds_service.clinical.span import Span
+from cds_service.chart.records import Coding
+from cds_service.chart.span import Span
 
 
 class Basis(StrEnum):

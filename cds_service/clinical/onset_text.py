@@ -6,7 +6,7 @@ import re
 from calendar import month_abbr, month_name, monthrange
 from datetime import date, timedelta
 
-from cds_service.clinical.span import Span, read_date
+from cds_service.chart.span import Span, read_date
 
 _NUMBERS = {
     word: number

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
+from cds_service.chart.records import Coding, Concept
 from cds_service.clinical.findings import Finding
-from cds_service.clinical.records import Coding, Concept
 from cds_service.clinical.text_evidence import LONGEST_TEXT, Mention, TextMatch, TextReader, denied, stated
 from cds_service.content.model import Content
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from cds_service.chart.records import Condition
 from cds_service.clinical.cancer import CANCER
 from cds_service.clinical.dating import start_of
 from cds_service.clinical.evidence import Evidence
@@ -17,7 +18,6 @@ from cds_service.clinical.findings import Removal
 from cds_service.clinical.orders import removable
 from cds_service.clinical.pain_records import CHRONIC, CHRONIC_ANY_SITE, GENERIC_PAIN, INJURY, PAIN
 from cds_service.clinical.recognition import words_of
-from cds_service.clinical.records import Condition
 
 # Studies that look for distant disease, and what the wording calls them.
 _SEARCHES = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from cds_service.clinical.span import read_date
+from cds_service.chart.span import read_date
 from cds_service.content.model import Content
 from cds_service.errors import InvalidRequest
 from cds_service.protocol.services import SERVICES

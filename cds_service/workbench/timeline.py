@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from cds_service.clinical.span import Span
+from cds_service.chart.span import Span
 
 
 @dataclass(frozen=True, slots=True)

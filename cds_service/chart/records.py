@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from cds_service.clinical.span import Span
+from cds_service.chart.span import Span
 
 
 @dataclass(frozen=True, slots=True)
