@@ -18,13 +18,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from cds_service.addresses import base_of, server_problem
 from cds_service.advice.answered import evidence, with_answers
 from cds_service.advice.call import Call, OrderOptions
 from cds_service.advice.card import cards, proposed
 from cds_service.chart.build import build_chart
-from cds_service.chart.completion import complete
-from cds_service.chart.fhir_limits import base_of, server_problem
-from cds_service.chart.fhir_reader import FhirReader
 from cds_service.chart.prefetch import Completed
 from cds_service.chart.records import Chart, Gap
 from cds_service.clinical.assessment import Assessment
@@ -33,6 +31,8 @@ from cds_service.clinical.pain_records import visits_without_date
 from cds_service.clinical.rule import assess
 from cds_service.content.load import load_content
 from cds_service.content.model import Content
+from cds_service.ehr.completion import complete
+from cds_service.ehr.reader import FhirReader
 from cds_service.errors import InvalidRequest, MissingData
 from cds_service.ledger.entries import ANONYMOUS
 from cds_service.ledger.memory import PatientMemory

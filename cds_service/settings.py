@@ -29,9 +29,10 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from cds_service.chart.fhir_limits import FhirLimits, base_of, server_problem
+from cds_service.addresses import base_of, server_problem
 from cds_service.clinical.options import RuleOptions
 from cds_service.content.model import Content
+from cds_service.ehr.limits import FhirLimits
 from cds_service.ledger.database import check_url
 from cds_service.ledger.entries import ANONYMOUS, EVERY, Mode
 from cds_service.protocol.limits import BodyLimits

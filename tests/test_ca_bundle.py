@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from cds_service.chart.fhir_limits import FhirLimits
-from cds_service.chart.fhir_reader import FhirReader
 from cds_service.chart.records import Gap
+from cds_service.ehr.limits import FhirLimits
+from cds_service.ehr.reader import FhirReader
 from cds_service.settings import SettingsError, make_settings
 from cds_service.trust.keys import fetched
 

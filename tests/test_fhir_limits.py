@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from cds_service.chart.fhir_limits import FhirLimits, base_of, is_within, server_problem
+from cds_service.addresses import base_of, is_within, server_problem
+from cds_service.ehr.limits import FhirLimits
 from cds_service.settings import Settings, SettingsError, make_settings, read_settings
 
 BASE = "https://ehr.example.org/fhir"

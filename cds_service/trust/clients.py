@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from cds_service.chart.fhir_limits import LOOPBACK_NAMES, base_of, server_problem
+from cds_service.addresses import LOOPBACK_NAMES, base_of, server_problem
 from cds_service.trust.jwks import BadKeySet, read_key_set
 
 # Its private key is published with the program: a token that it signed proves nothing about who sent it.

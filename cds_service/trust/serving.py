@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sized
 from ipaddress import ip_address
 
-from cds_service.chart.fhir_limits import server_problem
+from cds_service.addresses import server_problem
 
 
 def start_problem(host: str, clients: Sized, insecure: bool, base_url: str | None, development: bool) -> str | None:

@@ -23,10 +23,11 @@ import orjson
 import requests
 import urllib3
 
+from cds_service.addresses import is_within
 from cds_service.chart.elements import Json
-from cds_service.chart.fhir_limits import FhirLimits, is_within
 from cds_service.chart.prefetch import next_page
 from cds_service.chart.records import Gap
+from cds_service.ehr.limits import FhirLimits
 
 # urllib3 writes addresses, which hold the patient's id, to its logs, some of them as warnings.
 for _name in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):

@@ -1,9 +1,8 @@
-"""How much may be asked of an EHR's FHIR server in one call, and of which servers."""
+"""What the address of a server may be: the same rules for FHIR servers, key servers and what is compared with them."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9_.\-]*[a-z0-9.])?|[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII)
@@ -11,27 +10,6 @@ _BENT = re.compile(r"/\.{1,2}(/|;|$)|\\|%2e|%2f|%5c", re.IGNORECASE)
 
 # Hosts on this machine, for which http will do.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-@dataclass(frozen=True, slots=True)
-class FhirLimits:
-    """Bounds of all reading for one hook call.
-
-    Attributes:
-        deadline_seconds: wall time for everything together.
-        connect_seconds: for one connection.
-        pages: search pages per prefetch key.
-        bytes: of all answers together.
-        parallel: requests at the same time.
-        ca_bundle: a PEM file with the certificate authorities to trust, instead of the public ones.
-    """
-
-    deadline_seconds: float = 4.0
-    connect_seconds: float = 1.0
-    pages: int = 20
-    bytes: int = 20_000_000
-    parallel: int = 6
-    ca_bundle: str | None = None
 
 
 def server_problem(url: str) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from cds_service.chart.fhir_limits import is_within
-from cds_service.chart.fhir_reader import Fetched, FhirReader, queries_for
+from cds_service.addresses import is_within
 from cds_service.chart.prefetch import Completed, next_page
+from cds_service.ehr.reader import Fetched, FhirReader, queries_for
 
 # Visits that are read one by one because a pain without a date belongs to them: more than a few would cost more time
 # than the date is worth; the card then says that the onset is not recorded.
