@@ -14,7 +14,7 @@ from cds_service.clinical.options import RuleOptions
 from cds_service.content.basis import Basis, ModalityAccuracy, Proportion
 from cds_service.content.load import ContentError, content_folder, load_content
 from cds_service.content.model import Caution, Content, OverrideReason, Statement
-from cds_service.plots import PLOT_STYLE
+from cds_service.plots.svg import PLOT_STYLE
 from cds_service.protocol.services import SERVICES
 from cds_service.web.codes_page import codes_html
 from cds_service.web.evidence_page import SOURCE_ATTRIBUTES, caution_effect, evidence_html, front_html, reason_effect

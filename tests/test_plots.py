@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from markupsafe import Markup
 
-from cds_service.plots import (
+from cds_service.plots.svg import (
     PLOT_STYLE,
     WIDTHS_STYLE,
     Figures,

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from cds_service.ledger.report_text import GROUP_HEADS, Words, group_values, key_figures, percent, period
 from cds_service.ledger.summary import Day, Group, Report
-from cds_service.plots import (
+from cds_service.plots.svg import (
     PLOT_STYLE,
     WIDTHS_STYLE,
     Figures,

@@ -14,7 +14,7 @@ from functools import lru_cache
 from cds_service.clinical.options import RuleOptions
 from cds_service.content.basis import Proportion
 from cds_service.content.model import Caution, Content, OverrideReason
-from cds_service.plots import Figures, Range, Value, bar_chart, table
+from cds_service.plots.svg import Figures, Range, Value, bar_chart, table
 from cds_service.protocol.services import SERVICES
 from cds_service.settings import Settings
 from cds_service.web.pages import capital, page

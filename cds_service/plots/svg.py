@@ -16,7 +16,7 @@ from typing import Protocol
 
 from markupsafe import Markup
 
-from cds_service.figures import MOST_SERIES, Figures, Range, Value, far, middle, table, told
+from cds_service.plots.figures import MOST_SERIES, Figures, Range, Value, far, middle, table, told
 
 __all__ = [
     "MOST_SERIES",
