@@ -1,5 +1,5 @@
 """`python -m cds_service` is `cds-service`."""
 
-from cds_service.commands import main
+from cds_service.cli.main import main
 
 main()

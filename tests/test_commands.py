@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cds_service.commands import main
+from cds_service.cli.main import main
 
 SCENARIOS = Path(__file__).parent.parent / "fixtures" / "scenarios"
 FIRES = SCENARIOS / "row-001-lumbar-pain-icd10"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner, Result
 
-from cds_service.commands import main
+from cds_service.cli.main import main
 from cds_service.scenarios import scenarios_folder
 
 if TYPE_CHECKING:

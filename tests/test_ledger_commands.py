@@ -18,10 +18,10 @@ import pytest
 import time_machine
 from click.testing import CliRunner, Result
 
+from cds_service.cli.ledger import LEDGER_COMMANDS
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode
 from cds_service.ledger.pseudonyms import Pseudonyms
 from cds_service.ledger.store import Ledger
-from cds_service.ledger_commands import LEDGER_COMMANDS
 from tests.ledger_entries import NOON, SERVICE, answer, fired, quiet
 
 TODAY = NOON

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from cds_service.commands import main
+from cds_service.cli.main import main
 from cds_service.settings import Settings, settings_table
 
 ROOT = Path(__file__).parent.parent

@@ -127,7 +127,7 @@ def _watch(service: subprocess.Popen[bytes], fhir: DemoFhirServer) -> None:
 
 def serve_service(arguments: Sequence[str]) -> None:
     """What the service's own process does: the serve command, until it is told to end."""
-    from cds_service.commands import main
+    from cds_service.cli.main import main
 
     on_end_of_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
     main(["serve", *arguments])
