@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from cds_service.cli import main as commands
 from cds_service.demo import run as demo_run
-from cds_service.serving import MOST_FILES, address_to_listen_on, connections_per_worker, port_problem, stop_seconds
+from cds_service.server.run import MOST_FILES, address_to_listen_on, connections_per_worker, port_problem, stop_seconds
 from cds_service.settings import make_settings
 from tests.token_maker import BASE_URL, ISSUER, key, key_set
 

@@ -21,7 +21,7 @@ import requests
 
 from cds_service.ledger.entries import EVERY, Mode, ModeChange
 from cds_service.ledger.store import Ledger
-from cds_service.web.worker import THREADS
+from cds_service.server.worker import THREADS
 from tests.builders import request
 from tests.server_calls import FEEDBACK, a_call, comes_true, everything_from, feedback, is_running, post, times_of_now
 from tests.token_maker import BASE_URL, ISSUER, key, key_set, token

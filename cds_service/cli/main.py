@@ -26,8 +26,8 @@ from cds_service.protocol.outcome import operation_outcome
 from cds_service.protocol.services import SERVICES
 from cds_service.recall import recall_with
 from cds_service.scenarios import read_request
+from cds_service.server.run import address_to_listen_on, port_problem, run_server, url_of
 from cds_service.service import Caller, Decision, DecisionSupport, service_for
-from cds_service.serving import address_to_listen_on, port_problem, run_server, url_of
 from cds_service.settings import Settings, SettingsError, read_settings
 from cds_service.trust.serving import openness, start_problem
 

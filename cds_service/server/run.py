@@ -119,7 +119,7 @@ def _serve(address: str, port: int, workers: int, settings: Settings) -> None:
     from granian.http import HTTP1Settings
 
     server = Granian(
-        "cds_service.web.worker:create_worker_app",
+        "cds_service.server.worker:create_worker_app",
         factory=True,
         address=address,
         port=port,
