@@ -10,13 +10,13 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from cds_service.ledger.control_chart import TAIL
-from cds_service.ledger.metrics import BUCKETS, OUTCOMES, Metrics
-from cds_service.ledger.summary import EVALUATED
+from cds_service.reporting.control_chart import TAIL
+from cds_service.reporting.metrics import BUCKETS, OUTCOMES, Metrics
+from cds_service.reporting.summary import EVALUATED
 from tests.promql import Expression, NotPromql, Selector
 from tests.test_metrics import VOCABULARY, decision
 
-ALERTS = yaml.safe_load(files("cds_service.ledger").joinpath("alerts.yml").read_text(encoding="utf-8"))
+ALERTS = yaml.safe_load(files("cds_service.reporting").joinpath("alerts.yml").read_text(encoding="utf-8"))
 RULES: list[dict[str, Any]] = [rule for group in ALERTS["groups"] for rule in group["rules"]]
 BY_NAME = {rule["alert"]: rule for rule in RULES}
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from cds_service.ledger.control_chart import (
+from cds_service.ledger.entries import DecisionEntry
+from cds_service.reporting.control_chart import (
     FEWEST_CALLS,
     FEWEST_PERIODS,
     STOP_TAIL,
@@ -26,7 +27,6 @@ from cds_service.ledger.control_chart import (
     stopped,
     stopped_firing,
 )
-from cds_service.ledger.entries import DecisionEntry
 from tests.ledger_entries import NOON, SERVICE, fired, quiet
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode
-from cds_service.ledger.export import COLUMNS, Row, csv_text, json_text, rows
+from cds_service.reporting.export import COLUMNS, Row, csv_text, json_text, rows
 from tests.ledger_entries import MRI, NOON, SCAN, SERVICE, answer, fired, quiet
 
 UNTIL = NOON + timedelta(hours=12)

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cds_service.chart.records import Gap
 from cds_service.ledger.entries import DecisionEntry, Mode
-from cds_service.ledger.metrics import (
+from cds_service.reporting.metrics import (
     FHIR_RESULTS,
     FOLDER_VARIABLE,
     LEDGER_OPERATIONS,
@@ -152,7 +152,7 @@ def test_two_apps_in_one_process_count_apart(metrics: Metrics) -> None:
 _WORKER = """
 import sys
 from tests.test_metrics import VOCABULARY, decision
-from cds_service.ledger.metrics import Metrics
+from cds_service.reporting.metrics import Metrics
 metrics = Metrics("1.0.0+abc", VOCABULARY)
 for _ in range(int(sys.argv[1])):
     metrics.call(decision())
@@ -197,8 +197,8 @@ def test_what_a_worker_counted_stays_after_it_has_ended() -> None:
 _FORKING = """
 import multiprocessing
 import cds_service
-from cds_service.ledger.metrics import metrics_folder
-from cds_service.ledger.metrics import Metrics, Vocabulary
+from cds_service.reporting.metrics import metrics_folder
+from cds_service.reporting.metrics import Metrics, Vocabulary
 def count():
     Metrics("1", Vocabulary({})).http_error(500)
 with metrics_folder():
@@ -219,7 +219,7 @@ def test_forked_workers_count_together_when_the_folder_was_named_before_them() -
 
 
 def test_the_library_is_not_imported_before_the_first_metrics_are_made() -> None:
-    code = "import sys, cds_service.ledger.metrics; sys.exit('prometheus_client' in sys.modules)"
+    code = "import sys, cds_service.reporting.metrics; sys.exit('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -246,5 +246,5 @@ def test_a_folder_that_is_named_already_is_emptied_and_kept(monkeypatch: pytest.
 
 
 def test_every_operation_that_is_counted_stands_there_and_no_other() -> None:
-    source = files("cds_service.ledger").joinpath("books.py").read_text(encoding="utf-8")
+    source = files("cds_service.reporting").joinpath("books.py").read_text(encoding="utf-8")
     assert set(re.findall(r"_failed\(\"([a-z-]+)\"", source)) == LEDGER_OPERATIONS

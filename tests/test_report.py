@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode
-from cds_service.ledger.report_page import report_page
-from cds_service.ledger.report_text import Words, duration, percent, report_text
-from cds_service.ledger.summary import Day, Group, OrderAnswers, Report, summarize
+from cds_service.reporting.report_page import report_page
+from cds_service.reporting.report_text import Words, duration, percent, report_text
+from cds_service.reporting.summary import Day, Group, OrderAnswers, Report, summarize
 from tests.ledger_entries import CT, MRI, NOON, ORDERS, SCAN, answer, fired, quiet
 
 SINCE, UNTIL = NOON - timedelta(days=2, hours=12), NOON + timedelta(hours=12)

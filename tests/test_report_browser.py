@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cds_service.ledger.entries import Mode
-from cds_service.ledger.report_page import report_page
-from cds_service.ledger.report_text import Words
-from cds_service.ledger.summary import summarize
+from cds_service.reporting.report_page import report_page
+from cds_service.reporting.report_text import Words
+from cds_service.reporting.summary import summarize
 from tests.ledger_entries import NOON, answer, fired, quiet
 
 if TYPE_CHECKING:

@@ -18,17 +18,17 @@ import click
 
 from cds_service.content.load import ContentError, load_content
 from cds_service.content.model import Content
-from cds_service.ledger.control_chart import check
-from cds_service.ledger.decision_text import decision_text, mode_lines
 from cds_service.ledger.entries import ANONYMOUS, EVERY, FeedbackEntry, Mode, ModeChange
-from cds_service.ledger.export import csv_text, json_text, rows
 from cds_service.ledger.opening import open_ledger
-from cds_service.ledger.report_page import report_page
-from cds_service.ledger.report_text import Words, report_text
 from cds_service.ledger.store import FILE_NAME, Ledger, LedgerDown
-from cds_service.ledger.summary import Report, summarize
 from cds_service.protocol.services import SERVICES
 from cds_service.recall import pseudonyms_of
+from cds_service.reporting.control_chart import check
+from cds_service.reporting.decision_text import decision_text, mode_lines
+from cds_service.reporting.export import csv_text, json_text, rows
+from cds_service.reporting.report_page import report_page
+from cds_service.reporting.report_text import Words, report_text
+from cds_service.reporting.summary import Report, summarize
 from cds_service.settings import Settings, SettingsError, read_settings
 
 _SPAN = re.compile(r"([1-9][0-9]{0,3})([dw])")

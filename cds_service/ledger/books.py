@@ -15,10 +15,10 @@ from datetime import datetime
 
 from cds_service.errors import NotRecorded, NotStored
 from cds_service.ledger.entries import DecisionEntry, EarlierAnswer, FeedbackEntry, Mode, ModeChange, Receipt
-from cds_service.ledger.metrics import Metrics
 from cds_service.ledger.modes import Modes
 from cds_service.ledger.opening import open_ledger
 from cds_service.ledger.store import Ledger, LedgerDown
+from cds_service.reporting.metrics import Metrics
 from cds_service.settings import Settings
 
 # After a failure a card does not wait for the ledger again for so long: each try may cost it two seconds.

@@ -9,9 +9,9 @@ from math import ceil
 
 import click
 
-from cds_service.ledger.metrics import metrics_folder
 from cds_service.ledger.opening import open_ledger
 from cds_service.ledger.store import LedgerDown
+from cds_service.reporting.metrics import metrics_folder
 from cds_service.settings import Settings
 
 # A process may usually have 1024 files open, and may raise that itself, mostly to far more. Each connection is a file,

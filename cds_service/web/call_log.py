@@ -26,7 +26,7 @@ from uuid import uuid4
 import structlog
 from flask import Flask, Response, g, request
 
-from cds_service.ledger.metrics import Metrics
+from cds_service.reporting.metrics import Metrics
 from cds_service.web.messages import DECISION_HEADER
 
 # The lines go through this logger of the standard library, so that a host program can send them where it likes.

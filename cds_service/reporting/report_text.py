@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 
 from cds_service.ledger.entries import UNLISTED
-from cds_service.ledger.summary import Group, OrderAnswers, Report
+from cds_service.reporting.summary import Group, OrderAnswers, Report
 
 GROUP_HEADS = ("calls", "evaluated", "fired", "shown", "accepted", "overridden", "unanswered")
 ORDER_HEADS = ("proposed", "accepted", "passed over", "overridden", "unanswered")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode, ModeChange
-from cds_service.ledger.report_text import Words
-from cds_service.ledger.summary import card_key, counts_more, version_of
+from cds_service.reporting.report_text import Words
+from cds_service.reporting.summary import card_key, counts_more, version_of
 
 
 def decision_text(entry: DecisionEntry, answers: Iterable[FeedbackEntry], words: Words) -> str:

@@ -20,7 +20,7 @@ from uuid import UUID
 import orjson
 
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry
-from cds_service.ledger.summary import CardKey, card_key, counts_more, version_of
+from cds_service.reporting.summary import CardKey, card_key, counts_more, version_of
 
 NO_RESPONSE = "no response"
 

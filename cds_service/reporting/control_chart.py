@@ -35,7 +35,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from cds_service.ledger.entries import DecisionEntry
-from cds_service.ledger.summary import EVALUATED
+from cds_service.reporting.summary import EVALUATED
 
 # The part of a normal distribution beyond 3 sigma, on one side.
 TAIL = 0.00135

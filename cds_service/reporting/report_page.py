@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cds_service.ledger.report_text import GROUP_HEADS, Words, group_values, key_figures, percent, period
-from cds_service.ledger.summary import Day, Group, Report
 from cds_service.plots.svg import (
     PLOT_STYLE,
     WIDTHS_STYLE,
@@ -20,6 +18,8 @@ from cds_service.plots.svg import (
     for_each_width,
     stacked_bar_chart,
 )
+from cds_service.reporting.report_text import GROUP_HEADS, Words, group_values, key_figures, percent, period
+from cds_service.reporting.summary import Day, Group, Report
 
 # More columns than this are too thin to be seen on a narrow page: weeks are shown instead.
 _MOST_DAYS = 120
@@ -31,7 +31,7 @@ _ANSWERS = ("accepted", "overridden", "unanswered")
 _ORDER_ANSWERS = (*_ANSWERS, "passed over")
 
 _templates = Environment(
-    loader=PackageLoader("cds_service.ledger"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+    loader=PackageLoader("cds_service.reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
     lstrip_blocks=True,
 )  # fmt: skip
 
