@@ -18,10 +18,10 @@ from cds_service.cli.ledger import LEDGER_COMMANDS
 from cds_service.content.load import ContentError
 from cds_service.errors import CdsError
 from cds_service.explanation import explain as explained
-from cds_service.fhir_check import Verdict, verdicts
 from cds_service.ledger.entries import ANONYMOUS, EarlierAnswer
 from cds_service.ledger.opening import open_ledger
 from cds_service.ledger.store import LedgerDown
+from cds_service.protocol.fhir_check import Verdict, verdicts
 from cds_service.protocol.outcome import operation_outcome
 from cds_service.protocol.services import SERVICES
 from cds_service.recall import recall_with
