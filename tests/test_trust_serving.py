@@ -8,8 +8,8 @@ import pytest
 import time_machine
 
 from cds_service.trust.clients import TrustedClient
+from cds_service.trust.exposure import is_loopback, openness, start_problem
 from cds_service.trust.rate import RateLimit
-from cds_service.trust.serving import is_loopback, openness, start_problem
 from tests.token_maker import BASE_URL, NOW, a_client
 
 LOOPBACK = ["127.0.0.1", "127.8.9.10", "::1", "[::1]", "localhost", "LocalHost"]

@@ -29,7 +29,7 @@ from cds_service.scenarios import read_request
 from cds_service.server.run import address_to_listen_on, port_problem, run_server, url_of
 from cds_service.service import Caller, Decision, DecisionSupport, service_for
 from cds_service.settings import Settings, SettingsError, read_settings
-from cds_service.trust.serving import openness, start_problem
+from cds_service.trust.exposure import openness, start_problem
 
 # Exit codes beside 0: 1 the service answered with an error or found fault; 2 the command was not understood.
 _REFUSED = 1

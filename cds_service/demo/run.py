@@ -21,7 +21,7 @@ from cds_service.demo.patients import load_patients
 from cds_service.demo.processes import DemoError, on_end_of_parent, stop
 from cds_service.scenarios import NoScenarios, scenarios_folder
 from cds_service.settings import Settings, read_settings
-from cds_service.trust.serving import start_problem
+from cds_service.trust.exposure import start_problem
 
 # This package as a program, see `__main__`.
 _PROGRAM = "cds_service.demo"
