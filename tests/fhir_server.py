@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cds_service.demo import DemoFhirServer, LoadReport, load_patients
-from cds_service.scenarios import scenarios_folder
+from cds_service.demo.fhir_server import DemoFhirServer
+from cds_service.demo.patients import LoadReport, load_patients
+from cds_service.demo.scenarios import scenarios_folder
 
 # The dates of the patients count from here; ask the service as of this moment.
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

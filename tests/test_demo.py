@@ -21,9 +21,11 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from cds_service import demo
-from cds_service.demo import DemoError, DemoFhirServer, load_patients
-from cds_service.scenarios import read_scenario, scenarios_folder
+from cds_service.demo.fhir_server import DemoFhirServer
+from cds_service.demo.patients import EHR_BASE, load_patients
+from cds_service.demo.processes import LOOPBACK, DemoError
+from cds_service.demo.run import run_demo
+from cds_service.demo.scenarios import read_scenario, scenarios_folder
 
 if TYPE_CHECKING:
     from tests.fhir_server import LoadedServer
@@ -34,7 +36,7 @@ pytest_plugins = ("tests.fhir_server",)
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs 127.0.0.2 and /proc")
 
 SHARED_IDS = ("row-043-1-cancer-refuted", "row-043-2-cancer-entered-in-error")
-RUN_DEMO = "import sys; from cds_service.demo import run_demo; run_demo('127.0.0.1', int(sys.argv[1]))"
+RUN_DEMO = "import sys; from cds_service.demo.run import run_demo; run_demo('127.0.0.1', int(sys.argv[1]))"
 
 
 def get(base_url: str, path: str, token: str | None = None) -> requests.Response:
@@ -50,7 +52,7 @@ def found(base_url: str, search: str) -> list[dict[str, Any]]:
 def is_open(port: int) -> bool:
     with socket.socket() as client:
         client.settimeout(2)
-        return client.connect_ex((demo.LOOPBACK, port)) == 0
+        return client.connect_ex((LOOPBACK, port)) == 0
 
 
 def is_running(pid: int) -> bool:
@@ -79,7 +81,7 @@ def port_of(url: str) -> int:
 
 
 def free_port() -> int:
-    with socket.create_server((demo.LOOPBACK, 0)) as listener:
+    with socket.create_server((LOOPBACK, 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
 
@@ -94,7 +96,7 @@ def test_the_server_listens_on_the_loopback_address_alone(fhir_server: LoadedSer
     with socket.socket() as other:
         other.bind(("127.0.0.2", port))
     with socket.socket() as same, pytest.raises(OSError) as taken:
-        same.bind((demo.LOOPBACK, port))
+        same.bind((LOOPBACK, port))
     assert taken.value.errno == errno.EADDRINUSE
 
 
@@ -113,7 +115,7 @@ def test_everything_ends_with_the_block() -> None:
 
 def test_the_server_ends_when_its_parent_is_killed() -> None:
     program = (
-        "from cds_service.demo import DemoFhirServer\n"
+        "from cds_service.demo.fhir_server import DemoFhirServer\n"
         "with DemoFhirServer() as server:\n"
         "    print(server.pid, server.base_url, flush=True)\n"
         "    input()\n"
@@ -130,7 +132,7 @@ def test_the_server_ends_when_its_parent_is_killed() -> None:
 
 
 def test_a_taken_port_is_named() -> None:
-    with socket.create_server((demo.LOOPBACK, 0)) as listener:
+    with socket.create_server((LOOPBACK, 0)) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(DemoError, match=f"cannot listen on 127.0.0.1:{port}"), DemoFhirServer(port):
             pass
@@ -202,7 +204,7 @@ def test_references_are_local(fhir_server: LoadedServer) -> None:
     for kind in ("Condition", "Observation", "Encounter", "Procedure"):
         resources = found(fhir_server.base_url, f"{kind}?_count=1000")
         assert resources
-        assert demo.EHR_BASE not in json.dumps(resources)
+        assert EHR_BASE not in json.dumps(resources)
 
 
 def test_results_are_not_made_up_for_active_orders(fhir_server: LoadedServer) -> None:
@@ -272,7 +274,7 @@ def test_what_the_server_refuses_is_named_and_the_rest_is_loaded(
 
 def test_references_follow_a_renamed_resource(empty_server: DemoFhirServer, scenarios: Callable[..., Path]) -> None:
     visit = {"resourceType": "Encounter", "id": "v", "status": "finished", "class": {"code": "AMB"}}
-    absolute = {"encounter": {"reference": f"{demo.EHR_BASE}Encounter/v"}}
+    absolute = {"encounter": {"reference": f"{EHR_BASE}Encounter/v"}}
     folder = scenarios(
         a=call("a", visit, condition("c", "a", **absolute)), b=call("b", visit, condition("d", "b", **absolute))
     )
@@ -385,7 +387,7 @@ def test_the_demo_stops_on_a_signal_to_its_whole_group() -> None:
 
 
 def test_the_demo_ends_when_its_service_cannot_start() -> None:
-    with socket.create_server((demo.LOOPBACK, 0)) as listener:
+    with socket.create_server((LOOPBACK, 0)) as listener:
         port = listener.getsockname()[1]
         with running_demo(port) as (process, fhir):
             output, _ = process.communicate(timeout=20)
@@ -415,7 +417,7 @@ def fhir_servers_of(parent: int) -> list[int]:
             command = (folder / "cmdline").read_text()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if above == parent and "cds_service.demo\0fhir\0" in command:
+        if above == parent and "-m\0cds_service.demo\0" in command:
             found.append(int(folder.name))
     return found
 
@@ -431,7 +433,7 @@ def test_servers_that_are_allowed_already_stay_allowed(monkeypatch: pytest.Monke
     monkeypatch.setattr("cds_service.demo.run._service", stop)
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(DemoError, match="far enough"):
-        demo.run_demo("127.0.0.1", 1)
+        run_demo("127.0.0.1", 1)
     assert allowed[0] == "https://ehr.example.org/fhir"
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/fhir", allowed[1])
     assert signal.getsignal(signal.SIGTERM) == before
@@ -446,13 +448,13 @@ def test_the_demo_listens_beyond_this_machine_only_if_told_so(monkeypatch: pytes
 
     monkeypatch.setattr("cds_service.demo.run._service", stop)
     with pytest.raises(DemoError, match="say --insecure"):
-        demo.run_demo("0.0.0.0", 1)
+        run_demo("0.0.0.0", 1)
     with pytest.raises(DemoError, match="far enough"):
-        demo.run_demo("0.0.0.0", 1, insecure=True)
+        run_demo("0.0.0.0", 1, insecure=True)
     assert told == [True]
 
 
 def test_the_demo_needs_a_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("cds_service.scenarios.__file__", str(tmp_path / "cds_service" / "scenarios.py"))
+    monkeypatch.setattr("cds_service.demo.scenarios.__file__", str(tmp_path / "cds_service" / "demo" / "scenarios.py"))
     with pytest.raises(DemoError, match="a checkout with its synthetic patients is needed"):
-        demo.run_demo("127.0.0.1", 1)
+        run_demo("127.0.0.1", 1)

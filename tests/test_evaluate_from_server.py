@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cds_service.cli.main import main
-from cds_service.scenarios import scenarios_folder
+from cds_service.demo.scenarios import scenarios_folder
 
 if TYPE_CHECKING:
     from tests.fhir_server import LoadedServer

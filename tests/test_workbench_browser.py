@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from cds_service.scenarios import scenarios_folder
+from cds_service.demo.scenarios import scenarios_folder
 from tests.workbench import CAUDA_EQUINA, opened_at, pick, sent_feedback, workbench_app
 
 if TYPE_CHECKING:

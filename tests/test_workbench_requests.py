@@ -18,7 +18,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from cds_service.scenarios import read_scenario, scenarios_folder
+from cds_service.demo.scenarios import read_scenario, scenarios_folder
 from tests.builders import NOW
 from tests.workbench import CAUDA_EQUINA, opened_at, pick, sent_feedback, workbench_app
 

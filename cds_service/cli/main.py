@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,6 +18,8 @@ from click.core import ParameterSource
 
 from cds_service.cli.ledger import LEDGER_COMMANDS
 from cds_service.content.load import ContentError
+from cds_service.demo.processes import DemoError, on_end_of_parent
+from cds_service.demo.scenarios import read_request
 from cds_service.errors import CdsError
 from cds_service.explanation import explain as explained
 from cds_service.ledger.entries import ANONYMOUS, EarlierAnswer
@@ -25,7 +29,6 @@ from cds_service.protocol.fhir_check import Verdict, verdicts
 from cds_service.protocol.outcome import operation_outcome
 from cds_service.protocol.services import SERVICES
 from cds_service.recall import recall_with
-from cds_service.scenarios import read_request
 from cds_service.server.run import address_to_listen_on, port_problem, run_server, url_of
 from cds_service.service import Caller, Decision, DecisionSupport, service_for
 from cds_service.settings import Settings, SettingsError, read_settings
@@ -63,13 +66,16 @@ for ledger_command in LEDGER_COMMANDS:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Worker processes.")
 @click.option("--insecure", is_flag=True, help="Listen beyond this machine although strangers may call there.")
-def serve(host: str, port: int, workers: int, insecure: bool) -> None:
+@click.option("--end-with-parent", is_flag=True, hidden=True, help="End when the program that started this one ends.")
+def serve(host: str, port: int, workers: int, insecure: bool, end_with_parent: bool) -> None:
     """Serve with Granian, a production server.
 
     Requests are received whole before a thread answers them, so that slow clients hold none. A worker that failed is
     started again. A service that is told to stop answers the calls under way first. Without trusted clients in the
     settings, and in development, it listens on this machine only.
     """
+    if end_with_parent:
+        on_end_of_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
     settings = _support().settings
     base_url = str(settings.base_url) if settings.base_url else None
     address = address_to_listen_on(host)
@@ -95,7 +101,7 @@ def serve(host: str, port: int, workers: int, insecure: bool) -> None:
 @click.option("--insecure", is_flag=True, help="Listen beyond this machine; anyone who reaches it may use the demo.")
 def demo(host: str, port: int, fhir_port: int, insecure: bool) -> None:
     """Serve beside a FHIR server with the synthetic patients (in a checkout, with the dev extras)."""
-    from cds_service.demo import DemoError, run_demo
+    from cds_service.demo.run import run_demo
 
     try:
         run_demo(host, port, fhir_port, insecure)

@@ -145,7 +145,7 @@ def _start_fhir(folder: Path, listener: socket.socket, log: Path) -> subprocess.
     environment["SEKMET_CONFIG"] = str(folder / "settings.yaml")
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", _PROGRAM, "fhir", str(listener.fileno()), str(folder)],
+            [sys.executable, "-m", _PROGRAM, str(listener.fileno()), str(folder)],
             # See `on_end_of_parent`.
             stdin=subprocess.PIPE,
             stdout=output,

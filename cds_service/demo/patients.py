@@ -13,7 +13,7 @@ from typing import Any
 import requests
 
 from cds_service.demo.processes import DemoError, plain_session
-from cds_service.scenarios import Scenario, read_scenario
+from cds_service.demo.scenarios import Scenario, read_scenario
 
 # Where the resources of the scenarios say that they come from; references below it become relative.
 EHR_BASE = "https://ehr.example.org/fhir/"

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
@@ -18,13 +18,10 @@ import click
 
 from cds_service.demo.fhir_server import DemoFhirServer
 from cds_service.demo.patients import load_patients
-from cds_service.demo.processes import DemoError, on_end_of_parent, stop
-from cds_service.scenarios import NoScenarios, scenarios_folder
+from cds_service.demo.processes import DemoError, stop
+from cds_service.demo.scenarios import NoScenarios, scenarios_folder
 from cds_service.settings import Settings, read_settings
 from cds_service.trust.exposure import start_problem
-
-# This package as a program, see `__main__`.
-_PROGRAM = "cds_service.demo"
 
 # The service answers the calls under way before it ends, and ends after 25 s at the latest: a call may wait for ten
 # seconds and take another ten.
@@ -108,7 +105,9 @@ def _service(host: str, port: int, environment: Mapping[str, str], insecure: boo
     """The service with its production server; it prints its own address."""
     address = ["--host", host, "--port", str(port), *(["--insecure"] if insecure else [])]
     service = subprocess.Popen(
-        [sys.executable, "-m", _PROGRAM, "service", *address], stdin=subprocess.PIPE, env=dict(environment)
+        [sys.executable, "-m", "cds_service", "serve", "--end-with-parent", *address],
+        stdin=subprocess.PIPE,
+        env=dict(environment),
     )
     try:
         yield service
@@ -123,11 +122,3 @@ def _watch(service: subprocess.Popen[bytes], fhir: DemoFhirServer) -> None:
         if fhir.exit_status is not None:
             raise DemoError(f"the FHIR server ended (status {fhir.exit_status})")
         time.sleep(_WATCH_SECONDS)
-
-
-def serve_service(arguments: Sequence[str]) -> None:
-    """What the service's own process does: the serve command, until it is told to end."""
-    from cds_service.cli.main import main
-
-    on_end_of_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
-    main(["serve", *arguments])

@@ -14,9 +14,9 @@ from uuid import uuid4
 
 from cds_service.chart.span import read_date
 from cds_service.content.model import Content
+from cds_service.demo.scenarios import Scenario, read_scenario
 from cds_service.errors import InvalidRequest
 from cds_service.protocol.services import SERVICES
-from cds_service.scenarios import Scenario, read_scenario
 from cds_service.workbench.offered_drafts import OfferedDraft, offered_drafts
 
 Json = dict[str, Any]

@@ -41,7 +41,7 @@ def scenarios_folder() -> Path:
     Raises:
         NoScenarios: there are none.
     """
-    folder = Path(__file__).parent.parent / "fixtures" / "scenarios"
+    folder = Path(__file__).parents[2] / "fixtures" / "scenarios"
     if not folder.is_dir():
         raise NoScenarios(f"a checkout with its synthetic patients is needed; there is no folder {folder}")
     return folder
