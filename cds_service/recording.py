@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from cds_service.advice.card import indicator
-from cds_service.clinical.findings import Answer, Outcome
+from cds_service.clinical.reading.findings import Answer, Outcome
 from cds_service.content.model import Content
 from cds_service.ledger.entries import UNLISTED, DecisionEntry, FeedbackEntry, Mode
 from cds_service.ledger.pseudonyms import Pseudonyms

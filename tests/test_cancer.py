@@ -8,8 +8,8 @@ import pytest
 
 from cds_service.chart.build import build_chart
 from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.findings import Answer, Criterion, Note, Outcome, Reason
 from cds_service.clinical.options import RuleOptions
+from cds_service.clinical.reading.findings import Answer, Criterion, Note, Outcome, Reason
 from cds_service.clinical.rule import assess
 from cds_service.content.load import load_content
 from tests.builders import (

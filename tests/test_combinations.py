@@ -19,7 +19,7 @@ import orjson
 import pytest
 from fhir.resources.R4B.servicerequest import ServiceRequest
 
-from cds_service.clinical.findings import Outcome, Reason
+from cds_service.clinical.reading.findings import Outcome, Reason
 from cds_service.protocol.services import SERVICES
 from cds_service.protocol.validation import problem
 from cds_service.service import DecisionSupport

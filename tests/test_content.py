@@ -19,8 +19,8 @@ from cds_service.advice.card import summary
 from cds_service.advice.service_request import service_request
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.cautions import RaisedCaution
-from cds_service.clinical.findings import Finding, Note, Outcome, Reason
 from cds_service.clinical.options import RuleOptions
+from cds_service.clinical.reading.findings import Finding, Note, Outcome, Reason
 from cds_service.clinical.red_flags import RedFlags
 from cds_service.clinical.work_up import wanted_studies
 from cds_service.content.load import ContentError, content_folder, load_content

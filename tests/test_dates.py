@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from cds_service.chart.records import Concept, Condition
 from cds_service.chart.span import Span, lies_in_future, read_date
-from cds_service.clinical.dating import Calendar, start_of
-from cds_service.clinical.findings import Basis
-from cds_service.clinical.onset_text import date_onset_text
+from cds_service.clinical.reading.findings import Basis
+from cds_service.clinical.reading.onset import Calendar, start_of
+from cds_service.clinical.reading.onset_text import date_onset_text
 from tests.builders import NOW, day
 
 TODAY = NOW.date()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cds_service import Settings, create_app
-from cds_service.clinical.findings import Note, Outcome, Reason
+from cds_service.clinical.reading.findings import Note, Outcome, Reason
 from cds_service.content.load import load_content
 from cds_service.errors import InvalidRequest, MissingData
 from cds_service.protocol.services import SERVICES, prefetch_templates

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cds_service import Settings
-from cds_service.clinical.findings import Reason
+from cds_service.clinical.reading.findings import Reason
 from cds_service.errors import MissingData
 from cds_service.protocol.services import SERVICES
 from cds_service.service import Decision, DecisionSupport

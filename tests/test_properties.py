@@ -14,8 +14,8 @@ from hypothesis.strategies import DrawFn
 
 from cds_service.chart.build import build_chart
 from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.findings import Note, Outcome
 from cds_service.clinical.options import RuleOptions
+from cds_service.clinical.reading.findings import Note, Outcome
 from cds_service.clinical.rule import assess
 from cds_service.content.load import load_content
 from cds_service.errors import MissingData

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.findings import Outcome, Reason
 from cds_service.clinical.options import RuleOptions
+from cds_service.clinical.reading.findings import Outcome, Reason
 from tests.builders import (
     BREAST_CANCER,
     CHIEF_COMPLAINT,

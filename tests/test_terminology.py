@@ -6,8 +6,8 @@ import pytest
 
 from cds_service.advice.markdown import LONGEST_QUOTE, quoted
 from cds_service.chart.records import Coding, Concept
-from cds_service.clinical.findings import Finding
-from cds_service.clinical.recognition import Recognizer
+from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.content.load import load_content
 from cds_service.content.terminology import icd_code
 

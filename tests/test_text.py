@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cds_service.clinical.text_evidence import LONGEST_TEXT, TextReader
+from cds_service.clinical.reading.free_text import LONGEST_TEXT, TextReader
 from cds_service.content.load import load_content
 
 CANCER = "breast-cancer"

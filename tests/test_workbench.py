@@ -17,7 +17,7 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from cds_service.clinical.findings import Note
+from cds_service.clinical.reading.findings import Note
 from cds_service.clinical.red_flags import RedFlags
 from cds_service.content.load import load_content
 from cds_service.content.terminology import Terminology

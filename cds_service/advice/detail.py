@@ -14,8 +14,8 @@ from cds_service.advice.markdown import quoted
 from cds_service.advice.phrases import finding_words, joined, when_words
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.cautions import RaisedCaution
-from cds_service.clinical.findings import Finding, Note, Present, Reason, State
 from cds_service.clinical.pain import INSTEAD_OF_PAIN
+from cds_service.clinical.reading.findings import Finding, Note, Present, Reason, State
 from cds_service.clinical.work_up import is_spine_mri
 from cds_service.content.model import Content
 

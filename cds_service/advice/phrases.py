@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from cds_service.advice.markdown import quoted
-from cds_service.clinical.findings import Finding
+from cds_service.clinical.reading.findings import Finding
 
 # Up to three weeks people count days, through the window of new pain weeks, then months, from two years on years.
 _DAYS_UP_TO, _WEEKS_UP_TO, _MONTHS_UP_TO = 20, 89, 729

@@ -8,7 +8,7 @@ from datetime import UTC
 from typing import Any
 
 from cds_service.advice.call import Call, OrderOptions
-from cds_service.clinical.findings import Finding
+from cds_service.clinical.reading.findings import Finding
 from cds_service.content.model import OrderDefinition
 
 _REFERENCE = re.compile(r"(Condition|Observation)/[A-Za-z0-9\-.]{1,64}")

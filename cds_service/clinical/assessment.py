@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from cds_service.clinical.brain import Receptors
 from cds_service.clinical.cautions import Egfr, RaisedCaution
-from cds_service.clinical.findings import Answered, Criterion, Finding, Note, Outcome, Present, Reason, Removal
+from cds_service.clinical.reading.findings import Answered, Criterion, Finding, Note, Outcome, Present, Reason, Removal
 from cds_service.clinical.red_flags import RedFlags
 
 

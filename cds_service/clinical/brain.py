@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cds_service.chart.records import Chart, Observation
-from cds_service.clinical.dating import Calendar
-from cds_service.clinical.findings import Finding
-from cds_service.clinical.recognition import Recognizer, words_of
-from cds_service.clinical.statements import Statement, sign_of
+from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.reading.onset import Calendar
+from cds_service.clinical.reading.recognition import Recognizer, words_of
+from cds_service.clinical.reading.statements import Statement, sign_of
 
 # From 1 % of stained cells on a tumor counts as receptor positive ("low positive" up to 9 %).
 _POSITIVE_CELLS_PERCENT = 1

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from cds_service.chart.records import Chart, Concept, Value
-from cds_service.clinical.dating import Calendar
-from cds_service.clinical.findings import Basis, Finding
-from cds_service.clinical.recognition import Recognizer, words_of
-from cds_service.clinical.statements import Statement
+from cds_service.clinical.reading.findings import Basis, Finding
+from cds_service.clinical.reading.onset import Calendar
+from cds_service.clinical.reading.recognition import Recognizer, words_of
+from cds_service.clinical.reading.statements import Statement
 from cds_service.content.model import Caution, Cautions
 
 _IN_WORDS = re.compile(r"(?P<comparator>[<>]=?)?\s*(?P<number>\d{1,3}(\.\d{1,3})?)\s*(?P<unit>[A-Za-z].{0,30})?")

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 from cds_service.chart.records import Chart
 from cds_service.clinical.cancer import CancerHistory, cancer_history
-from cds_service.clinical.dating import Calendar
-from cds_service.clinical.findings import Finding
 from cds_service.clinical.options import RuleOptions
 from cds_service.clinical.pain import PainAnswer, new_back_pain
 from cds_service.clinical.pain_records import PainRecord, pain_records
-from cds_service.clinical.recognition import Recognizer
+from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.reading.onset import Calendar
+from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.clinical.reading.statements import Statement, statements
 from cds_service.clinical.red_flags import RedFlags, red_flags
-from cds_service.clinical.statements import Statement, statements
 from cds_service.content.model import Content
 
 

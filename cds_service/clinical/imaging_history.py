@@ -12,9 +12,9 @@ from datetime import date, timedelta
 
 from cds_service.chart.records import Chart, Study
 from cds_service.chart.span import Span
-from cds_service.clinical.dating import Calendar
-from cds_service.clinical.findings import Basis, Finding
-from cds_service.clinical.recognition import Recognizer
+from cds_service.clinical.reading.findings import Basis, Finding
+from cds_service.clinical.reading.onset import Calendar
+from cds_service.clinical.reading.recognition import Recognizer
 
 # Setting of the clinical rule ("imaged since"): a CT up to 30 days before the onset still stages the patient.
 ALLOWANCE_DAYS = 30

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from cds_service.chart.records import Chart, Concept, Condition, Observation, Order, Value
 from cds_service.chart.span import Span, lies_in_future
-from cds_service.clinical.dating import Calendar, start_of
-from cds_service.clinical.findings import Basis, Finding
-from cds_service.clinical.recognition import UNSPECIFIED, Recognizer, regions_in, words_of
+from cds_service.clinical.reading.findings import Basis, Finding
+from cds_service.clinical.reading.onset import Calendar, start_of
+from cds_service.clinical.reading.recognition import UNSPECIFIED, Recognizer, regions_in, words_of
 
 PAIN = "back-pain-"
 CHRONIC = "chronic-back-pain-"

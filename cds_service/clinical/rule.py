@@ -14,11 +14,11 @@ from cds_service.chart.records import Chart
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.cancer import cancer_criterion
 from cds_service.clinical.evidence import Evidence, read_evidence, reading_tools
-from cds_service.clinical.findings import Answer, Criterion, Outcome, Reason
 from cds_service.clinical.options import RuleOptions
 from cds_service.clinical.orders import order_criterion
 from cds_service.clinical.pain import pain_criterion
-from cds_service.clinical.recognition import MOST_TEXT
+from cds_service.clinical.reading.findings import Answer, Criterion, Outcome, Reason
+from cds_service.clinical.reading.recognition import MOST_TEXT
 from cds_service.clinical.surveillance import routine_searches
 from cds_service.clinical.work_up import work_up
 from cds_service.content.model import Content

@@ -10,7 +10,6 @@ from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.brain import Receptors, brain_symptoms, receptors
 from cds_service.clinical.cautions import RaisedCaution, newest_egfr, raised_cautions, withdrawn, without_contrast
 from cds_service.clinical.evidence import Evidence
-from cds_service.clinical.findings import Finding, Note, Outcome, Present, Reason, State
 from cds_service.clinical.imaging_history import PastStudy, studies_since
 from cds_service.clinical.options import RuleOptions
 from cds_service.clinical.orders import (
@@ -23,6 +22,7 @@ from cds_service.clinical.orders import (
 )
 from cds_service.clinical.pain import SEVERAL
 from cds_service.clinical.pain_records import injuries
+from cds_service.clinical.reading.findings import Finding, Note, Outcome, Present, Reason, State
 from cds_service.content.model import Content
 
 _HOSPICE = "hospice"

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from cds_service.clinical.findings import Basis, Finding
+from cds_service.clinical.reading.findings import Basis, Finding
 
 # 128 of the 256 bits: two patients of one hospital never meet, and a row stays short.
 _HEX_DIGITS = 32

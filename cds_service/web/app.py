@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask
 from flask_cors import CORS
 
-from cds_service.clinical.findings import Reason
+from cds_service.clinical.reading.findings import Reason
 from cds_service.content.model import Content
 from cds_service.demo.scenarios import NoScenarios, scenarios_folder
 from cds_service.errors import CdsError

@@ -13,12 +13,12 @@ from cds_service.chart.records import Chart, Order, Study
 from cds_service.chart.span import Span
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.brain import brain_symptoms
-from cds_service.clinical.dating import Calendar
 from cds_service.clinical.evidence import Evidence
-from cds_service.clinical.findings import Finding
 from cds_service.clinical.imaging_history import studies_since
 from cds_service.clinical.pain_records import PainRecord
-from cds_service.clinical.statements import Statement
+from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.reading.onset import Calendar
+from cds_service.clinical.reading.statements import Statement
 from cds_service.workbench.timeline import Entry, Row, Timeline, Window
 
 

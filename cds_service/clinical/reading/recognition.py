@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from cds_service.chart.records import Coding, Concept
-from cds_service.clinical.findings import Finding
-from cds_service.clinical.text_evidence import LONGEST_TEXT, Mention, TextMatch, TextReader, denied, stated
+from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.reading.free_text import LONGEST_TEXT, Mention, TextMatch, TextReader, denied, stated
 from cds_service.content.model import Content
 
 # Regions in which back pain is told apart; `thoracolumbar` and `cervicothoracic` codes name two.

@@ -12,8 +12,8 @@ from datetime import date, datetime, timedelta
 
 from cds_service.chart.records import Condition
 from cds_service.chart.span import Span, lies_in_future
-from cds_service.clinical.findings import Basis
-from cds_service.clinical.onset_text import date_onset_text
+from cds_service.clinical.reading.findings import Basis
+from cds_service.clinical.reading.onset_text import date_onset_text
 
 # Conditions with these statuses came back: their onset may be that of the first episode.
 _RETURNED = frozenset({"recurrence", "relapse"})
