@@ -25,10 +25,10 @@ from cds_service.advice.card import cards, proposed
 from cds_service.chart.build import build_chart
 from cds_service.chart.prefetch import Completed
 from cds_service.chart.records import Chart, Gap
-from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.pain_records import visits_without_date
 from cds_service.clinical.reading.findings import Outcome, Reason
-from cds_service.clinical.rule import assess
+from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import visits_without_date
+from cds_service.clinical.rules.breast_cancer_back_pain.rule import assess
 from cds_service.content.load import load_content
 from cds_service.content.model import Content
 from cds_service.ehr.completion import complete

@@ -30,7 +30,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from cds_service.addresses import base_of, server_problem
-from cds_service.clinical.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.content.model import Content
 from cds_service.ehr.limits import FhirLimits
 from cds_service.ledger.database import check_url

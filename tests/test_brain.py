@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.brain import Receptors
-from cds_service.clinical.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors
+from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from tests.builders import (
     BREAST_CANCER,
     LOW_BACK_PAIN,

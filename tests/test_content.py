@@ -17,12 +17,12 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from cds_service.advice.call import Call, OrderOptions
 from cds_service.advice.card import summary
 from cds_service.advice.service_request import service_request
-from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.cautions import RaisedCaution
-from cds_service.clinical.options import RuleOptions
 from cds_service.clinical.reading.findings import Finding, Note, Outcome, Reason
-from cds_service.clinical.red_flags import RedFlags
-from cds_service.clinical.work_up import wanted_studies
+from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags
+from cds_service.clinical.rules.breast_cancer_back_pain.work_up import wanted_studies
+from cds_service.clinical.rules.cautions import RaisedCaution
 from cds_service.content.load import ContentError, content_folder, load_content
 from cds_service.content.model import Content
 from tests.renew_value_set_codes import changes, committed_entries, entries

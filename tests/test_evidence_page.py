@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cds_service.clinical.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.content.basis import Basis, ModalityAccuracy, Proportion
 from cds_service.content.load import ContentError, content_folder, load_content
 from cds_service.content.model import Caution, Content, OverrideReason, Statement

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 
-from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.reading.findings import Answered, Basis, Finding, Outcome, Reason
+from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
 from cds_service.content.model import Content, OverrideReason
 from cds_service.ledger.entries import EarlierAnswer
 

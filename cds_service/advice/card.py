@@ -10,9 +10,9 @@ from cds_service.advice.call import Call, OrderOptions
 from cds_service.advice.detail import detail
 from cds_service.advice.phrases import joined
 from cds_service.advice.service_request import service_request
-from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.reading.findings import Note, Outcome, Present, Reason, Removal, State
-from cds_service.clinical.work_up import is_spine_mri
+from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.work_up import is_spine_mri
 from cds_service.content.model import Content
 
 _WITHOUT_IMAGING = {Reason.IN_SITU_ONLY: "in_situ", Reason.CHILD: "child", Reason.NO_SYMPTOMS: "surveillance"}

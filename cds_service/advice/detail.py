@@ -12,11 +12,11 @@ from datetime import date
 
 from cds_service.advice.markdown import quoted
 from cds_service.advice.phrases import finding_words, joined, when_words
-from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.cautions import RaisedCaution
-from cds_service.clinical.pain import INSTEAD_OF_PAIN
 from cds_service.clinical.reading.findings import Finding, Note, Present, Reason, State
-from cds_service.clinical.work_up import is_spine_mri
+from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.pain import INSTEAD_OF_PAIN
+from cds_service.clinical.rules.breast_cancer_back_pain.work_up import is_spine_mri
+from cds_service.clinical.rules.cautions import RaisedCaution
 from cds_service.content.model import Content
 
 # About what a side panel shows without scrolling far; the issue of every card is in its first lines.

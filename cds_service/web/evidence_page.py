@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import fields
 from functools import lru_cache
 
-from cds_service.clinical.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.content.basis import Proportion
 from cds_service.content.model import Caution, Content, OverrideReason
 from cds_service.plots.svg import Figures, Range, Value, bar_chart, table

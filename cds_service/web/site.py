@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 from flask import Flask, Response, send_from_directory
 
-from cds_service.clinical.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.content.model import Content
 from cds_service.settings import Settings
 from cds_service.web.codes_page import codes_html

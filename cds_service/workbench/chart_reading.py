@@ -11,14 +11,14 @@ from datetime import timedelta
 
 from cds_service.chart.records import Chart, Order, Study
 from cds_service.chart.span import Span
-from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.brain import brain_symptoms
-from cds_service.clinical.evidence import Evidence
-from cds_service.clinical.imaging_history import studies_since
-from cds_service.clinical.pain_records import PainRecord
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.statements import Statement
+from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.brain import brain_symptoms
+from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
+from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord
+from cds_service.clinical.rules.imaging_history import studies_since
 from cds_service.workbench.timeline import Entry, Row, Timeline, Window
 
 

@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from cds_service.advice.phrases import when_words
-from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.evidence import read_evidence, reading_tools
 from cds_service.clinical.reading.findings import Criterion, Finding, Note, Outcome
+from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.evidence import read_evidence, reading_tools
 from cds_service.content.model import Content
 from cds_service.explanation import verdict
 from cds_service.protocol.hook_request import read_hook_request

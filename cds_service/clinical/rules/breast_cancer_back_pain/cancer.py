@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cds_service.chart.records import Chart, Coding, Condition
-from cds_service.clinical.options import RuleOptions
 from cds_service.clinical.reading.findings import Answer, Criterion, Finding, Reason
 from cds_service.clinical.reading.onset import Calendar, start_of
 from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 
 QUESTION = "Does the patient have a history of breast cancer?"
 CANCER = "breast-cancer"

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
-from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.brain import Receptors, brain_symptoms, receptors
-from cds_service.clinical.cautions import RaisedCaution, newest_egfr, raised_cautions, withdrawn, without_contrast
-from cds_service.clinical.evidence import Evidence
-from cds_service.clinical.imaging_history import PastStudy, studies_since
-from cds_service.clinical.options import RuleOptions
-from cds_service.clinical.orders import (
+from cds_service.clinical.reading.findings import Finding, Note, Outcome, Present, Reason, State
+from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors, brain_symptoms, receptors
+from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
+from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.orders import (
     RADIOGRAPH,
     done_since,
     drafted_sets,
@@ -20,9 +19,10 @@ from cds_service.clinical.orders import (
     meaning,
     present_studies,
 )
-from cds_service.clinical.pain import SEVERAL
-from cds_service.clinical.pain_records import injuries
-from cds_service.clinical.reading.findings import Finding, Note, Outcome, Present, Reason, State
+from cds_service.clinical.rules.breast_cancer_back_pain.pain import SEVERAL
+from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import injuries
+from cds_service.clinical.rules.cautions import RaisedCaution, newest_egfr, raised_cautions, withdrawn, without_contrast
+from cds_service.clinical.rules.imaging_history import PastStudy, studies_since
 from cds_service.content.model import Content
 
 _HOSPICE = "hospice"

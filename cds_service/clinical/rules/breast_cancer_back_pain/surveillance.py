@@ -11,13 +11,19 @@ import re
 from datetime import timedelta
 
 from cds_service.chart.records import Condition
-from cds_service.clinical.cancer import CANCER
-from cds_service.clinical.evidence import Evidence
-from cds_service.clinical.orders import removable
-from cds_service.clinical.pain_records import CHRONIC, CHRONIC_ANY_SITE, GENERIC_PAIN, INJURY, PAIN
 from cds_service.clinical.reading.findings import Removal
 from cds_service.clinical.reading.onset import start_of
 from cds_service.clinical.reading.recognition import words_of
+from cds_service.clinical.rules.breast_cancer_back_pain.cancer import CANCER
+from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
+from cds_service.clinical.rules.breast_cancer_back_pain.orders import removable
+from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import (
+    CHRONIC,
+    CHRONIC_ANY_SITE,
+    GENERIC_PAIN,
+    INJURY,
+    PAIN,
+)
 
 # Studies that look for distant disease, and what the wording calls them.
 _SEARCHES = {

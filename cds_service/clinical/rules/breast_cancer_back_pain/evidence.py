@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from cds_service.chart.records import Chart
-from cds_service.clinical.cancer import CancerHistory, cancer_history
-from cds_service.clinical.options import RuleOptions
-from cds_service.clinical.pain import PainAnswer, new_back_pain
-from cds_service.clinical.pain_records import PainRecord, pain_records
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.reading.statements import Statement, statements
-from cds_service.clinical.red_flags import RedFlags, red_flags
+from cds_service.clinical.rules.breast_cancer_back_pain.cancer import CancerHistory, cancer_history
+from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.pain import PainAnswer, new_back_pain
+from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord, pain_records
+from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags, red_flags
 from cds_service.content.model import Content
 
 

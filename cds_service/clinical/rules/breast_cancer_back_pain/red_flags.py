@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cds_service.clinical.options import RuleOptions
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.statements import Statement
+from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 
 # The gravest first: so they stand on the card.
 _SIGNS = ("cord-compression", "sign-motor", "sign-sphincter", "sign-sensory", "sign-gait")

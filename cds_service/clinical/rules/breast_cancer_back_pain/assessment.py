@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cds_service.clinical.brain import Receptors
-from cds_service.clinical.cautions import Egfr, RaisedCaution
 from cds_service.clinical.reading.findings import Answered, Criterion, Finding, Note, Outcome, Present, Reason, Removal
-from cds_service.clinical.red_flags import RedFlags
+from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors
+from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags
+from cds_service.clinical.rules.cautions import Egfr, RaisedCaution
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from cds_service.chart.records import Chart
-from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.cancer import cancer_criterion
-from cds_service.clinical.evidence import Evidence, read_evidence, reading_tools
-from cds_service.clinical.options import RuleOptions
-from cds_service.clinical.orders import order_criterion
-from cds_service.clinical.pain import pain_criterion
 from cds_service.clinical.reading.findings import Answer, Criterion, Outcome, Reason
 from cds_service.clinical.reading.recognition import MOST_TEXT
-from cds_service.clinical.surveillance import routine_searches
-from cds_service.clinical.work_up import work_up
+from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.cancer import cancer_criterion
+from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence, read_evidence, reading_tools
+from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.orders import order_criterion
+from cds_service.clinical.rules.breast_cancer_back_pain.pain import pain_criterion
+from cds_service.clinical.rules.breast_cancer_back_pain.surveillance import routine_searches
+from cds_service.clinical.rules.breast_cancer_back_pain.work_up import work_up
 from cds_service.content.model import Content
 
 _PATIENT_QUESTION = "Is this the current record of a living patient?"
