@@ -12,9 +12,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cds_service.decision.support import DecisionSupport
 from cds_service.protocol.hook_request import decode
 from cds_service.protocol.services import SERVICES
-from cds_service.service import DecisionSupport
 from cds_service.settings import Settings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

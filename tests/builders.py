@@ -18,8 +18,8 @@ from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assess
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.rule import assess
 from cds_service.content.load import load_content
+from cds_service.decision.support import Decision, DecisionSupport
 from cds_service.protocol.services import SERVICES
-from cds_service.service import Decision, DecisionSupport
 from cds_service.settings import make_settings
 
 Json = dict[str, Any]

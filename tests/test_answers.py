@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from cds_service.advice.answered import evidence, with_answers
 from cds_service.content.load import load_content
-from cds_service.explanation import explain
+from cds_service.decision.answered import evidence, with_answers
+from cds_service.decision.explanation import explain
+from cds_service.decision.pseudonyms import Pseudonyms
 from cds_service.ledger.entries import EarlierAnswer
-from cds_service.ledger.pseudonyms import Pseudonyms
 from cds_service.settings import make_settings
 from cds_service.web.app import make_app
 from tests.builders import (

@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 from flask.testing import FlaskClient
 
-from cds_service.ledger.books import REST_SECONDS, Books
+from cds_service.decision.open_ledger import open_ledger
+from cds_service.decision.recorder import REST_SECONDS, Books
 from cds_service.ledger.entries import DecisionEntry, Mode
-from cds_service.ledger.opening import open_ledger
 from cds_service.reporting.metrics import Metrics, Vocabulary
 from cds_service.settings import Settings, make_settings
 from cds_service.web.app import make_app

@@ -20,9 +20,9 @@ import pytest
 from fhir.resources.R4B.servicerequest import ServiceRequest
 
 from cds_service.clinical.reading.findings import Outcome, Reason
+from cds_service.decision.support import DecisionSupport
 from cds_service.protocol.services import SERVICES
 from cds_service.protocol.validation import problem
-from cds_service.service import DecisionSupport
 from tests.builders import (
     BREAST_CANCER,
     LOW_BACK_PAIN,

@@ -14,9 +14,9 @@ import pytest
 
 from cds_service import Settings
 from cds_service.clinical.reading.findings import Reason
+from cds_service.decision.support import Decision, DecisionSupport
 from cds_service.errors import MissingData
 from cds_service.protocol.services import SERVICES
-from cds_service.service import Decision, DecisionSupport
 from tests.builders import (
     BREAST_CANCER,
     LOW_BACK_PAIN,

@@ -27,10 +27,10 @@ from werkzeug.test import TestResponse
 from cds_service import Settings
 from cds_service.advice.call import Call
 from cds_service.content.load import load_content
+from cds_service.decision.support import DecisionSupport
 from cds_service.demo.scenarios import read_request
 from cds_service.protocol.services import SERVICES
 from cds_service.protocol.validation import problem
-from cds_service.service import DecisionSupport
 from cds_service.settings import make_settings
 from cds_service.web.app import make_app
 
@@ -803,7 +803,7 @@ import json, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from cds_service.demo.scenarios import read_request
-from cds_service.service import DecisionSupport, service_for
+from cds_service.decision.support import DecisionSupport, service_for
 now = datetime(2026, 11, 22, 12, tzinfo=UTC)
 support = DecisionSupport()
 for folder in sorted(Path(sys.argv[1]).iterdir()):

@@ -19,8 +19,8 @@ import time_machine
 from click.testing import CliRunner, Result
 
 from cds_service.cli.ledger import LEDGER_COMMANDS
+from cds_service.decision.pseudonyms import Pseudonyms
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode
-from cds_service.ledger.pseudonyms import Pseudonyms
 from cds_service.ledger.store import Ledger
 from tests.ledger_entries import NOON, SERVICE, answer, fired, quiet
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from cds_service.ledger.opening import open_ledger
-from cds_service.service import DecisionSupport
+from cds_service.decision.open_ledger import open_ledger
+from cds_service.decision.support import DecisionSupport
 from cds_service.settings import Settings, make_settings
 from cds_service.web.app import make_app
 from tests.builders import NOW, Json, condition, draft, observation, patient, request, supplied

@@ -18,9 +18,9 @@ from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assess
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.rule import assess
 from cds_service.content.load import load_content
+from cds_service.decision.support import DecisionSupport
 from cds_service.errors import MissingData
 from cds_service.protocol.services import SERVICES
-from cds_service.service import DecisionSupport
 from tests.builders import (
     BACK_PAIN,
     BREAST_CANCER,

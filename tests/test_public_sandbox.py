@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from cds_service.ledger.opening import open_ledger
+from cds_service.decision.open_ledger import open_ledger
 from tests.builders import Json, outcome
 from tests.fuzz_answers import check_card, foreign_markup
 from tests.fuzz_mutations import MARK

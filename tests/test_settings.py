@@ -11,8 +11,8 @@ import pytest
 
 from cds_service import create_app
 from cds_service.content.load import ContentError, load_content
+from cds_service.decision.support import DecisionSupport
 from cds_service.protocol.services import SERVICES
-from cds_service.service import DecisionSupport
 from cds_service.settings import LocalCoding, Settings, SettingsError, make_settings, read_settings
 from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, condition, day, prefetch, request
 

@@ -21,13 +21,13 @@ from cds_service.clinical.reading.findings import Note
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags
 from cds_service.content.load import load_content
 from cds_service.content.terminology import Terminology
+from cds_service.decision.recall import recall_with
+from cds_service.decision.support import DecisionSupport
 from cds_service.demo.scenarios import read_scenario, scenarios_folder
 from cds_service.errors import InvalidRequest
 from cds_service.ledger.entries import EarlierAnswer
 from cds_service.protocol.hook_request import read_hook_request
 from cds_service.protocol.services import SERVICES
-from cds_service.recall import recall_with
-from cds_service.service import DecisionSupport
 from cds_service.settings import make_settings
 from cds_service.workbench import register_workbench
 from cds_service.workbench.offered_drafts import offered_drafts

@@ -11,8 +11,8 @@ from xml.etree.ElementTree import Element, fromstring
 import pytest
 
 from cds_service.chart.span import Span
+from cds_service.decision.support import DecisionSupport
 from cds_service.protocol.services import SERVICES
-from cds_service.service import DecisionSupport
 from cds_service.settings import make_settings
 from cds_service.workbench.picture import picture
 from cds_service.workbench.scale import TimeScale

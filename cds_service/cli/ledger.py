@@ -18,11 +18,11 @@ import click
 
 from cds_service.content.load import ContentError, load_content
 from cds_service.content.model import Content
+from cds_service.decision.open_ledger import open_ledger
+from cds_service.decision.recall import pseudonyms_of
 from cds_service.ledger.entries import ANONYMOUS, EVERY, FeedbackEntry, Mode, ModeChange
-from cds_service.ledger.opening import open_ledger
 from cds_service.ledger.store import FILE_NAME, Ledger, LedgerDown
 from cds_service.protocol.services import SERVICES
-from cds_service.recall import pseudonyms_of
 from cds_service.reporting.control_chart import check
 from cds_service.reporting.decision_text import decision_text, mode_lines
 from cds_service.reporting.export import csv_text, json_text, rows

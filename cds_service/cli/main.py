@@ -18,19 +18,19 @@ from click.core import ParameterSource
 
 from cds_service.cli.ledger import LEDGER_COMMANDS
 from cds_service.content.load import ContentError
+from cds_service.decision.explanation import explain as explained
+from cds_service.decision.open_ledger import open_ledger
+from cds_service.decision.recall import recall_with
+from cds_service.decision.support import Caller, Decision, DecisionSupport, service_for
 from cds_service.demo.processes import DemoError, on_end_of_parent
 from cds_service.demo.scenarios import read_request
 from cds_service.errors import CdsError
-from cds_service.explanation import explain as explained
 from cds_service.ledger.entries import ANONYMOUS, EarlierAnswer
-from cds_service.ledger.opening import open_ledger
 from cds_service.ledger.store import LedgerDown
 from cds_service.protocol.fhir_check import Verdict, verdicts
 from cds_service.protocol.outcome import operation_outcome
 from cds_service.protocol.services import SERVICES
-from cds_service.recall import recall_with
 from cds_service.server.run import address_to_listen_on, port_problem, run_server, url_of
-from cds_service.service import Caller, Decision, DecisionSupport, service_for
 from cds_service.settings import Settings, SettingsError, read_settings
 from cds_service.trust.exposure import openness, start_problem
 

@@ -9,7 +9,7 @@ from math import ceil
 
 import click
 
-from cds_service.ledger.opening import open_ledger
+from cds_service.decision.open_ledger import open_ledger
 from cds_service.ledger.store import LedgerDown
 from cds_service.reporting.metrics import metrics_folder
 from cds_service.settings import Settings

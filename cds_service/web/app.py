@@ -12,14 +12,14 @@ from flask_cors import CORS
 
 from cds_service.clinical.reading.findings import Reason
 from cds_service.content.model import Content
+from cds_service.decision.recall import recall_with
+from cds_service.decision.recorder import Books
+from cds_service.decision.recording import SWITCHED_OFF
+from cds_service.decision.support import DecisionSupport
 from cds_service.demo.scenarios import NoScenarios, scenarios_folder
 from cds_service.errors import CdsError
-from cds_service.ledger.books import Books
 from cds_service.protocol.services import SERVICES
-from cds_service.recall import recall_with
-from cds_service.recording import SWITCHED_OFF
 from cds_service.reporting.metrics import Metrics, Vocabulary
-from cds_service.service import DecisionSupport
 from cds_service.settings import Settings, SettingsError
 from cds_service.web.as_of import clock_as_of
 from cds_service.web.call_log import add_call_log

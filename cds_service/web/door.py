@@ -6,10 +6,10 @@ from functools import partial
 
 from flask import g, request
 
+from cds_service.decision.recorder import Books
+from cds_service.decision.support import Caller
 from cds_service.errors import Forbidden, TooManyCalls, Unauthorized
-from cds_service.ledger.books import Books
 from cds_service.ledger.store import LedgerDown
-from cds_service.service import Caller
 from cds_service.settings import Settings
 from cds_service.trust.gate import Gate, NotPermitted, RefusalReason, Refused
 from cds_service.trust.keys import key_source

@@ -12,14 +12,14 @@ from uuid import UUID, uuid4
 import orjson
 from flask import Flask, Response, g
 
+from cds_service.decision.recall import recall_with
+from cds_service.decision.recorder import Books
+from cds_service.decision.recording import FAILED, SWITCHED_OFF, decision_entry, feedback_entries, unanswered_entry
+from cds_service.decision.support import Caller, Decision, DecisionSupport
 from cds_service.errors import CdsError, InvalidRequest, MissingData, NotRecorded, TookTooLong, UnknownService
-from cds_service.ledger.books import Books
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.protocol.feedback import read_feedback
 from cds_service.protocol.services import SERVICES, Service, discovery
-from cds_service.recall import recall_with
-from cds_service.recording import FAILED, SWITCHED_OFF, decision_entry, feedback_entries, unanswered_entry
-from cds_service.service import Caller, Decision, DecisionSupport
 from cds_service.web.door import Door
 from cds_service.web.messages import DECISION_HEADER, document, json_response, refusal
 

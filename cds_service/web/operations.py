@@ -6,7 +6,7 @@ import orjson
 from flask import Flask, Response
 
 from cds_service.content.model import Content
-from cds_service.ledger.books import Books
+from cds_service.decision.recorder import Books
 from cds_service.settings import Settings
 from cds_service.web.messages import json_response
 

@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 from flask import Blueprint, Flask, Response, request
 
+from cds_service.decision.support import DecisionSupport, Recall, nothing_remembered, service_for
 from cds_service.errors import InvalidRequest
 from cds_service.protocol.services import SERVICES
-from cds_service.service import DecisionSupport, Recall, nothing_remembered, service_for
 from cds_service.web.as_of import clock_as_of, read_day
 from cds_service.web.messages import document, json_response
 from cds_service.web.pages import page_environment

@@ -16,10 +16,10 @@ from cds_service.clinical.reading.findings import Criterion, Finding, Note, Outc
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import read_evidence, reading_tools
 from cds_service.content.model import Content
-from cds_service.explanation import verdict
+from cds_service.decision.explanation import verdict
+from cds_service.decision.support import Decision, DecisionSupport, Recall, chart_of, nothing_remembered
 from cds_service.protocol.hook_request import read_hook_request
 from cds_service.protocol.services import Service
-from cds_service.service import Decision, DecisionSupport, Recall, chart_of, nothing_remembered
 from cds_service.workbench.chart_reading import timeline
 from cds_service.workbench.timeline import Timeline
 

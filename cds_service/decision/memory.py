@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from cds_service.clinical.reading.findings import Finding
+from cds_service.decision.pseudonyms import Pseudonyms
 from cds_service.ledger.entries import EarlierAnswer
-from cds_service.ledger.pseudonyms import Pseudonyms
 from cds_service.protocol.hook_request import HookRequest
 
 # Client, tenant and pseudonym of the patient, to the answers; it gives none where the ledger is down.

@@ -7,7 +7,7 @@ from dataclasses import fields
 from cds_service.advice.phrases import joined
 from cds_service.clinical.reading.findings import Answer, Answered, Criterion, Finding, Outcome, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
-from cds_service.service import Decision
+from cds_service.decision.support import Decision
 
 _SIGNS = {Answer.MET: "yes", Answer.NOT_MET: "no", Answer.UNKNOWN: "cannot tell"}
 

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from cds_service.decision.open_ledger import open_ledger
 from cds_service.errors import NotRecorded, NotStored
 from cds_service.ledger.entries import DecisionEntry, EarlierAnswer, FeedbackEntry, Mode, ModeChange, Receipt
 from cds_service.ledger.modes import Modes
-from cds_service.ledger.opening import open_ledger
 from cds_service.ledger.store import Ledger, LedgerDown
 from cds_service.reporting.metrics import Metrics
 from cds_service.settings import Settings

@@ -19,7 +19,6 @@ from typing import Any
 from uuid import UUID
 
 from cds_service.addresses import base_of, server_problem
-from cds_service.advice.answered import evidence, with_answers
 from cds_service.advice.call import Call, OrderOptions
 from cds_service.advice.card import cards, proposed
 from cds_service.chart.build import build_chart
@@ -31,11 +30,12 @@ from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import visi
 from cds_service.clinical.rules.breast_cancer_back_pain.rule import assess
 from cds_service.content.load import load_content
 from cds_service.content.model import Content
+from cds_service.decision.answered import evidence, with_answers
+from cds_service.decision.memory import PatientMemory
 from cds_service.ehr.completion import complete
 from cds_service.ehr.reader import FhirReader
 from cds_service.errors import InvalidRequest, MissingData
 from cds_service.ledger.entries import ANONYMOUS
-from cds_service.ledger.memory import PatientMemory
 from cds_service.protocol.hook_request import HookRequest, read_hook_request
 from cds_service.protocol.services import SERVICES, Service, prefetch_templates
 from cds_service.settings import Settings, SettingsError
