@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
+from cds_service.app import make_app
 from cds_service.settings import Settings, read_settings
-from cds_service.web.app import make_app
 
 __all__ = ["Settings", "create_app", "read_settings"]
 

@@ -11,8 +11,8 @@ from threading import Thread
 from playwright.sync_api import Page, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from cds_service.app import make_app
 from cds_service.settings import make_settings
-from cds_service.web.app import make_app
 
 FOLDER = Path(__file__).parents[1] / "docs"
 

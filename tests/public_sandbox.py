@@ -14,10 +14,10 @@ from uuid import uuid4
 
 from werkzeug.test import TestResponse
 
+from cds_service.app import make_app
 from cds_service.demo.scenarios import read_request
 from cds_service.protocol.validation import problem
 from cds_service.settings import Settings, make_settings
-from cds_service.web.app import make_app
 from tests.builders import NOW, Json
 from tests.token_maker import key, key_set, signed
 

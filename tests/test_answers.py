@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from cds_service.app import make_app
 from cds_service.content.load import load_content
 from cds_service.decision.answered import evidence, with_answers
 from cds_service.decision.explanation import explain
 from cds_service.decision.pseudonyms import Pseudonyms
 from cds_service.ledger.entries import EarlierAnswer
 from cds_service.settings import make_settings
-from cds_service.web.app import make_app
 from tests.builders import (
     BREAST_CANCER,
     LOW_BACK_PAIN,

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from cds_service.app import make_app
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.support import DecisionSupport
 from cds_service.errors import TooMuch
 from cds_service.protocol.limits import BodyLimits, check_limits
 from cds_service.settings import make_settings
-from cds_service.web.app import make_app
 from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, condition, day, draft, request, supplied
 from tests.wire_fhir_server import WireFhirServer
 

@@ -10,12 +10,12 @@ from uuid import UUID
 import pytest
 from flask.testing import FlaskClient
 
+from cds_service.app import make_app
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.recorder import REST_SECONDS, Books
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.reporting.metrics import Metrics, Vocabulary
 from cds_service.settings import Settings, make_settings
-from cds_service.web.app import make_app
 from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, condition, day, request, supplied
 
 PATH = "/cds-services/breast-cancer-back-pain-patient-view"

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from cds_service.app import make_app
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.settings import Settings, SettingsError, make_settings
-from cds_service.web.app import make_app
 from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, condition, day, request, supplied
 from tests.token_maker import BASE_URL, ISSUER, NOW, PATH, bearer, key, key_set, token
 from tests.wire_fhir_server import WireFhirServer

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
 from werkzeug.test import TestResponse
 
+from cds_service.app import make_app
 from cds_service.settings import make_settings
-from cds_service.web.app import make_app
 from cds_service.web.openapi import openapi
 from tests.builders import NOW, Json
 from tests.fuzz_answers import Listener, Tally, check_answer

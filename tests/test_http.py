@@ -26,13 +26,13 @@ from werkzeug.test import TestResponse
 
 from cds_service import Settings
 from cds_service.advice.call import Call
+from cds_service.app import make_app
 from cds_service.content.load import load_content
 from cds_service.decision.support import DecisionSupport
 from cds_service.demo.scenarios import read_request
 from cds_service.protocol.services import SERVICES
 from cds_service.protocol.validation import problem
 from cds_service.settings import make_settings
-from cds_service.web.app import make_app
 
 Json = dict[str, Any]
 

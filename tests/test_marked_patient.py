@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from cds_service.app import make_app
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.support import DecisionSupport
 from cds_service.settings import Settings, make_settings
-from cds_service.web.app import make_app
 from tests.builders import NOW, Json, condition, draft, observation, patient, request, supplied
 from tests.token_maker import BASE_URL, ISSUER, Key, bearer, claims, key, key_set, token
 from tests.wire_fhir_server import WireFhirServer

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from cds_service.app import make_app
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.ledger.entries import EVERY, Mode, ModeChange
 from cds_service.ledger.modes import REFRESH_SECONDS, Modes
 from cds_service.settings import Settings, SettingsError, make_settings
-from cds_service.web.app import make_app
 from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, condition, day, request, supplied
 
 SERVICE = "breast-cancer-back-pain-patient-view"

@@ -17,11 +17,11 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
+from cds_service.app import make_app
 from cds_service.errors import CdsError
 from cds_service.protocol.services import SERVICES
 from cds_service.protocol.validation import SCHEMAS, load, problem
 from cds_service.settings import make_settings
-from cds_service.web.app import make_app
 from cds_service.web.openapi import openapi
 from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, Json, condition, day, draft, request, supplied
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from cds_service.app import make_app
 from cds_service.decision.support import DecisionSupport
 from cds_service.settings import make_settings
-from cds_service.web.app import make_app
 from cds_service.web.call_log import LOGGER_NAME
 from tests.builders import BREAST_CANCER, HOOK_INSTANCE, LOW_BACK_PAIN, NOW, condition, day, request, supplied
 

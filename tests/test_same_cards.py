@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from flask.testing import FlaskClient
 
+from cds_service.app import make_app
 from cds_service.decision.support import DecisionSupport, service_for
 from cds_service.demo.patients import EHR_BASE
 from cds_service.demo.scenarios import read_scenario, scenarios_folder
 from cds_service.errors import CdsError
 from cds_service.protocol.outcome import operation_outcome
 from cds_service.settings import make_settings
-from cds_service.web.app import make_app
 from tests.builders import bundle, draft, name_of, reference, removed
 
 if TYPE_CHECKING:

@@ -19,13 +19,13 @@ import pytest
 from fhir.resources.R4B.servicerequest import ServiceRequest
 from flask.testing import FlaskClient
 
+from cds_service.app import make_app
 from cds_service.content.load import load_content
 from cds_service.decision.support import DecisionSupport, service_for
 from cds_service.demo.scenarios import Scenario, read_scenario
 from cds_service.protocol.services import SERVICES, prefetch_templates
 from cds_service.protocol.validation import problem
 from cds_service.settings import make_settings
-from cds_service.web.app import make_app
 
 Json = dict[str, Any]
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from cds_service import create_app
+from cds_service.app import WsgiApp
 from cds_service.server.worker import Front
 from cds_service.settings import make_settings
-from cds_service.web.app import WsgiApp
 from tests.server_calls import PATH, a_call
 
 Message = dict[str, Any]

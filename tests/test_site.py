@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from cds_service.app import make_app
 from cds_service.protocol.validation import problem
 from cds_service.settings import make_settings
-from cds_service.web.app import make_app
 from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, condition, day, request, supplied
 
 PATH = "/cds-services/breast-cancer-back-pain-patient-view"

@@ -11,8 +11,8 @@ from typing import Any
 from flask import Flask
 from playwright.sync_api import Page, expect
 
+from cds_service.app import make_app
 from cds_service.settings import make_settings
-from cds_service.web.app import make_app
 from tests.builders import NOW
 
 CAUDA_EQUINA = "row-022-cauda-equina-syndrome"

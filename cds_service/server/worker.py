@@ -31,13 +31,13 @@ import orjson
 from flask import request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout, ServiceUnavailable
 
+from cds_service.app import BOOKS, WsgiApp, make_app
 from cds_service.errors import CdsError, TookTooLong, Unauthorized
 from cds_service.protocol.outcome import operation_outcome
 from cds_service.server.wsgi_call import Answer, called, environ_of
 from cds_service.settings import Settings, read_settings
 from cds_service.trust.bearer import read_bearer
 from cds_service.trust.refusal import Refused
-from cds_service.web.app import BOOKS, WsgiApp, make_app
 from cds_service.web.call_log import RECEIVED, log_to_standard_output
 from cds_service.web.failures import place_of
 from cds_service.web.messages import DECISION_HEADER

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from cds_service.web.app import WsgiApp
+from cds_service.app import WsgiApp
 
 # Status, headers and body.
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
