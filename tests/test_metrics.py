@@ -246,5 +246,5 @@ def test_a_folder_that_is_named_already_is_emptied_and_kept(monkeypatch: pytest.
 
 
 def test_every_operation_that_is_counted_stands_there_and_no_other() -> None:
-    source = files("cds_service.ledger").joinpath("books.py").read_text(encoding="utf-8")
+    source = files("cds_service.decision").joinpath("recorder.py").read_text(encoding="utf-8")
     assert set(re.findall(r"_failed\(\"([a-z-]+)\"", source)) == LEDGER_OPERATIONS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -11,12 +11,6 @@ from cds_service.chart.records import Coding, Concept
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.free_text import LONGEST_TEXT, Mention, TextMatch, TextReader, denied, stated
 from cds_service.content.model import Content
-
-# Regions in which back pain is told apart; `thoracolumbar` and `cervicothoracic` codes name two.
-REGIONS = ("cervical", "thoracic", "lumbar", "sacral")
-UNSPECIFIED = "unspecified"
-_TWO_REGIONS = {"thoracolumbar": ("thoracic", "lumbar"), "cervicothoracic": ("cervical", "thoracic")}
-
 
 # Free text read in one call, in characters: a chart of thousands of entries has less, and reading it takes about a
 # second. A body full of prose must not hold a worker for longer.
@@ -145,16 +139,3 @@ def words_of(concept: Concept) -> tuple[str, ...]:
 def _bare(name: str) -> str:
     """A name without SNOMED CT's semantic tag and case."""
     return _SEMANTIC_TAG.sub("", name.strip()).lower()
-
-
-def regions_in(sets: Iterable[str], prefix: str) -> frozenset[str]:
-    """The spine regions that value sets named `<prefix><region>` stand for."""
-    regions: set[str] = set()
-    for set_id in sets:
-        if set_id.startswith(prefix):
-            region = set_id.removeprefix(prefix)
-            if region in (*REGIONS, UNSPECIFIED):
-                regions.add(region)
-            regions.update(_TWO_REGIONS.get(region, ()))
-    # A named region says more than "somewhere in the spine".
-    return frozenset(regions - {UNSPECIFIED} or regions)

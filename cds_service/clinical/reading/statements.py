@@ -12,15 +12,10 @@ from dataclasses import dataclass, replace
 
 from cds_service.chart.records import Chart, Concept, Observation, Value
 from cds_service.chart.span import Span
+from cds_service.clinical.reading.assertion import denies, is_present, selected_drafts, visit_periods
 from cds_service.clinical.reading.findings import Basis, Finding
 from cds_service.clinical.reading.onset import Calendar, Start, start_of
 from cds_service.clinical.reading.recognition import Recognizer, words_of
-from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import (
-    denies,
-    is_present,
-    selected_drafts,
-    visit_periods,
-)
 
 _NOT_DONE = frozenset({"entered-in-error", "not-done", "preparation", "unknown", "inactive"})
 

@@ -7,8 +7,9 @@ from datetime import date
 
 from cds_service.chart.records import Drafts, Order
 from cds_service.clinical.reading.findings import Answer, Criterion, Present, Reason, Removal, State
-from cds_service.clinical.reading.recognition import Recognizer, regions_in
+from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PAIN, TRAP
+from cds_service.clinical.rules.breast_cancer_back_pain.spine import regions_in
 from cds_service.clinical.rules.imaging_history import PastStudy
 from cds_service.content.model import OrderDefinition, Rule
 

@@ -13,9 +13,9 @@ from datetime import date, timedelta
 from cds_service.chart.records import Chart
 from cds_service.clinical.reading.findings import Answer, Criterion, Finding, Note, Reason
 from cds_service.clinical.reading.onset import Calendar
-from cds_service.clinical.reading.recognition import REGIONS, UNSPECIFIED
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord
+from cds_service.clinical.rules.breast_cancer_back_pain.spine import REGIONS, UNSPECIFIED
 
 QUESTION = "Does the patient have new back pain?"
 SEVERAL = "several"

@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from cds_service.chart.records import Chart, Concept, Condition, Observation, Order, Value
-from cds_service.chart.span import Span, lies_in_future
+from cds_service.chart.records import Chart, Concept, Condition, Observation, Value
+from cds_service.chart.span import Span
+from cds_service.clinical.reading.assertion import denies, is_present, selected_drafts, visit_periods, words_in
 from cds_service.clinical.reading.findings import Basis, Finding
 from cds_service.clinical.reading.onset import Calendar, start_of
-from cds_service.clinical.reading.recognition import UNSPECIFIED, Recognizer, regions_in, words_of
+from cds_service.clinical.reading.recognition import Recognizer, words_of
+from cds_service.clinical.rules.breast_cancer_back_pain.spine import UNSPECIFIED, regions_in
 
 PAIN = "back-pain-"
 CHRONIC = "chronic-back-pain-"
@@ -25,13 +27,6 @@ IN_PREGNANCY = "back-pain-in-pregnancy"
 TRAP = "back-pain-trap"
 INJURY = "back-injury"
 
-_OVER = frozenset({"inactive", "remission", "resolved"})
-_NEGATIVE = re.compile(r"(no|none|absent|negative|false|denied|denies|not|never|resolved|0)\b", re.IGNORECASE)
-_AFFIRMATIVE = re.compile(
-    r"(yes|y|present|positive|pos|true|mild|moderate|severe|acute|new|worse|constant|intermittent|sharp|dull|aching"
-    r"|burning|radiating|\+|[1-9])(\W|$)",
-    re.IGNORECASE,
-)
 _ENCOUNTER = re.compile(r"Encounter/(?!\.+$)[A-Za-z0-9\-.]{1,64}")
 
 
@@ -105,21 +100,6 @@ def visits_without_date(chart: Chart, findings: Iterable[Finding]) -> tuple[str,
     return tuple(sorted(visit for visit in visits if _ENCOUNTER.fullmatch(visit)))
 
 
-def visit_periods(chart: Chart, calendar: Calendar) -> dict[str, Span | None]:
-    """The period of every Encounter at hand; the current one counts as today where it has none."""
-    visits = {item.reference: item.period for item in chart.encounters.items}
-    if chart.current_encounter and visits.get(chart.current_encounter) is None:
-        visits[chart.current_encounter] = Span.day(calendar.today)
-    return visits
-
-
-def selected_drafts(chart: Chart) -> tuple[Order, ...]:
-    """The drafts whose reason counts: those the user selected, or all where the hook selects none."""
-    if chart.drafts is None:
-        return ()
-    return tuple(draft for draft in chart.drafts.selected if draft.counts)
-
-
 def injuries(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> tuple[Finding, ...]:
     """Back injuries recorded inside the window."""
     found = []
@@ -164,14 +144,6 @@ def _from_condition(
         )
 
 
-def is_present(condition: Condition, calendar: Calendar) -> bool:
-    """Whether a condition is there now: not over by its status, and not abated (an abatement to come is none yet)."""
-    if condition.clinical_status in _OVER:
-        return False
-    to_come = condition.abatement is not None and lies_in_future(condition.abatement, calendar.now)
-    return not condition.abated or to_come
-
-
 def _from_observation(
     observation: Observation, visit: Span | None, recognizer: Recognizer, calendar: Calendar
 ) -> Iterator[PainRecord]:
@@ -179,16 +151,11 @@ def _from_observation(
         return
     where = Finding(observation.reference, "Observation", basis=Basis.OBSERVED)
     when = calendar.past(observation.effective) or calendar.past(visit)
-    changed = any(recognizer.says_changed(*_words(component.value)) for component in observation.components)
+    changed = any(recognizer.says_changed(*words_in(component.value)) for component in observation.components)
     meanings = _observed(observation, where, recognizer)
     quality = _quality(recognizer, observation.value.text)
     for record in _on_one_day(meanings, when, calendar):
         yield replace(record, changed=record.changed or changed, quality=quality)
-
-
-def _words(value: Value) -> tuple[str, ...]:
-    """Everything a value says in words."""
-    return (value.text, *(words_of(value.concept) if value.concept else ()))
 
 
 def _quality(recognizer: Recognizer, *texts: str) -> str:
@@ -251,26 +218,6 @@ def _severity(observation: Observation, where: Finding, recognizer: Recognizer) 
         component.value.concept for component in observation.components if component.value.concept is not None
     ]
     return _at_sites((*observation.sites, *in_components), observation.concept, where, recognizer)
-
-
-def denies(value: Value, status: str, recognizer: Recognizer) -> bool:
-    """Whether an Observation whose own code is a finding does not state it (clinical decision 7).
-
-    It states it by true, a number above zero, a word that says so, or by no value at all in a final observation;
-    anything else is no statement.
-    """
-    if value.is_empty:
-        return status not in ("", "final")
-    if value.boolean is not None:
-        return not value.boolean
-    if value.number is not None:
-        return value.number <= 0
-    sets = recognizer.sets(value.concept) if value.concept else {}
-    if "result-negative" in sets or any(_NEGATIVE.match(words.strip()) for words in _words(value)):
-        return True
-    if "result-positive" in sets or any(_AFFIRMATIVE.match(words.strip()) for words in _words(value)):
-        return False
-    return not sets and not any(recognizer.text(words) for words in _words(value))
 
 
 def _at_sites(sites: tuple[Concept, ...], concept: Concept, where: Finding, recognizer: Recognizer) -> list[_Meaning]:

@@ -1,0 +1,69 @@
+"""Whether an entry of the chart says that something is there: its status, its value, its visit.
+
+The same for every rule; what the thing is, recognition tells.
+"""
+
+from __future__ import annotations
+
+import re
+
+from cds_service.chart.records import Chart, Condition, Order, Value
+from cds_service.chart.span import Span, lies_in_future
+from cds_service.clinical.reading.onset import Calendar
+from cds_service.clinical.reading.recognition import Recognizer, words_of
+
+_OVER = frozenset({"inactive", "remission", "resolved"})
+_NEGATIVE = re.compile(r"(no|none|absent|negative|false|denied|denies|not|never|resolved|0)\b", re.IGNORECASE)
+_AFFIRMATIVE = re.compile(
+    r"(yes|y|present|positive|pos|true|mild|moderate|severe|acute|new|worse|constant|intermittent|sharp|dull|aching"
+    r"|burning|radiating|\+|[1-9])(\W|$)",
+    re.IGNORECASE,
+)
+
+
+def visit_periods(chart: Chart, calendar: Calendar) -> dict[str, Span | None]:
+    """The period of every Encounter at hand; the current one counts as today where it has none."""
+    visits = {item.reference: item.period for item in chart.encounters.items}
+    if chart.current_encounter and visits.get(chart.current_encounter) is None:
+        visits[chart.current_encounter] = Span.day(calendar.today)
+    return visits
+
+
+def selected_drafts(chart: Chart) -> tuple[Order, ...]:
+    """The drafts whose reason counts: those the user selected, or all where the hook selects none."""
+    if chart.drafts is None:
+        return ()
+    return tuple(draft for draft in chart.drafts.selected if draft.counts)
+
+
+def is_present(condition: Condition, calendar: Calendar) -> bool:
+    """Whether a condition is there now: not over by its status, and not abated (an abatement to come is none yet)."""
+    if condition.clinical_status in _OVER:
+        return False
+    to_come = condition.abatement is not None and lies_in_future(condition.abatement, calendar.now)
+    return not condition.abated or to_come
+
+
+def denies(value: Value, status: str, recognizer: Recognizer) -> bool:
+    """Whether an Observation whose own code is a finding does not state it (clinical decision 7).
+
+    It states it by true, a number above zero, a word that says so, or by no value at all in a final observation;
+    anything else is no statement.
+    """
+    if value.is_empty:
+        return status not in ("", "final")
+    if value.boolean is not None:
+        return not value.boolean
+    if value.number is not None:
+        return value.number <= 0
+    sets = recognizer.sets(value.concept) if value.concept else {}
+    if "result-negative" in sets or any(_NEGATIVE.match(words.strip()) for words in words_in(value)):
+        return True
+    if "result-positive" in sets or any(_AFFIRMATIVE.match(words.strip()) for words in words_in(value)):
+        return False
+    return not sets and not any(recognizer.text(words) for words in words_in(value))
+
+
+def words_in(value: Value) -> tuple[str, ...]:
+    """Everything a value says in words."""
+    return (value.text, *(words_of(value.concept) if value.concept else ()))
