@@ -98,13 +98,13 @@ def test_a_file_that_is_not_toml_is_named(folder: Path, file: str) -> None:
     assert "not well-formed TOML" in str(error)
 
 
-@pytest.mark.parametrize("file", ["rule.toml", VICTIM])
+@pytest.mark.parametrize("file", ["breast_cancer_back_pain/rule.toml", VICTIM])
 def test_a_file_that_is_not_utf8_is_named(folder: Path, file: str) -> None:
     (folder / file).write_bytes(b'"\xff"')
     assert refusal(folder).file == file
 
 
-@pytest.mark.parametrize("file", ["rule.toml", VICTIM])
+@pytest.mark.parametrize("file", ["breast_cancer_back_pain/rule.toml", VICTIM])
 def test_a_file_that_cannot_be_read_is_named(folder: Path, file: str) -> None:
     (folder / file).unlink()
     (folder / file).mkdir()
@@ -113,35 +113,53 @@ def test_a_file_that_cannot_be_read_is_named(folder: Path, file: str) -> None:
 
 # file, pattern, replacement, part of the field, part of the message
 MISTAKES = {
-    "field missing, rule": ("rule.toml", r"^owner = .*\n", "", "", "'owner' is a required property"),
-    "field missing, region": ("rule.toml", r"^sacral = .*\n", "", "mri_of_region", "'sacral'"),
-    "field missing, evidence source": ("evidence.toml", r"^source = .*\n", "", "statement.0", "'source'"),
+    "field missing, rule": (
+        "breast_cancer_back_pain/rule.toml",
+        r"^owner = .*\n",
+        "",
+        "",
+        "'owner' is a required property",
+    ),
+    "field missing, region": ("breast_cancer_back_pain/rule.toml", r"^sacral = .*\n", "", "mri_of_region", "'sacral'"),
+    "field missing, evidence source": (
+        "breast_cancer_back_pain/evidence.toml",
+        r"^source = .*\n",
+        "",
+        "statement.0",
+        "'source'",
+    ),
     "field missing, source attribute": (
-        "source-attributes.toml",
+        "breast_cancer_back_pain/source-attributes.toml",
         r"^use_of_race = .*\n",
         "",
         "",
         "'use_of_race'",
     ),
     "field missing, override reason": (
-        "override-reasons.toml",
+        "breast_cancer_back_pain/override-reasons.toml",
         r"^display = .*\n",
         "",
         "reason.0",
         "'display'",
     ),
-    "field missing, order label": ("orders.toml", r"^label = .*\n", "", "mri-cervical-spine", "'label'"),
+    "field missing, order label": (
+        "breast_cancer_back_pain/orders.toml",
+        r"^label = .*\n",
+        "",
+        "mri-cervical-spine",
+        "'label'",
+    ),
     "field missing, flag": (
-        "text-patterns.toml",
+        "breast_cancer_back_pain/text-patterns.toml",
         r"^\[flag\.changed\]",
         "[flag.change]",
         "flag",
         "'changed'",
     ),
     "field missing, code system name": ("code-systems.toml", r"^name = .*\n", "", "system.0", "'name'"),
-    "unknown field": ("rule.toml", "^owner = ", "colour = 'blue'\nowner = ", "", "'colour'"),
+    "unknown field": ("breast_cancer_back_pain/rule.toml", "^owner = ", "colour = 'blue'\nowner = ", "", "'colour'"),
     "wrong type, threshold": (
-        "rule.toml",
+        "breast_cancer_back_pain/rule.toml",
         "^value = 84",
         'value = "84"',
         "threshold.new_window_days.value",
@@ -155,126 +173,162 @@ MISTAKES = {
         "array",
     ),
     "wrong type, on_card": (
-        "evidence.toml",
+        "breast_cancer_back_pain/evidence.toml",
         "^on_card = .*",
         'on_card = "yes"',
         "statement.0.on_card",
         "boolean",
     ),
-    "empty text": ("source-attributes.toml", "^funding = .*", 'funding = ""', "funding", "non-empty"),
-    "no such day": ("rule.toml", "^released = .*", 'released = "2026-13-45"', "released", "2026-13-45"),
+    "empty text": (
+        "breast_cancer_back_pain/source-attributes.toml",
+        "^funding = .*",
+        'funding = ""',
+        "funding",
+        "non-empty",
+    ),
+    "no such day": (
+        "breast_cancer_back_pain/rule.toml",
+        "^released = .*",
+        'released = "2026-13-45"',
+        "released",
+        "2026-13-45",
+    ),
     "first coding not LOINC": (
-        "orders.toml",
+        "breast_cancer_back_pain/orders.toml",
         '"http://loinc.org"',
         '"http://radlex.org"',
         "mri-cervical-spine.codings.0",
         LOINC,
     ),
     "unknown set, orders": (
-        "orders.toml",
+        "breast_cancer_back_pain/orders.toml",
         r'\["imaging-mri-cervical-spine"\]',
         '["imaging-mri-neck"]',
         "answered_by",
         "imaging-mri-neck",
     ),
     "unknown set, relevant orders": (
-        "rule.toml",
+        "breast_cancer_back_pain/rule.toml",
         '"analgesic-drug"',
         '"painkillers"',
         "orders.relevant",
         "painkillers",
     ),
     "unknown set, prefetch": (
-        "rule.toml",
+        "breast_cancer_back_pain/rule.toml",
         '"back-pain-sacral"',
         '"back-pain-tail"',
         "prefetch.observations",
         "back-pain-tail",
     ),
     "unknown set, text": (
-        "text-patterns.toml",
+        "breast_cancer_back_pain/text-patterns.toml",
         '^id = "physical-therapy"',
         'id = "physio"',
         "concept",
         "physio",
     ),
-    "unknown order, region": ("rule.toml", '"mri-cervical-spine"', '"mri-neck"', "mri_of_region", "mri-neck"),
+    "unknown order, region": (
+        "breast_cancer_back_pain/rule.toml",
+        '"mri-cervical-spine"',
+        '"mri-neck"',
+        "mri_of_region",
+        "mri-neck",
+    ),
     "unknown order, staging": (
-        "rule.toml",
+        "breast_cancer_back_pain/rule.toml",
         r'\["bone-scan-whole-body"',
         '["bone-scan"',
         "studies.staging",
         "bone-scan",
     ),
     "no order without contrast": (
-        "orders.toml",
+        "breast_cancer_back_pain/orders.toml",
         r"^\[mri-lumbar-spine-without-contrast\]",
         "[mri-lumbar-spine-plain]",
         "",
         "mri-lumbar-spine-without-contrast",
     ),
     "unknown guard": (
-        "text-patterns.toml",
+        "breast_cancer_back_pain/text-patterns.toml",
         r"^\[guard\.resolved\]",
         "[guard.solved]",
         "guards",
         "'resolved'",
     ),
-    "unknown guard scope": ("text-patterns.toml", '^scope = "phrase"', 'scope = "page"', "guard.", "'page'"),
+    "unknown guard scope": (
+        "breast_cancer_back_pain/text-patterns.toml",
+        '^scope = "phrase"',
+        'scope = "page"',
+        "guard.",
+        "'page'",
+    ),
     "bad pattern": (
-        "text-patterns.toml",
+        "breast_cancer_back_pain/text-patterns.toml",
         r"'\\bcervicalgia\\b'",
         "'(cervicalgia'",
         "(cervicalgia",
         "regular expression",
     ),
     "unknown placeholder": (
-        "wording.toml",
+        "breast_cancer_back_pain/wording.toml",
         r"- \{studies\} to",
         "- {tests} to",
         "proposed.staging",
         "{tests} is not known here; it may use {studies}",
     ),
     "nameless placeholder": (
-        "wording.toml",
+        "breast_cancer_back_pain/wording.toml",
         r"- \{studies\} to",
         "- {} to",
         "proposed.staging",
         "{} is not known",
     ),
     "placeholder with attribute": (
-        "wording.toml",
+        "breast_cancer_back_pain/wording.toml",
         r"- \{studies\} to",
         "- {studies.x} to",
         "proposed.staging",
         "{studies.x}",
     ),
     "placeholder with format": (
-        "wording.toml",
+        "breast_cancer_back_pain/wording.toml",
         r"- \{studies\} to",
         "- {studies: d} to",
         "proposed.staging",
         "studies",
     ),
     "placeholder with conversion": (
-        "wording.toml",
+        "breast_cancer_back_pain/wording.toml",
         r"- \{studies\} to",
         "- {studies!z} to",
         "proposed.staging",
         "studies",
     ),
-    "open brace": ("wording.toml", r"- \{studies\} to", "- {studies to", "proposed.staging", "braces"),
-    "closing brace": ("wording.toml", r"- \{studies\} to", "- studies} to", "proposed.staging", "braces"),
-    "sentence missing": ("wording.toml", r"^staging = .*\n", "", "proposed.staging", "missing"),
+    "open brace": (
+        "breast_cancer_back_pain/wording.toml",
+        r"- \{studies\} to",
+        "- {studies to",
+        "proposed.staging",
+        "braces",
+    ),
+    "closing brace": (
+        "breast_cancer_back_pain/wording.toml",
+        r"- \{studies\} to",
+        "- studies} to",
+        "proposed.staging",
+        "braces",
+    ),
+    "sentence missing": ("breast_cancer_back_pain/wording.toml", r"^staging = .*\n", "", "proposed.staging", "missing"),
     "summary too long for a card": (
-        "wording.toml",
+        "breast_cancer_back_pain/wording.toml",
         '^imaging = "',
         'imaging = "' + "Please note: " * 11,
         "summary.imaging",
         "139",
     ),
     "override code twice": (
-        "override-reasons.toml",
+        "breast_cancer_back_pain/override-reasons.toml",
         '"pain-not-new"',
         '"imaged-elsewhere"',
         "reason",
@@ -347,7 +401,7 @@ def test_a_value_set_that_is_not_json_is_refused(folder: Path) -> None:
 
 
 def test_every_edit_of_the_content_gives_it_another_version(folder: Path) -> None:
-    replace_in(folder, "wording.toml", "new neck pain", "new pain in the neck")
+    replace_in(folder, "breast_cancer_back_pain/wording.toml", "new neck pain", "new pain in the neck")
     assert load_content(folder).version != CONTENT.version
 
 

@@ -313,7 +313,7 @@ def folder(tmp_path: Path) -> Path:
 
 def basis_with(folder: Path, old: str, new: str) -> Basis:
     """The basis after a change of `evidence.toml`; what is changed must be there."""
-    path = folder / "evidence.toml"
+    path = folder / "breast_cancer_back_pain/evidence.toml"
     text = path.read_text("utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), "utf-8")
@@ -347,5 +347,5 @@ def test_a_figure_within_its_interval_is_taken(folder: Path, bounds: str) -> Non
 def test_a_mistake_is_named_by_file_and_field(folder: Path, old: str, new: str, field: str, problem: str) -> None:
     with pytest.raises(ContentError, match=re.escape(problem)) as raised:
         basis_with(folder, old, new)
-    assert raised.value.file == "evidence.toml"
+    assert raised.value.file == "breast_cancer_back_pain/evidence.toml"
     assert field in raised.value.field

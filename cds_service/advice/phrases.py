@@ -1,4 +1,4 @@
-"""Findings in words: what, when and from where, in the sentences of `cards/wording.toml`."""
+"""Findings in words: what, when and from where, in the sentences of `cards/breast_cancer_back_pain/wording.toml`."""
 
 from __future__ import annotations
 

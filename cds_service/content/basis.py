@@ -1,6 +1,6 @@
 """What the rule rests on beyond its statements: figures, criteria in plain words, doubts and limits.
 
-Read from `cards/evidence.toml` for the evidence page; no decision depends on any of it.
+Read from `cards/breast_cancer_back_pain/evidence.toml` for the evidence page; no decision depends on any of it.
 """
 
 from __future__ import annotations

@@ -45,6 +45,11 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 DEFAULT_FOLDERS = (_PACKAGE / "cards", _PACKAGE.parent / "cards")
 
 
+# The folder of the rule's own content; what rules share stands beside it.
+RULE_FOLDER = "breast_cancer_back_pain"
+
+_SHARED = frozenset({"code-systems"})
+
 # CDS Hooks: a card's summary has fewer than 140 characters.
 LONGEST_SUMMARY = 139
 
@@ -61,7 +66,7 @@ class ContentError(Exception):
 def content_folder() -> Path:
     """The content that came with the service."""
     for folder in DEFAULT_FOLDERS:
-        if (folder / "rule.toml").is_file():
+        if (folder / f"{RULE_FOLDER}/rule.toml").is_file():
             return folder
     raise ContentError("cards", "", "the folder with the clinical content was not found")
 
@@ -99,6 +104,7 @@ def _load(folder: Path) -> Content:
 
 def _files(folder: Path) -> Iterator[Path]:
     yield from sorted(folder.glob("*.toml"))
+    yield from sorted((folder / RULE_FOLDER).glob("*.toml"))
     yield from sorted((folder / "value-sets").glob("*.json"))
 
 
@@ -111,7 +117,7 @@ def _digest(folder: Path) -> str:
 
 
 def _toml(folder: Path, name: str) -> Any:
-    file = f"{name}.toml"
+    file = f"{name}.toml" if name in _SHARED else f"{RULE_FOLDER}/{name}.toml"
     try:
         data = tomllib.loads((folder / file).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -194,7 +200,9 @@ def _orders(folder: Path, terminology: Terminology) -> Mapping[str, OrderDefinit
     orders = {}
     for slug, item in _toml(folder, "orders").items():
         combinations = tuple(frozenset(names) for names in item["answered_by"])
-        _known_sets("orders.toml", f"{slug}.answered_by", (n for c in combinations for n in c), terminology)
+        _known_sets(
+            f"{RULE_FOLDER}/orders.toml", f"{slug}.answered_by", (n for c in combinations for n in c), terminology
+        )
         orders[slug] = OrderDefinition(
             slug=slug,
             name=item["name"],
@@ -215,18 +223,22 @@ def _rule(folder: Path, terminology: Terminology, orders: Mapping[str, OrderDefi
             date.fromisoformat(data[field])
         except ValueError as error:
             problem = f"'{data[field]}' is not a date of the calendar, YYYY-MM-DD"
-            raise ContentError("rule.toml", field, problem) from error
+            raise ContentError(f"{RULE_FOLDER}/rule.toml", field, problem) from error
     regions = data["mri_of_region"]
     slugs = [value for value in regions.values() if isinstance(value, str)]
     slugs += [*regions["unspecified"].values(), *data["studies"]["staging"], data["studies"]["brain"]]
     suffix = data["studies"]["without_contrast_suffix"]
     for slug in slugs:
         if slug.startswith("mri-") and slug in orders and slug + suffix not in orders:
-            raise ContentError("orders.toml", slug + suffix, "is missing; a caution may ask for it")
+            raise ContentError(f"{RULE_FOLDER}/orders.toml", slug + suffix, "is missing; a caution may ask for it")
         if slug not in orders:
-            raise ContentError("rule.toml", "mri_of_region, studies.staging", f"there is no order '{slug}'")
-    _known_sets("rule.toml", "prefetch.observations", iter(data["prefetch"]["observations"]), terminology)
-    _known_sets("rule.toml", "orders.relevant", iter(data["orders"]["relevant"]), terminology)
+            raise ContentError(
+                f"{RULE_FOLDER}/rule.toml", "mri_of_region, studies.staging", f"there is no order '{slug}'"
+            )
+    _known_sets(
+        f"{RULE_FOLDER}/rule.toml", "prefetch.observations", iter(data["prefetch"]["observations"]), terminology
+    )
+    _known_sets(f"{RULE_FOLDER}/rule.toml", "orders.relevant", iter(data["orders"]["relevant"]), terminology)
     return Rule(
         id=data["id"],
         version=data["version"],
@@ -250,7 +262,7 @@ def _rule(folder: Path, terminology: Terminology, orders: Mapping[str, OrderDefi
 
 
 def _cautions(folder: Path, terminology: Terminology) -> Cautions:
-    file = "cautions.toml"
+    file = f"{RULE_FOLDER}/cautions.toml"
     data = _toml(folder, "cautions")
     coded = {concept["id"] for concept in _toml(folder, "text-patterns")["concept"] if concept.get("text_only")}
     cautions = []
@@ -290,7 +302,7 @@ def _override_reasons(folder: Path) -> tuple[OverrideReason, ...]:
     codes = [reason["code"] for reason in data["reason"]]
     for code in codes:
         if codes.count(code) > 1:
-            raise ContentError("override-reasons.toml", "reason.code", f"'{code}' stands there twice")
+            raise ContentError(f"{RULE_FOLDER}/override-reasons.toml", "reason.code", f"'{code}' stands there twice")
     return tuple(_override_reason(reason, data["system"]) for reason in data["reason"])
 
 
@@ -312,11 +324,11 @@ def _basis(folder: Path) -> Basis:
     try:
         return read_basis(_toml(folder, "evidence"))
     except ValueError as error:
-        raise ContentError("evidence.toml", "accuracy", str(error)) from error
+        raise ContentError(f"{RULE_FOLDER}/evidence.toml", "accuracy", str(error)) from error
 
 
 def _text_patterns(folder: Path, terminology: Terminology) -> TextPatterns:
-    file = "text-patterns.toml"
+    file = f"{RULE_FOLDER}/text-patterns.toml"
     data = _toml(folder, "text-patterns")
     coded = (item["id"] for item in data["concept"] if not item.get("text_only"))
     _known_sets(file, "concept.id", coded, terminology)
@@ -340,7 +352,7 @@ def _text_patterns(folder: Path, terminology: Terminology) -> TextPatterns:
 
 
 def _wording(folder: Path, orders: Mapping[str, OrderDefinition]) -> Mapping[str, Mapping[str, str]]:
-    file = "wording.toml"
+    file = f"{RULE_FOLDER}/wording.toml"
     wording: Mapping[str, Mapping[str, str]] = _toml(folder, "wording")
     for section, sentences in PLACEHOLDERS.items():
         for name, allowed in sentences.items():

@@ -1,4 +1,4 @@
-"""Which sentences `cards/wording.toml` must have, and which names in braces each may use."""
+"""Which sentences `cards/breast_cancer_back_pain/wording.toml` must have, and which names in braces each may use."""
 
 from __future__ import annotations
 
@@ -113,5 +113,5 @@ PLACEHOLDERS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "removal": dict.fromkeys(("radiograph", "spine-ct", "bone-scan", "ct", "pet-ct"), _NONE),
 }
 
-# What a sentence on a caution (`cards/cautions.toml`) may name.
+# What a sentence on a caution (`cards/breast_cancer_back_pain/cautions.toml`) may name.
 CAUTION_NAMES = frozenset({"finding", "when", "value"})

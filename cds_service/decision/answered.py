@@ -1,7 +1,7 @@
 """Memory of answers: a card that was turned down with a reason stays away from this patient for that reason's time.
 
 It comes back at once with newer evidence or a red flag, and an emergency is never held back. The reasons, their
-times and what brings the card back stand in `cards/override-reasons.toml`.
+times and what brings the card back stand in `cards/breast_cancer_back_pain/override-reasons.toml`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Cautions: what must be said beside an order, and which studies go without contrast (clinical rule A.9, C.7).
 
-What the cautions are is content (`cards/cautions.toml`). An MRI is never dropped: at most it goes without contrast.
+What the cautions are is content (`cautions.toml` of the rule). An MRI is never dropped: at most it goes without
+contrast.
 """
 
 from __future__ import annotations
