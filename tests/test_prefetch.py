@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cds_service.chart.build import build_chart
-from cds_service.chart.records import Condition, Gap, Listing
+from cds_service.chart.records import Condition, Gap, PrefetchResult
 
 Json = dict[str, Any]
 
@@ -48,7 +48,7 @@ def bundle(*resources: object, **members: object) -> Json:
     return {"resourceType": "Bundle", "type": "searchset", "entry": entries} | members
 
 
-def conditions(prefetch: Json) -> Listing[Condition]:
+def conditions(prefetch: Json) -> PrefetchResult[Condition]:
     return build_chart(PATIENT, prefetch).conditions
 
 
@@ -102,13 +102,13 @@ MATRIX: list[tuple[str, Json, int, Gap | None]] = [
 
 @pytest.mark.parametrize(("prefetch", "count", "gap"), [row[1:] for row in MATRIX], ids=[row[0] for row in MATRIX])
 def test_each_prefetch_value_means_what_the_decision_matrix_says(prefetch: Json, count: int, gap: Gap | None) -> None:
-    listing = conditions(prefetch)
-    assert (len(listing.items), listing.gap) == (count, gap)
+    result = conditions(prefetch)
+    assert (len(result.items), result.gap) == (count, gap)
 
 
 def test_one_entry_in_place_of_the_list_is_read_or_unknown_but_never_an_empty_chart() -> None:
-    listing = conditions({"conditions": bundle(entry={"resource": cancer()})})
-    assert listing.items or not listing.complete
+    result = conditions({"conditions": bundle(entry={"resource": cancer()})})
+    assert result.items or not result.complete
 
 
 # --- Entries that cannot be read
@@ -120,20 +120,20 @@ def test_one_entry_in_place_of_the_list_is_read_or_unknown_but_never_an_empty_ch
     ids=repr,
 )
 def test_an_unreadable_entry_is_named_and_the_others_still_count(entry: object) -> None:
-    listing = conditions({"conditions": bundle(entry=[entry, {"resource": cancer()}])})
-    assert [item.reference for item in listing.items] == ["Condition/c-1"]
-    assert [unread.where for unread in listing.unread] == ["conditions.entry[0]"]
-    assert listing.gap is Gap.UNREADABLE
+    result = conditions({"conditions": bundle(entry=[entry, {"resource": cancer()}])})
+    assert [item.reference for item in result.items] == ["Condition/c-1"]
+    assert [unread.where for unread in result.unread] == ["conditions.entry[0]"]
+    assert result.gap is Gap.UNREADABLE
 
 
 def test_every_unreadable_entry_is_counted() -> None:
-    listing = conditions({"conditions": bundle(entry=[None, {"resource": cancer()}, "x", {}])})
-    assert [unread.where for unread in listing.unread] == [f"conditions.entry[{place}]" for place in (0, 2, 3)]
+    result = conditions({"conditions": bundle(entry=[None, {"resource": cancer()}, "x", {}])})
+    assert [unread.where for unread in result.unread] == [f"conditions.entry[{place}]" for place in (0, 2, 3)]
 
 
 def test_a_refused_resource_of_another_patient_is_named() -> None:
-    listing = conditions({"conditions": bundle(OF_ANOTHER, cancer())})
-    named = [(unread.where, unread.why) for unread in listing.unread]
+    result = conditions({"conditions": bundle(OF_ANOTHER, cancer())})
+    named = [(unread.where, unread.why) for unread in result.unread]
     assert named == [("Condition/c-2", "refused: not about this patient")]
 
 
@@ -203,8 +203,8 @@ def test_a_stray_text_never_hides_the_coding_beside_it(junk: object) -> None:
     ids=repr,
 )
 def test_where_a_code_cannot_be_read_nobody_says_that_the_diagnosis_is_absent(code: object) -> None:
-    listing = conditions({"conditions": bundle(cancer(code=code))})
-    assert listing.gap is Gap.UNREADABLE
+    result = conditions({"conditions": bundle(cancer(code=code))})
+    assert result.gap is Gap.UNREADABLE
 
 
 @pytest.mark.parametrize(
@@ -252,14 +252,14 @@ def test_a_reference_to_the_patient_counts_in_every_form(reference: str) -> None
 
 @pytest.mark.parametrize("reference", FOREIGN_REFERENCES)
 def test_a_reference_to_anyone_else_is_refused(reference: str) -> None:
-    listing = conditions({"conditions": bundle(cancer(subject={"reference": reference}))})
-    assert (listing.items, listing.gap) == ((), Gap.OTHER_PATIENT)
+    result = conditions({"conditions": bundle(cancer(subject={"reference": reference}))})
+    assert (result.items, result.gap) == ((), Gap.OTHER_PATIENT)
 
 
 @pytest.mark.parametrize("subject", [None, "Patient/pt-1", {}, {"display": "pt-1"}, [], 1], ids=repr)
 def test_a_resource_that_names_no_patient_is_refused_and_unknown(subject: object) -> None:
-    listing = conditions({"conditions": bundle(cancer(subject=subject))})
-    assert (listing.items, listing.complete) == ((), False)
+    result = conditions({"conditions": bundle(cancer(subject=subject))})
+    assert (result.items, result.complete) == ((), False)
 
 
 def test_the_patient_must_have_the_id_of_the_call() -> None:

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from cds_service.chart.elements import Json, Reading, short_reference
-from cds_service.chart.prefetch import entries_of, is_about, name_of, read_listing
-from cds_service.chart.records import Chart, Concept, Condition, Drafts, Listing, Order, Unread
+from cds_service.chart.prefetch import entries_of, is_about, name_of, read_prefetch
+from cds_service.chart.records import Chart, Concept, Condition, Drafts, Order, PrefetchResult, Unread
 from cds_service.chart.resources import (
     read_allergy,
     read_condition,
@@ -45,39 +45,39 @@ def build_chart(
         selections: references of the selected drafts; None where the hook selects none (order-sign): then
             all drafts are looked at.
     """
-    patient = read_listing(prefetch, "patient", ("Patient",), patient_id, read_patient)
+    patient = read_prefetch(prefetch, "patient", ("Patient",), patient_id, read_patient)
     birth = patient.items[0].birth if patient.items else None
     conditions = _conditions(prefetch, patient_id, birth)
     return Chart(
         patient=patient,
         conditions=conditions,
-        observations=read_listing(prefetch, "observations", ("Observation",), patient_id, read_observation),
-        encounters=read_listing(prefetch, "encounters", ("Encounter",), patient_id, read_encounter),
-        service_requests=read_listing(prefetch, "serviceRequests", ("ServiceRequest",), patient_id, read_study),
-        diagnostic_reports=read_listing(prefetch, "diagnosticReports", _REPORTS, patient_id, read_study),
-        procedures=read_listing(prefetch, "procedures", _PROCEDURES, patient_id, read_study),
-        allergies=read_listing(prefetch, "allergies", ("AllergyIntolerance",), patient_id, read_allergy),
+        observations=read_prefetch(prefetch, "observations", ("Observation",), patient_id, read_observation),
+        encounters=read_prefetch(prefetch, "encounters", ("Encounter",), patient_id, read_encounter),
+        service_requests=read_prefetch(prefetch, "serviceRequests", ("ServiceRequest",), patient_id, read_study),
+        diagnostic_reports=read_prefetch(prefetch, "diagnosticReports", _REPORTS, patient_id, read_study),
+        procedures=read_prefetch(prefetch, "procedures", _PROCEDURES, patient_id, read_study),
+        allergies=read_prefetch(prefetch, "allergies", ("AllergyIntolerance",), patient_id, read_allergy),
         current_encounter=f"Encounter/{encounter_id}" if encounter_id else "",
         drafts=None if drafts is None else read_drafts(drafts, selections, patient_id),
     )
 
 
-def _conditions(prefetch: Mapping[str, Any], patient_id: str, birth: Span | None) -> Listing[Condition]:
+def _conditions(prefetch: Mapping[str, Any], patient_id: str, birth: Span | None) -> PrefetchResult[Condition]:
     """All Conditions at hand: the `conditions` key, and those that stand in or beside Encounters.
 
     Where a Condition names no Encounter but an Encounter names it as its diagnosis, it belongs to that one.
     """
     read = partial(read_condition, birth=birth)
-    listing = read_listing(prefetch, "conditions", ("Condition",), patient_id, read)
-    beside = read_listing(prefetch, "encounters", ("Condition",), patient_id, read)
+    result = read_prefetch(prefetch, "conditions", ("Condition",), patient_id, read)
+    beside = read_prefetch(prefetch, "encounters", ("Condition",), patient_id, read)
     visits = _visits_by_diagnosis(prefetch)
-    found = (*listing.items, *beside.items, *_contained(prefetch, patient_id, read))
+    found = (*result.items, *beside.items, *_contained(prefetch, patient_id, read))
     dated = (
         replace(item, encounter=visits[item.reference]) if not item.encounter and item.reference in visits else item
         for item in found
     )
     # The same entry twice is one; two that differ stay two, whichever comes first.
-    return replace(listing, items=tuple(dict.fromkeys(dated)))
+    return replace(result, items=tuple(dict.fromkeys(dated)))
 
 
 def _visits_by_diagnosis(prefetch: Mapping[str, Any]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from cds_service.chart.elements import Json, Reading
-from cds_service.chart.records import Gap, Listing, Unread
+from cds_service.chart.records import Gap, PrefetchResult, Unread
 from cds_service.chart.resources import subject_of
 
 _ABSENT = object()
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Completed:
+class FetchedPrefetch:
     """A prefetch value that this service completed from the FHIR server, and why it may still not be all."""
 
     value: Any
@@ -44,9 +44,9 @@ class Entries:
     unread: list[Unread] = field(default_factory=list)
 
 
-def read_listing(
+def read_prefetch(
     prefetch: Mapping[str, Any], key: str, resource_types: tuple[str, ...], patient_id: str, read: Reader[T]
-) -> Listing[T]:
+) -> PrefetchResult[T]:
     """The records of one type under one prefetch key.
 
     Args:
@@ -80,13 +80,13 @@ def read_listing(
         gap = gap or Gap.UNREADABLE
     elif entries.resources and not wanted:
         gap = gap or Gap.NOT_FHIR
-    return Listing(tuple(records), gap, tuple(named[:_NAMED_PLACES]), unreadable)
+    return PrefetchResult(tuple(records), gap, tuple(named[:_NAMED_PLACES]), unreadable)
 
 
 def entries_of(prefetch: Mapping[str, Any], key: str) -> Entries:
     """The resources under one key, each with the place where it stands."""
     value = prefetch.get(key, _ABSENT)
-    if isinstance(value, Completed):
+    if isinstance(value, FetchedPrefetch):
         found = entries_of({key: value.value}, key) if value.value is not None else Entries()
         found.gap = value.gap or found.gap
         return found

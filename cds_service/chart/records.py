@@ -52,7 +52,7 @@ _FINAL = frozenset({"final", "amended", "corrected"})
 _VISIT_NOT_HELD = frozenset({"cancelled", "entered-in-error", "planned"})
 
 # Priorities of a request that cannot wait.
-_AT_ONCE = frozenset({"stat", "asap"})
+_STAT = frozenset({"stat", "asap"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +175,9 @@ class Order:
         return self.for_patient and not self.not_to_be_done and self.status not in _NOT_AN_ORDER
 
     @property
-    def is_at_once(self) -> bool:
+    def is_stat(self) -> bool:
         """Whether it is written as an emergency."""
-        return self.priority in _AT_ONCE
+        return self.priority in _STAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +197,9 @@ class Study:
     not_to_be_done: bool = False
 
     @property
-    def is_at_once(self) -> bool:
+    def is_stat(self) -> bool:
         """Whether it was written as an emergency."""
-        return self.priority in _AT_ONCE
+        return self.priority in _STAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,13 +242,13 @@ T = TypeVar("T", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Listing(Generic[T]):
+class PrefetchResult(Generic[T]):
     """One prefetch key, read: the records at hand, and why they may not be all (`gap`).
 
     `unread` names places that could not be read, or were refused (not all, where there are many); `unreadable`
     counts the entries that could not be read wholly.
 
-    A listing without a gap is complete: what is not in it is known not to be there. With a gap, its items
+    A result without a gap is complete: what is not in it is known not to be there. With a gap, its items
     count, but nothing may be concluded from what is missing.
     """
 
@@ -275,19 +275,19 @@ class Drafts:
 class Chart:
     """Everything known about one patient at one hook call. `drafts` is None where the hook has no orders."""
 
-    patient: Listing[Patient] = field(default_factory=Listing)
-    conditions: Listing[Condition] = field(default_factory=Listing)
-    observations: Listing[Observation] = field(default_factory=Listing)
-    encounters: Listing[Encounter] = field(default_factory=Listing)
-    service_requests: Listing[Study] = field(default_factory=Listing)
-    diagnostic_reports: Listing[Study] = field(default_factory=Listing)
-    procedures: Listing[Study] = field(default_factory=Listing)
-    allergies: Listing[Allergy] = field(default_factory=Listing)
+    patient: PrefetchResult[Patient] = field(default_factory=PrefetchResult)
+    conditions: PrefetchResult[Condition] = field(default_factory=PrefetchResult)
+    observations: PrefetchResult[Observation] = field(default_factory=PrefetchResult)
+    encounters: PrefetchResult[Encounter] = field(default_factory=PrefetchResult)
+    service_requests: PrefetchResult[Study] = field(default_factory=PrefetchResult)
+    diagnostic_reports: PrefetchResult[Study] = field(default_factory=PrefetchResult)
+    procedures: PrefetchResult[Study] = field(default_factory=PrefetchResult)
+    allergies: PrefetchResult[Allergy] = field(default_factory=PrefetchResult)
     current_encounter: str = ""
     drafts: Drafts | None = None
 
-    def listings(self) -> Mapping[str, Listing[object]]:
-        """The listings by prefetch key."""
+    def by_prefetch_key(self) -> Mapping[str, PrefetchResult[object]]:
+        """What was read of each prefetch key."""
         return {
             "patient": self.patient,
             "conditions": self.conditions,

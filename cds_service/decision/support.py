@@ -22,7 +22,7 @@ from cds_service.addresses import base_of, server_problem
 from cds_service.advice.call import Call, OrderOptions
 from cds_service.advice.card import cards, proposed
 from cds_service.chart.build import build_chart
-from cds_service.chart.prefetch import Completed
+from cds_service.chart.prefetch import FetchedPrefetch
 from cds_service.chart.records import Chart, Gap
 from cds_service.clinical.reading.findings import Outcome, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
@@ -164,11 +164,11 @@ class DecisionSupport:
         return Decision(
             id=call.decision_id(self.content.version, proposed(assessment)),
             assessment=assessment,
-            gaps={key: _gap(listing.gap, refused) for key, listing in chart.listings().items() if listing.gap},
+            gaps={key: _gap(result.gap, refused) for key, result in chart.by_prefetch_key().items() if result.gap},
             fetched=tuple(reader.requests_made) if reader else (),
             response={"cards": cards(assessment, call, self.content, self._orders, source_url, evidence_url)},
             prefetched=tuple(key for key in self._templates if key in request.prefetch),
-            reads={key: value.gap for key, value in prefetch.items() if isinstance(value, Completed)},
+            reads={key: value.gap for key, value in prefetch.items() if isinstance(value, FetchedPrefetch)},
             hook_instance=request.hook_instance,
             memory=memory,
             prints=prints,
@@ -188,14 +188,14 @@ class DecisionSupport:
         if reader is None:
             return chart, assessment, prefetch
         # What is read may open another question (a birth date, how old a pain is). Each key is asked for once.
-        while wanted := [key for key in _deciding(assessment) if not isinstance(prefetch.get(key), Completed)]:
+        while wanted := [key for key in _deciding(assessment) if not isinstance(prefetch.get(key), FetchedPrefetch)]:
             prefetch = self._complete(request, prefetch, wanted, (), reader)
             chart, assessment = self._look(request, service, prefetch, now)
         if assessment.reason is Reason.IMAGING_ADVISED:
             visits = visits_without_date(chart, assessment.criterion("new-back-pain").findings)
             # What was asked for once and not given is not asked for again.
             open_keys = (*assessment.unchecked, *assessment.partly)
-            wanted = [key for key in open_keys if not isinstance(prefetch.get(key), Completed)]
+            wanted = [key for key in open_keys if not isinstance(prefetch.get(key), FetchedPrefetch)]
             if wanted or visits:
                 prefetch = self._complete(request, prefetch, wanted, visits, reader)
                 chart, assessment = self._look(request, service, prefetch, now)

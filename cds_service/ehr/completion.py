@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from cds_service.addresses import is_within
-from cds_service.chart.prefetch import Completed, next_page
+from cds_service.chart.prefetch import FetchedPrefetch, next_page
 from cds_service.ehr.reader import Fetched, FhirReader, queries_for
 
 # Visits that are read one by one because a pain without a date belongs to them: more than a few would cost more time
@@ -68,22 +68,22 @@ def _places(base: str, template: str) -> tuple[str, str]:
     return path, f"{path}/{template.partition('?')[0]}"
 
 
-def _joined(value: Any, fetched: Fetched, is_rest: bool) -> Completed:
+def _joined(value: Any, fetched: Fetched, is_rest: bool) -> FetchedPrefetch:
     """What was at hand and what was read, as one value."""
     if not fetched.resources and isinstance(value, dict):
         # Nothing came: what was at hand stays.
-        return Completed(value, fetched.gap)
+        return FetchedPrefetch(value, fetched.gap)
     pages = [value, *fetched.resources] if is_rest else list(fetched.resources)
     if len(pages) == 1 and pages[0].get("resourceType") != "Bundle":
-        return Completed(pages[0], fetched.gap)
-    return Completed(_bundle(pages) if pages else None, fetched.gap)
+        return FetchedPrefetch(pages[0], fetched.gap)
+    return FetchedPrefetch(_bundle(pages) if pages else None, fetched.gap)
 
 
-def _with(value: Any, fetched: Fetched) -> Completed:
+def _with(value: Any, fetched: Fetched) -> FetchedPrefetch:
     """A value with single resources added; what they leave open does not make the rest less complete."""
-    gap = value.gap if isinstance(value, Completed) else None
-    inner = value.value if isinstance(value, Completed) else value
-    return Completed(_bundle([*([inner] if isinstance(inner, dict) else []), *fetched.resources]), gap)
+    gap = value.gap if isinstance(value, FetchedPrefetch) else None
+    inner = value.value if isinstance(value, FetchedPrefetch) else value
+    return FetchedPrefetch(_bundle([*([inner] if isinstance(inner, dict) else []), *fetched.resources]), gap)
 
 
 def _bundle(pages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from cds_service.ledger.deadline import cut_after
+from cds_service.ledger.deadline import abort_after
 from cds_service.ledger.engines import DURABLE, POSTGRESQL, WRITES, longer_timeouts, postgresql_engine, sqlite_engine
 
 T = TypeVar("T")
@@ -157,7 +157,7 @@ class Database:
                 yield
             return
         raw: Any = connection.connection.dbapi_connection
-        with cut_after((seconds or self._busy_seconds) + _GRACE_SECONDS, raw), connection.begin():
+        with abort_after((seconds or self._busy_seconds) + _GRACE_SECONDS, raw), connection.begin():
             if seconds:
                 connection.exec_driver_sql(longer_timeouts(seconds))
             yield

@@ -1,4 +1,4 @@
-"""Cut the line to a PostgreSQL server that says nothing.
+"""Abort the connection to a PostgreSQL server that does not answer.
 
 The server's own limits (for a statement, for a lock) end what takes too long while it is well. They do not help where
 it is stopped, or waits for its disk: its socket stays open, and the driver would wait for an answer without end.
@@ -20,34 +20,34 @@ class HasSocket(Protocol):
     def fileno(self) -> int: ...
 
 
-class Line:
-    """The socket of a connection, under a number of its own: the driver's may pass to another file meanwhile."""
+class ConnectionSocket:
+    """A duplicate of a connection's socket: the driver's own number may pass to another file meanwhile."""
 
     def __init__(self, connection: HasSocket) -> None:
-        self.was_cut = False
+        self.was_aborted = False
         self._socket = socket.socket(fileno=os.dup(connection.fileno()))
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """End the connection for the driver too."""
-        self.was_cut = True
+        self.was_aborted = True
         with suppress(OSError):  # The server has hung up by itself.
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Give our number back; the driver keeps its own."""
+        """Close the duplicate; the driver keeps its own."""
         self._socket.close()
 
 
 @contextmanager
-def cut_after(seconds: float, connection: HasSocket) -> Iterator[Line]:
+def abort_after(seconds: float, connection: HasSocket) -> Iterator[ConnectionSocket]:
     """End a connection if the block is not done in time; the driver in it then raises its OperationalError."""
-    line = Line(connection)
-    timer = Timer(seconds, line.cut)
+    duplicate = ConnectionSocket(connection)
+    timer = Timer(seconds, duplicate.abort)
     timer.daemon = True
     timer.start()
     try:
-        yield line
+        yield duplicate
     finally:
         timer.cancel()
         timer.join()
-        line.close()
+        duplicate.close()

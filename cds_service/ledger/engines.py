@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
-from cds_service.ledger.deadline import cut_after
+from cds_service.ledger.deadline import abort_after
 
 POSTGRESQL = "postgresql+psycopg"
 
@@ -119,7 +119,7 @@ def postgresql_engine(url: URL, busy_seconds: float) -> Engine:
     @event.listens_for(engine, "connect")
     def limit(connection: Any, record: object) -> None:
         milliseconds = max(1, round(busy_seconds * 1000))
-        with cut_after(busy_seconds, connection), connection.cursor() as cursor:
+        with abort_after(busy_seconds, connection), connection.cursor() as cursor:
             for name in _TIMEOUTS:
                 cursor.execute(f"SET {name} = {milliseconds:d}")
             # Moments near the calendar's ends have no local time in some zones.
@@ -129,11 +129,11 @@ def postgresql_engine(url: URL, busy_seconds: float) -> Engine:
     # Not SQLAlchemy's own check before use: that would wait for a server that says nothing.
     @event.listens_for(engine, "checkout")
     def check(connection: Any, record: object, proxy: object) -> None:
-        with cut_after(busy_seconds, connection) as line:
+        with abort_after(busy_seconds, connection) as socket:
             try:
                 engine.dialect.do_ping(connection)
             except engine.dialect.loaded_dbapi.Error:
-                if line.was_cut:
+                if socket.was_aborted:
                     raise
                 # The server was started again since: the pool opens new connections, and asks once more.
                 raise InvalidatePoolError() from None

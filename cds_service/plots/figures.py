@@ -62,7 +62,7 @@ class Figures:
         for label, values in self.rows:
             if len(values) != len(self.series):
                 raise ValueError(f"the row '{label}' needs one value per series")
-            if any(value is not None and middle(value) < 0 for value in values):
+            if any(value is not None and estimate(value) < 0 for value in values):
                 raise ValueError(f"the row '{label}' has a negative value")
 
     def number(self, value: Value, unit: str = "") -> str:
@@ -77,7 +77,7 @@ class Figures:
         return f"{value:,.{decimals}f} {unit}".rstrip()
 
 
-def told(figures: Figures) -> str:
+def as_sentence(figures: Figures) -> str:
     """The figures as one sentence, for those who do not see the plot; of many rows only their extent."""
     if not figures.rows:
         return "No data in this period."
@@ -97,7 +97,7 @@ def told(figures: Figures) -> str:
 
 def _extent(figures: Figures, index: int) -> str:
     """Of one series: counts add up, what has a unit does not."""
-    known = [middle(values[index]) for _, values in figures.rows if values[index] is not None]
+    known = [estimate(values[index]) for _, values in figures.rows if values[index] is not None]
     name, most = figures.series[index], figures.number(max(known, default=None), figures.unit)
     if figures.unit:
         return f"{name} from {figures.number(min(known, default=None), figures.unit)} to {most}"
@@ -120,16 +120,16 @@ def table(figures: Figures) -> Markup:
     ).format(figures.title, figures.of, heads, rows)
 
 
-def middle(value: Value) -> float:
+def estimate(value: Value) -> float:
     """The value without its interval; nothing for one that is not known."""
     return 0.0 if value is None else value.value if isinstance(value, Range) else float(value)
 
 
-def far(value: Value) -> float:
+def upper_bound(value: Value) -> float:
     """The largest number that must fit into the scale."""
-    return max(value.value, value.high) if isinstance(value, Range) else middle(value)
+    return max(value.value, value.high) if isinstance(value, Range) else estimate(value)
 
 
 def _whole(value: Value) -> bool:
-    numbers = (value.value, value.low, value.high) if isinstance(value, Range) else (middle(value),)
+    numbers = (value.value, value.low, value.high) if isinstance(value, Range) else (estimate(value),)
     return all(float(item).is_integer() for item in numbers)

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from markupsafe import Markup
 
-from cds_service.plots.figures import MOST_SERIES, Figures, Range, Value, far, middle, table, told
+from cds_service.plots.figures import MOST_SERIES, Figures, Range, Value, as_sentence, estimate, table, upper_bound
 
 __all__ = [
     "MOST_SERIES",
@@ -130,7 +130,7 @@ def bar_chart(figures: Figures, line: int = _LINE) -> Markup:
 
     `line`: after so many characters text is broken; by default it fits into a page 320 px wide.
     """
-    top = figures.top or max((far(value) for _, values in figures.rows for value in values), default=0)
+    top = figures.top or max((upper_bound(value) for _, values in figures.rows for value in values), default=0)
     parts, y = [], 0.0
     for label, values in figures.rows:
         if len(figures.series) > 1:
@@ -165,7 +165,7 @@ def stacked_bar_chart(figures: Figures, line: int = _LINE) -> Markup:
         parts += [name, text, _track(y)]
         x = 0.0
         for index, value in enumerate(values):
-            width = _share(middle(value), top)
+            width = _share(estimate(value), top)
             parts.append(_block(figures, index, _percent(x), _em(y), _percent(width), _em(_BAR)))
             x += width
         y += _BAR + _GAP
@@ -181,7 +181,7 @@ def column_chart(figures: Figures) -> Markup:
     for place, (_, values) in enumerate(figures.rows):
         foot = y + _AREA
         for index, value in enumerate(values):
-            height = _share(middle(value), top) / 100 * _AREA
+            height = _share(estimate(value), top) / 100 * _AREA
             foot -= height
             x, width = _percent(_GUTTER + (place + 0.1) * step), _percent(step * 0.8)
             if height:
@@ -192,7 +192,7 @@ def column_chart(figures: Figures) -> Markup:
 
 def line_chart(figures: Figures) -> Markup:
     """One line per series over the rows, in their order; a value that is not known interrupts it."""
-    top = figures.top or max((far(value) for _, values in figures.rows for value in values), default=0)
+    top = figures.top or max((upper_bound(value) for _, values in figures.rows for value in values), default=0)
     y, legend = _legend(figures, "line") if len(figures.series) > 1 else (_TEXT / 2, Markup())
     parts = [legend, *_grid(figures, y, top)]
     parts.append(
@@ -220,12 +220,12 @@ def _svg(figures: Figures, parts: Sequence[Markup], height: float) -> Markup:
     body = Markup("\n").join(parts) if figures.rows else Markup('<text x="0" y="1em">No data in this period.</text>')
     return Markup(
         '<svg class="plot" role="img" aria-labelledby="{name}-title {name}-desc" width="100%" height="{height}">\n'
-        '<title id="{name}-title">{title}</title><desc id="{name}-desc">{told}</desc>\n{patterns}\n{body}\n</svg>'
+        '<title id="{name}-title">{title}</title><desc id="{name}-desc">{desc}</desc>\n{patterns}\n{body}\n</svg>'
     ).format(
         name=figures.name,
         height=_em(height if figures.rows else _TEXT),
         title=figures.title,
-        told=figures.description or told(figures),
+        desc=figures.description or as_sentence(figures),
         patterns=_patterns(figures),
         body=body,
     )
@@ -254,7 +254,7 @@ def _block(figures: Figures, index: int, x: str, y: str, width: str, height: str
 
 
 def _bar(figures: Figures, index: int, value: Value, y: float, top: float) -> Iterator[Markup]:
-    yield _block(figures, index, "0", _em(y), _percent(_share(middle(value), top)), _em(_BAR))
+    yield _block(figures, index, "0", _em(y), _percent(_share(estimate(value), top)), _em(_BAR))
     if isinstance(value, Range):
         line = Markup('<line class="plot-range{}" x1="{}" x2="{}" y1="{}" y2="{}"/>')
         low, high = (_percent(_share(bound, top)) for bound in (value.low, value.high))
@@ -330,7 +330,7 @@ def _path(values: Sequence[Value], top: float) -> str:
             pen = "M"
             continue
         x = (place + 0.5) / len(values) * 100
-        drawn.append(f"{pen}{x:.2f},{100 - _share(middle(value), top):.2f}")
+        drawn.append(f"{pen}{x:.2f},{100 - _share(estimate(value), top):.2f}")
         # A lone point is drawn as a line of its own, short enough to look like one.
         drawn.append("h0.4" if pen == "M" else "")
         pen = "L"
@@ -338,7 +338,7 @@ def _path(values: Sequence[Value], top: float) -> str:
 
 
 def _sum(values: Sequence[Value]) -> float:
-    return sum(map(middle, values))
+    return sum(map(estimate, values))
 
 
 def _share(value: float, top: float) -> float:

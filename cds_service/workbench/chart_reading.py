@@ -99,8 +99,8 @@ def _clean_window(evidence: Evidence) -> Window:
 
 def _gaps(chart: Chart, keys: Sequence[str]) -> str:
     """Why the lists behind a row may not be complete, or an empty string."""
-    listings = chart.listings()
-    return "; ".join(f"{key}: {gap}" for key in keys if (gap := listings[key].gap))
+    results = chart.by_prefetch_key()
+    return "; ".join(f"{key}: {gap}" for key in keys if (gap := results[key].gap))
 
 
 def _entry(finding: Finding) -> Entry:

@@ -42,7 +42,7 @@ class PastStudy:
     sets: frozenset[str]
     finding: Finding
     done: bool
-    at_once: bool = False
+    is_stat: bool = False
 
 
 def studies_since(
@@ -72,7 +72,7 @@ def _counted(chart: Chart, start: date, recognizer: Recognizer, calendar: Calend
         if not done:
             first = calendar.today - timedelta(days=_FORGOTTEN_DAYS)
         if when.latest >= first if when else not done:
-            yield PastStudy(sets, _finding(study, when, recognizer), done, study.is_at_once)
+            yield PastStudy(sets, _finding(study, when, recognizer), done, study.is_stat)
 
 
 def _is_ct(sets: frozenset[str]) -> bool:

@@ -209,8 +209,8 @@ def pain_criterion(chart: Chart, records: list[PainRecord], answer: PainAnswer) 
         because = "No back pain is recorded, but a finding that stands for it."
         return Criterion("new-back-pain", QUESTION, Answer.MET, because, answer.equivalents)
     aside = f" Not new: {'; '.join(answer.not_new)}." if answer.not_new else ""
-    if missing := tuple(key for key in _PAIN_KEYS if not chart.listings()[key].complete):
-        gaps = ", ".join(f"{key} ({chart.listings()[key].gap})" for key in missing)
+    if missing := tuple(key for key in _PAIN_KEYS if not chart.by_prefetch_key()[key].complete):
+        gaps = ", ".join(f"{key} ({chart.by_prefetch_key()[key].gap})" for key in missing)
         because = f"No new back pain in the data at hand, but it is not all: {gaps}.{aside}"
         return Criterion("new-back-pain", QUESTION, Answer.UNKNOWN, because, missing=missing)
     visits = "conditions, observations or visits" if chart.encounters.complete else "conditions or observations"

@@ -105,8 +105,8 @@ def _refused(evidence: Evidence, criteria: Sequence[Criterion]) -> Assessment:
 
 def decided(outcome: Outcome, reason: Reason, criteria: Sequence[Criterion], chart: Chart) -> Assessment:
     """An assessment with what every one has: its criteria, and what of the chart is not known."""
-    listings = chart.listings()
-    unread = [entry for listing in listings.values() for entry in listing.unread]
+    results = chart.by_prefetch_key()
+    unread = [entry for result in results.values() for entry in result.unread]
     unread += chart.drafts.unread if chart.drafts else ()
     missing = dict.fromkeys(key for item in criteria for key in item.missing)
     return Assessment(
@@ -114,8 +114,8 @@ def decided(outcome: Outcome, reason: Reason, criteria: Sequence[Criterion], cha
         reason=reason,
         criteria=tuple(criteria),
         missing=tuple(missing) if outcome is Outcome.UNDETERMINED else (),
-        unchecked=tuple(key for key, item in listings.items() if not item.complete and not item.items),
-        partly=tuple(key for key, item in listings.items() if not item.complete and item.items),
+        unchecked=tuple(key for key, item in results.items() if not item.complete and not item.items),
+        partly=tuple(key for key, item in results.items() if not item.complete and item.items),
         unread=tuple(f"{entry.where}: {entry.why}" for entry in unread),
-        unreadable=sum(listing.unreadable for listing in listings.values()),
+        unreadable=sum(result.unreadable for result in results.values()),
     )

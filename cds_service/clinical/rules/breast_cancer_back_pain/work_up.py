@@ -107,19 +107,19 @@ def _must_be_said(advice: Assessment, past: Sequence[PastStudy], evidence: Evide
     """
     mri = [item.slug for item in advice.present if is_spine_mri(item.slug) and item.state is not State.DONE]
     if advice.critical and mri:
-        return not _is_at_once(mri, past, evidence)
+        return not _is_stat(mri, past, evidence)
     drafted = any(item.state is State.DRAFTED for item in advice.present)
     return drafted and any(item.caution.without_contrast or item.caution.withdraws for item in advice.cautions)
 
 
-def _is_at_once(slugs: Sequence[str], past: Sequence[PastStudy], evidence: Evidence) -> bool:
+def _is_stat(slugs: Sequence[str], past: Sequence[PastStudy], evidence: Evidence) -> bool:
     """Whether one of these studies is ordered or drafted as an emergency; another stat order says nothing of them."""
     orders = evidence.content.orders
     answers = frozenset().union(*(names for slug in slugs for names in orders[slug].answered_by))
-    if any(study.at_once and not study.done and study.sets & answers for study in past):
+    if any(study.is_stat and not study.done and study.sets & answers for study in past):
         return True
     drafts = evidence.chart.drafts.orders if evidence.chart.drafts else ()
-    return any(order.is_at_once and meaning(order, evidence.recognizer) & answers for order in drafts if order.counts)
+    return any(order.is_stat and meaning(order, evidence.recognizer) & answers for order in drafts if order.counts)
 
 
 def _in_hospice(evidence: Evidence) -> bool:
@@ -233,7 +233,7 @@ def _study_notes(
         held = [item.sets for item in past if item.sets & answers] or [drafted]
         if all(_WITHOUT_CONTRAST in sets for sets in held) and not any(slug.endswith(suffix) for slug in spine):
             notes.add(Note.MRI_WITHOUT_CONTRAST)
-        if _is_at_once(spine, past, evidence):
+        if _is_stat(spine, past, evidence):
             notes.add(Note.MRI_AT_ONCE)
     elif any(name.startswith(_BONE_SCAN) for study in past if study.done for name in study.sets):
         notes.add(Note.BONE_SCAN_DONE)
