@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
-from cds_service.content.basis import Basis, ModalityAccuracy, Proportion
+from cds_service.content.evidence_base import EvidenceBase, ModalityAccuracy, Proportion
 from cds_service.content.load import ContentError, content_folder, load_content
-from cds_service.content.model import Caution, Content, OverrideReason, Statement
+from cds_service.content.model import Caution, Content, EvidenceStatement, OverrideReason
 from cds_service.plots.svg import PLOT_STYLE
 from cds_service.protocol.services import SERVICES
 from cds_service.web.codes_page import codes_html
@@ -42,14 +42,14 @@ def page_of(content: Content, options: RuleOptions = OPTIONS) -> Reading:
 
 
 @pytest.mark.parametrize("statement", CONTENT.evidence, ids=lambda item: item.id)
-def test_every_statement_stands_with_who_says_so_its_grade_and_its_source(statement: Statement) -> None:
+def test_every_statement_stands_with_who_says_so_its_grade_and_its_source(statement: EvidenceStatement) -> None:
     cells = EVIDENCE.row(statement.text)
     graded = [statement.by, statement.grade or "None stated"] if statement.by else []
     assert cells[1:] == [*graded, statement.source]
     assert not statement.url or statement.url in EVIDENCE.attributes("href")
 
 
-@pytest.mark.parametrize("modality", CONTENT.basis.accuracy.modalities, ids=lambda item: item.name)
+@pytest.mark.parametrize("modality", CONTENT.evidence_base.accuracy.modalities, ids=lambda item: item.name)
 def test_the_figures_of_every_study_stand_in_picture_and_table(modality: ModalityAccuracy) -> None:
     sensitivity, specificity = f"{modality.sensitivity.percent:.1f}", f"{modality.specificity.percent:.1f}"
     assert EVIDENCE.row(modality.name) == [modality.name, sensitivity, specificity]
@@ -57,7 +57,7 @@ def test_the_figures_of_every_study_stand_in_picture_and_table(modality: Modalit
 
 
 def test_the_figures_are_of_one_named_analysis_and_the_page_says_of_whom() -> None:
-    accuracy = CONTENT.basis.accuracy
+    accuracy = CONTENT.evidence_base.accuracy
     assert plain(accuracy.population) in EVIDENCE.text
     assert plain(accuracy.note) in EVIDENCE.text
     assert f"Source, of all figures here: {accuracy.source}" in EVIDENCE.text
@@ -65,30 +65,30 @@ def test_the_figures_are_of_one_named_analysis_and_the_page_says_of_whom() -> No
 
 def test_the_statement_on_the_card_has_the_figures_of_the_picture() -> None:
     on_card = next(item for item in CONTENT.evidence if item.id == "modality-accuracy")
-    figures = {item.name: item for item in CONTENT.basis.accuracy.modalities}
+    figures = {item.name: item for item in CONTENT.evidence_base.accuracy.modalities}
     mri, scan = figures["MRI"], figures["Bone scan"]
     shown = [item.percent for item in (mri.sensitivity, mri.specificity, scan.sensitivity, scan.specificity)]
     assert [float(number) for number in re.findall(r"\d+\.\d", on_card.text)] == shown
 
 
 def test_an_interval_is_drawn_only_where_the_source_gives_one() -> None:
-    mri, *others = CONTENT.basis.accuracy.modalities
+    mri, *others = CONTENT.evidence_base.accuracy.modalities
     known = replace(mri, sensitivity=Proportion(90.6, (85.1, 94.4)))
-    accuracy = replace(CONTENT.basis.accuracy, modalities=(known, *others))
-    page = evidence_html(replace(CONTENT, basis=replace(CONTENT.basis, accuracy=accuracy)), OPTIONS)
+    accuracy = replace(CONTENT.evidence_base.accuracy, modalities=(known, *others))
+    page = evidence_html(replace(CONTENT, evidence_base=replace(CONTENT.evidence_base, accuracy=accuracy)), OPTIONS)
     assert "plot-range" in page
     assert "(85.1 to 94.4)" in page
     assert "plot-range" not in SOURCES["evidence"]
 
 
 def test_every_claim_that_was_not_confirmed_stands_with_what_was_found_and_used() -> None:
-    for item in CONTENT.basis.unconfirmed:
+    for item in CONTENT.evidence_base.unconfirmed:
         assert EVIDENCE.row(item.claim)[1:] == [item.found, item.used]
-    assert CONTENT.basis.source_page in EVIDENCE.text
+    assert CONTENT.evidence_base.source_page in EVIDENCE.text
 
 
 def test_every_limit_is_said() -> None:
-    limits = CONTENT.basis.limits
+    limits = CONTENT.evidence_base.limits
     for sentence in (*limits.does_not, *limits.cannot_see, *limits.not_tested):
         assert plain(sentence) in EVIDENCE.text
 
@@ -96,13 +96,15 @@ def test_every_limit_is_said() -> None:
 def test_the_questions_are_those_that_the_rule_asks_in_its_order() -> None:
     pain = condition(LOW_BACK_PAIN, onset=day(5))
     asked = assessment(condition(BREAST_CANCER), pain, drafts=[draft("loinc 24967-2")]).criteria
-    assert [(item.id, item.question) for item in CONTENT.basis.criteria] == [(item.id, item.question) for item in asked]
-    for criterion in CONTENT.basis.criteria:
+    assert [(item.id, item.question) for item in CONTENT.evidence_base.criteria] == [
+        (item.id, item.question) for item in asked
+    ]
+    for criterion in CONTENT.evidence_base.criteria:
         assert EVIDENCE.row(criterion.question)[1:] == [criterion.met_by, criterion.not_met_by]
 
 
 def test_what_the_card_says_stands_beside_what_is_found() -> None:
-    for outcome in CONTENT.basis.outcomes:
+    for outcome in CONTENT.evidence_base.outcomes:
         assert EVIDENCE.row(outcome.found) == [outcome.found, outcome.card]
 
 
@@ -285,7 +287,7 @@ def test_text_of_the_content_is_never_markup() -> None:
         CONTENT,
         evidence=(replace(CONTENT.evidence[0], text=odd, source=odd, url=""),),
         rule=replace(CONTENT.rule, title=odd, owner=odd),
-        basis=replace(CONTENT.basis, source_page=odd),
+        evidence_base=replace(CONTENT.evidence_base, source_page=odd),
     )
     for html in (evidence_html(content, OPTIONS), codes_html(content), front_html(content)):
         assert "<script>alert" not in html
@@ -311,19 +313,19 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(content_folder(), tmp_path / "cards"))
 
 
-def basis_with(folder: Path, old: str, new: str) -> Basis:
-    """The basis after a change of `evidence.toml`; what is changed must be there."""
+def evidence_base_with(folder: Path, old: str, new: str) -> EvidenceBase:
+    """The evidence base after a change of `evidence.toml`; what is changed must be there."""
     path = folder / "breast_cancer_back_pain/evidence.toml"
     text = path.read_text("utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), "utf-8")
-    return load_content(folder).basis
+    return load_content(folder).evidence_base
 
 
 @pytest.mark.parametrize("bounds", ["[90.6, 90.6]", "[90.0, 91]", "[0, 100]"])
 def test_a_figure_within_its_interval_is_taken(folder: Path, bounds: str) -> None:
     interval = f"sensitivity = 90.6\nsensitivity_interval = {bounds}"
-    mri, *_ = basis_with(folder, "sensitivity = 90.6", interval).accuracy.modalities
+    mri, *_ = evidence_base_with(folder, "sensitivity = 90.6", interval).accuracy.modalities
     assert mri.sensitivity.percent == 90.6
     assert mri.sensitivity.interval is not None
     assert mri.specificity.interval is None
@@ -346,6 +348,6 @@ def test_a_figure_within_its_interval_is_taken(folder: Path, bounds: str) -> Non
 )  # fmt: skip
 def test_a_mistake_is_named_by_file_and_field(folder: Path, old: str, new: str, field: str, problem: str) -> None:
     with pytest.raises(ContentError, match=re.escape(problem)) as raised:
-        basis_with(folder, old, new)
+        evidence_base_with(folder, old, new)
     assert raised.value.file == "breast_cancer_back_pain/evidence.toml"
     assert field in raised.value.field

@@ -23,16 +23,16 @@ import jsonschema
 from fhir.resources.R4B.valueset import ValueSet as FhirValueSet
 from pydantic import ValidationError
 
-from cds_service.content.basis import Basis, read_basis
+from cds_service.content.evidence_base import EvidenceBase, read_evidence_base
 from cds_service.content.model import (
     Caution,
     Cautions,
     Content,
+    EvidenceStatement,
     Guard,
     OrderDefinition,
     OverrideReason,
     Rule,
-    Statement,
     TextConcept,
     TextPatterns,
     ThresholdReason,
@@ -95,8 +95,8 @@ def _load(folder: Path) -> Content:
         wording=wording,
         cautions=_cautions(folder, terminology),
         override_reasons=reasons,
-        evidence=tuple(Statement(**statement) for statement in _toml(folder, "evidence")["statement"]),
-        basis=_basis(folder),
+        evidence=tuple(EvidenceStatement(**statement) for statement in _toml(folder, "evidence")["statement"]),
+        evidence_base=_evidence_base(folder),
         source_attributes=_toml(folder, "source-attributes"),
         digest=_digest(folder),
     )
@@ -320,9 +320,9 @@ def _override_reason(reason: dict[str, Any], system: str) -> OverrideReason:
     )
 
 
-def _basis(folder: Path) -> Basis:
+def _evidence_base(folder: Path) -> EvidenceBase:
     try:
-        return read_basis(_toml(folder, "evidence"))
+        return read_evidence_base(_toml(folder, "evidence"))
     except ValueError as error:
         raise ContentError(f"{RULE_FOLDER}/evidence.toml", "accuracy", str(error)) from error
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.content.basis import Basis
+from cds_service.content.evidence_base import EvidenceBase
 from cds_service.content.terminology import Terminology
 
 CodingData = Mapping[str, str]
@@ -145,7 +145,7 @@ class OverrideReason:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class EvidenceStatement:
     """One statement of evidence with its source.
 
     A recommendation names who gives it (`by`) and, where it was read, the grade in that body's own words.
@@ -175,8 +175,8 @@ class Content:
     wording: Mapping[str, Mapping[str, str]]
     cautions: Cautions
     override_reasons: Sequence[OverrideReason]
-    evidence: tuple[Statement, ...]
-    basis: Basis
+    evidence: tuple[EvidenceStatement, ...]
+    evidence_base: EvidenceBase
     source_attributes: Mapping[str, str]
     digest: str
 

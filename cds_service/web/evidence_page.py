@@ -12,7 +12,7 @@ from dataclasses import fields
 from functools import lru_cache
 
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
-from cds_service.content.basis import Proportion
+from cds_service.content.evidence_base import Proportion
 from cds_service.content.model import Caution, Content, OverrideReason
 from cds_service.plots.svg import Figures, Range, Value, bar_chart, table
 from cds_service.protocol.services import SERVICES
@@ -64,7 +64,7 @@ def evidence_html(content: Content, options: RuleOptions) -> str:
         current="/evidence",
         content=content,
         rule=content.rule,
-        basis=content.basis,
+        evidence_base=content.evidence_base,
         options=options,
         recommendations=[statement for statement in content.evidence if statement.by],
         facts=[statement for statement in content.evidence if not statement.by],
@@ -84,7 +84,7 @@ def evidence_html(content: Content, options: RuleOptions) -> str:
 
 
 def _figures(content: Content) -> Figures:
-    accuracy = content.basis.accuracy
+    accuracy = content.evidence_base.accuracy
     return Figures(
         name="accuracy",
         title=accuracy.title,

@@ -76,7 +76,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Basis:
+class EvidenceBase:
     """Everything of `evidence.toml` but the statements; `source_page` is the page the service was asked to follow."""
 
     accuracy: Accuracy
@@ -87,14 +87,14 @@ class Basis:
     limits: Limits
 
 
-def read_basis(data: Mapping[str, Any]) -> Basis:
-    """The basis in the data of `evidence.toml`, which its schema has accepted.
+def read_evidence_base(data: Mapping[str, Any]) -> EvidenceBase:
+    """The evidence base in the data of `evidence.toml`, which its schema has accepted.
 
     Raises:
         ValueError: a figure lies outside its own interval; the message names the modality.
     """
     accuracy = data["accuracy"]
-    return Basis(
+    return EvidenceBase(
         accuracy=Accuracy(
             title=accuracy["title"],
             population=accuracy["population"],
