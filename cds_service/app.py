@@ -39,7 +39,7 @@ _CORS_METHODS = ["GET", "POST", "OPTIONS"]
 # A browser may keep the answer to a preflight for ten minutes; a changed list of origins counts soon after.
 _CORS_MAX_AGE_SECONDS = 600
 
-# Where the application keeps its books, for whoever runs it.
+# The extension under which the application holds its ledger recorder, for the server that runs it.
 BOOKS = "cds_service.books"
 
 
@@ -72,7 +72,7 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     if settings.development:
         _add_workbench(app, support, books, clock)
     add_operations(app, support.content, books, settings)
-    # What is added last sees an answer first: the log line is written when all headers are there.
+    # Flask runs these in reverse order: the log line is written when all headers are set.
     add_call_log(app, books.metrics)
     app.after_request(with_safe_headers)
     return app

@@ -1,4 +1,4 @@
-"""From what a hook call brought to a `Chart`."""
+"""Build a `Chart` from what a hook call brought."""
 
 from __future__ import annotations
 
@@ -110,7 +110,8 @@ def _may_be_about(resource: Json, patient_id: str, reading: Reading) -> bool:
     return not subject or subject.startswith("#") or is_about(resource, patient_id, reading)
 
 
-# EHRs give drafts ids that FHIR would not allow (Epic: some 190 characters). One that would bend a reference is none.
+# EHRs give drafts ids that FHIR would not allow (Epic: some 190 characters). Only one that would break a reference (a
+# slash, white space) counts as none.
 _ID = re.compile(r"[^\s/]+")
 
 

@@ -1,4 +1,4 @@
-"""One prefetch value, judged: what it holds for this patient, and why it may not be all.
+"""Read one prefetch value: what it holds for this patient, and why it may be incomplete.
 
 The decision matrix follows CDS Hooks (prefetch) and what EHRs really send: a key that is absent is unknown, `null`
 and an empty search result are known to be empty, an OperationOutcome with an error is unknown, a page with a `next`
@@ -149,7 +149,7 @@ def _has_more(bundle: Json) -> bool:
 
 
 def _is_error(outcome: Json) -> bool:
-    """Whether an OperationOutcome reports a failure; one without any issue says nothing and counts as one."""
+    """Whether an OperationOutcome reports a failure; one without any issue counts as one."""
     issues = outcome.get("issue")
     if not isinstance(issues, list) or not issues:
         return True

@@ -1,6 +1,6 @@
 """What a chart holds, once FHIR has been read: plain records without JSON, and how much of it is known.
 
-The records keep only what the rule asks about. Nothing here judges; see `cancer`, `pain` and `rule`.
+The records keep only what a rule asks about. What they mean is for `cds_service.clinical` to say.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Patient:
     replaced: bool = False
 
 
-# FHIR R4 verification statuses of a condition that is not there, and of one that is only thought of.
+# FHIR R4 verification statuses of a condition that is not there, and of one that is only suspected.
 _NOT_TRUE = frozenset({"refuted", "entered-in-error"})
 _SUSPECTED = frozenset({"provisional", "differential"})
 

@@ -1,4 +1,4 @@
-"""The commands that read the ledger and turn its switch: report, prune, mode, decision, patient, migrate.
+"""The commands on the ledger: report, prune, mode, decision, patient, migrate.
 
 Each opens the ledger that the settings name, as the service does. What goes wrong is told in one line, and the exit
 code is 1; a command that was not understood ends with 2.

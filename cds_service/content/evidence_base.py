@@ -20,7 +20,7 @@ class Proportion:
 
 @dataclass(frozen=True, slots=True)
 class ModalityAccuracy:
-    """What one kind of study finds, and what it rightly does not."""
+    """Sensitivity and specificity of one kind of study, in percent."""
 
     name: str
     sensitivity: Proportion

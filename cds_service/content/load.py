@@ -1,4 +1,4 @@
-"""Read `cards/` from disk, check it, and hand it over as `Content`.
+"""Load and check the clinical content of `cards/`.
 
 Everything is checked before the service starts: each file against its JSON Schema, each ValueSet and each
 order as FHIR R4 (with `fhir.resources`), every reference from one file to another, every pattern and every

@@ -1,4 +1,4 @@
-"""Value sets and the question they answer: which sets is this code in?
+"""Value sets, indexed by code: which sets is this code in?
 
 A code belongs to a code system: codes are compared as (system, code), never as a code alone. ICD codes are
 compared in upper case without dots or blanks; a category (`is-a` filter) stands for every code that starts

@@ -76,7 +76,7 @@ def fill_dates(text: str, now: datetime) -> str:
             moment = _moved(moment, count, token["unit"])
         return moment.strftime(_FORMS[token["form"]])
 
-    # `{{context…}}` and the like are prefetch tokens, not dates; anything else in braces is a slip of the pen.
+    # `{{context…}}` and the like are prefetch tokens, not dates; anything else in braces is a mistake and is refused.
     filled = _TOKEN.sub(date_of, text)
     if slip := re.search(r"\{\{(?!\s*context\.)[^}]*\}\}", filled):
         raise ValueError(f"not a date: {slip.group()}")

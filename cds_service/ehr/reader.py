@@ -102,12 +102,12 @@ class FhirReader:
                 try:
                     fetched = self._one(query)
                 except Exception:
-                    # Whatever a server sends, the call hears of it now and not at the deadline.
+                    # Any error must end this query now, and not at the deadline.
                     fetched = Fetched((), Gap.SOURCE_ERROR)
                 results.put((key, fetched))
 
         for key, query in queries.items():
-            # A server that drips its answer may hold a thread beyond the deadline; the call does not wait for it,
+            # A server that answers byte by byte may hold a thread beyond the deadline; the call does not wait for it,
             # and neither does the end of the program.
             Thread(target=read, args=(key, query), name="fhir-read", daemon=True).start()
         collected = self._collected(results, len(queries))
@@ -120,7 +120,7 @@ class FhirReader:
             self._sockets.add(opened)
 
     def _end_connections(self) -> None:
-        """Wake up the readers that hang in a read: the deadline of a socket starts anew with every byte."""
+        """End the reads that are still waiting: the time-out of a socket starts anew with every byte."""
         with self._lock:
             sockets = list(self._sockets)
         for connection in sockets:
@@ -142,7 +142,7 @@ class FhirReader:
 
     def _one(self, query: str) -> Fetched:
         with _Session(self._keep) as session:
-            # Proxies, netrc and certificates come from nowhere but this program.
+            # The environment decides on no proxy, no .netrc and no certificates.
             session.trust_env = False
             session.verify = self.limits.ca_bundle or True
             try:
@@ -336,7 +336,7 @@ def queries_for(keys: Iterable[str], templates: Mapping[str, str], patient_id: s
     """The prefetch templates of `keys` with the patient's id filled in.
 
     Raises:
-        ValueError: the id would bend the address (`.` or `..`).
+        ValueError: the id would change the path of the address (`.` or `..`).
     """
     if not patient_id.strip("."):
         raise ValueError("an id of dots only")

@@ -1,4 +1,4 @@
-"""Feedback in the database: every different thing that was said of a card, once, and which of them counts.
+"""Feedback in the database: every different answer to a card, stored once, and which of them counts.
 
 Of contradictory feedback to one card all is kept, and the last counts: by the client's time, then by arrival, then by
 place in the batch. Feedback is known if a decision of the same client, tenant and service showed that card; this is
@@ -35,7 +35,7 @@ _WEIGHT = (feedback.c.outcome_at, feedback.c.received_at, feedback.c.place, feed
 def write_feedback(connection: Connection, entries: Sequence[FeedbackEntry]) -> Receipt:
     """Write the entries of a batch that are not there yet."""
     rows = [_row(entry, place) for place, entry in enumerate(entries)]
-    # In the order of the key: batches with the same entries then wait for one another, and never in a circle.
+    # In the order of the key, so that two batches with the same entries cannot deadlock.
     stored = insert_new(connection, feedback, sorted(rows, key=lambda row: str(row["fingerprint"])))
     shown = _shown(connection, rows)
     unknown = sum(_card(row) not in shown for row in rows)

@@ -1,7 +1,7 @@
-"""The ledger's connection to SQLite or PostgreSQL: transactions that end soon, and one error for all that fails.
+"""The ledger's connection to SQLite or PostgreSQL: bounded transactions, and one error for every failure.
 
-What a transaction reads and writes is not known here, nor what the rows mean. Connections are opened in the process
-that uses them, since neither database lets them pass a fork.
+This module knows neither what a transaction reads and writes nor what the rows mean. Connections are opened in the
+process that uses them, since neither database lets them pass a fork.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ PAGE_ROWS = 500
 # process manager gives a service to start.
 PATIENT_SECONDS = 60.0
 
-# The server ends a statement after the time it was given; only one that does not is cut off.
+# The server ends a statement after the time it was given; only where it does not is the connection aborted.
 _GRACE_SECONDS = 0.5
 
-# What a database says before it has given an error a code, and how that is told: its own words name hosts and users.
+# Words in the messages of errors that carry no code, and the cause that we name instead: messages name hosts and users.
 _CAUSES = {
     "timeout": "timeout",
     "refused": "connection refused",
@@ -58,7 +58,7 @@ class Database:
     """One SQLite file or PostgreSQL database. Opens nothing until it is used."""
 
     def __init__(self, url: str | URL, busy_seconds: float) -> None:
-        """`busy_seconds` bounds the wait for a lock, for a statement, and for a server that says nothing.
+        """`busy_seconds` bounds the wait for a lock, for a statement, and for a server that does not respond.
 
         Raises:
             ValueError: the URL is none, or of no SQLite file and no PostgreSQL database.
@@ -167,14 +167,14 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     """Insert the rows whose key is not there yet, each in one step, and return their number."""
     # Both databases know the clause, each in its own dialect of SQLAlchemy.
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    # Without being told, SQLAlchemy does not ask PostgreSQL for the number.
+    # By default SQLAlchemy does not ask PostgreSQL for the number of rows.
     insert = dialect.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
     return connection.execute(insert, rows).rowcount if rows else 0
 
 
 @contextmanager
 def _told(what: str) -> Iterator[None]:
-    """Tell what a database cannot do, without what it says."""
+    """Turn an error of the database into LedgerDown, without its message."""
     try:
         yield
     except (DBAPIError, PoolTimeout) as error:
@@ -182,7 +182,7 @@ def _told(what: str) -> Iterator[None]:
 
 
 def _cause(error: DBAPIError | PoolTimeout) -> str:
-    """What went wrong, in words that come from here and codes that come from the database."""
+    """What went wrong: the error's type, with the database's code or a cause of ours."""
     if isinstance(error, PoolTimeout) or error.orig is None:
         return "no free connection"
     name = type(error.orig).__name__

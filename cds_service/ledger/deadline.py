@@ -30,7 +30,7 @@ class ConnectionSocket:
     def abort(self) -> None:
         """End the connection for the driver too."""
         self.was_aborted = True
-        with suppress(OSError):  # The server has hung up by itself.
+        with suppress(OSError):  # The server has closed the connection itself.
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:

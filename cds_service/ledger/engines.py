@@ -1,4 +1,4 @@
-"""How the ledger's two databases are set up: durable where it counts, and never waiting for long.
+"""Engines of the ledger's two databases: what is synced to the disk when, and how long anything may wait.
 
 A transaction of SQLite that writes takes the write lock when it begins: one that took it later could neither wait nor
 go on. It syncs when it commits where what it writes was acknowledged to someone; the others are synced with the next of
@@ -126,7 +126,7 @@ def postgresql_engine(url: URL, busy_seconds: float) -> Engine:
             cursor.execute("SET timezone = 'UTC'")
             connection.commit()
 
-    # Not SQLAlchemy's own check before use: that would wait for a server that says nothing.
+    # Not SQLAlchemy's `pool_pre_ping`: it would wait without end for a server that does not respond.
     @event.listens_for(engine, "checkout")
     def check(connection: Any, record: object, proxy: object) -> None:
         with abort_after(busy_seconds, connection) as socket:

@@ -1,4 +1,4 @@
-"""In which mode a service answers a client: the hand on the switch.
+"""Modes: whether a service answers a client (`live`), only records (`silent`), or does nothing (`off`).
 
 A change is a row of the ledger. Every worker looks for changes every two seconds, so that a switch takes effect in all
 of them within seconds and a call costs nothing for it. What was last read is kept in a file too: a worker that starts
@@ -37,7 +37,7 @@ class Modes:
 
     Args:
         start: modes of the settings by (service, client).
-        read: the latest change of each pair. Where it fails, `failed` is told and what was last known stays in force.
+        read: the latest change of each pair. Where it fails, `failed` is called and the last known modes stay in force.
         memory: a file for what was last read; None: it is remembered by this process alone.
         clock: seconds that only go up.
     """
@@ -69,7 +69,7 @@ class Modes:
         return next((self._start[pair] for pair in pairs if pair in self._start), Mode.LIVE)
 
     def watch(self) -> None:
-        """Look for changes also while no call comes, so that what is in force is known when the ledger fails."""
+        """Read changes also while no call comes, so that the modes in force are known when the ledger fails."""
 
         def look() -> None:
             while True:
@@ -79,7 +79,7 @@ class Modes:
         threading.Thread(target=look, name="modes", daemon=True).start()
 
     def _look(self) -> None:
-        # One thread looks, the others go on with what is known.
+        # One thread reads; the others use what was read last.
         if self._clock() < self._next_look or not self._looking.acquire(blocking=False):
             return
         try:
@@ -98,7 +98,7 @@ class Modes:
 
 
 def _remember(file: Path | None, changes: Sequence[ModeChange]) -> None:
-    """Keep what was read; a folder that cannot be written to costs only this memory."""
+    """Keep the modes in a file; where the folder cannot be written to, only this copy is lost."""
     if file is None:
         return
     # Several workers write the same: each its own file first, so that nobody reads half of one.

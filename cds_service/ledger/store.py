@@ -1,4 +1,4 @@
-"""The ledger: what was said, what was answered, and who may say what, kept in SQLite or PostgreSQL.
+"""The ledger: decisions, feedback, modes and used tokens, kept in SQLite or PostgreSQL.
 
 One `Ledger` serves the threads of a process; several processes, on several machines with PostgreSQL, share a database.
 Feedback and modes are kept for good when the method returns; decisions and used tokens outlast the process. Each method

@@ -301,7 +301,7 @@ def _legend(figures: Figures, kind: str = "block") -> tuple[float, Markup]:
 
 
 def _grid(figures: Figures, y: float, top: float) -> Iterator[Markup]:
-    """Lines at nothing, half and all of the scale, each with its value."""
+    """Lines at zero, half and all of the scale, each with its value."""
     for share in (0.0, 0.5, 1.0):
         at = y + _AREA * (1 - share)
         yield Markup('<line class="plot-line" x1="{}" x2="100%" y1="{}" y2="{}"/>').format(

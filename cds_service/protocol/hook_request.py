@@ -16,8 +16,8 @@ class HookRequest:
 
     Where a client left something out or sent null, the value is None or empty. drafts are the resources
     of the draftOrders Bundle, not checked any further; skipped_drafts counts its entries that hold none.
-    The values of prefetch are as they came. The repr shows nothing that could identify a patient or
-    open a door, so that a request may appear in a traceback or a log.
+    The values of prefetch are as they came. The repr shows nothing that could identify a patient and no
+    token, so that a request may appear in a traceback or a log.
     """
 
     hook: str

@@ -1,6 +1,6 @@
 """Check a document against one of the JSON Schemas of this package.
 
-A problem is told in words that come from the schema alone: its annotation "x-expected", or a keyword
+A problem is described in words that come from the schema alone: its annotation "x-expected", or a keyword
 and its value. The messages of the jsonschema library quote the document, and with it patient data;
 they are never used.
 """

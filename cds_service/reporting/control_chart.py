@@ -1,6 +1,6 @@
-"""Has a service left the band of its earlier days? A control chart over the firing rate, as pure functions.
+"""A control chart over the firing rate: has a service left the range of its earlier days? Pure functions.
 
-Rules of decision support mostly fail in silence: they stop firing, or fire everywhere, and nobody is told. Statistical
+Rules of decision support mostly fail unnoticed: they stop firing, or fire for everyone, and nobody is told. Statistical
 process control of their rates had a sensitivity of 95 % and a positive predictive value of 29 % in the rules that it
 fits (154 of 226; Kassakian et al., Appl Clin Inform 2017;8:910-923): an alarm is a reason to look, not a fault.
 
@@ -17,7 +17,7 @@ and with two changes that its assumptions call for here:
 
 To stop firing altogether is judged on its own, by the exact chance of no card in so many calls, which no spread makes
 more likely. With about six or more cards expected in the last days it is found; below that a longer period is needed
-(`--days 28`), and the sentence says so. `tests/test_control_chart.py` measures how much is missed and falsely told.
+(`--days 28`), and the sentence says so. `tests/test_control_chart.py` measures missed changes and false alarms.
 
 Each service is judged for itself: calls that stopped, the share that fired (both ways), and the shares that could not
 be concluded or failed (upwards: fewer of them are no fault). Nothing is said of cards or answers.
@@ -40,14 +40,14 @@ from cds_service.reporting.summary import EVALUATED
 # The part of a normal distribution beyond 3 sigma, on one side.
 TAIL = 0.00135
 
-# No card at all is the fault that matters most, and is told from a chance of 1 in 200 on: chance alone then brings one
-# such alarm in four years of weeks, and only to services that fire about five times a week. Others have fewer.
+# No card at all is the fault that matters most, and is reported from a chance of 1 in 200 on: chance alone then brings
+# one such alarm in four years of weeks, and only to services that fire about five times a week. Others have fewer.
 STOP_TAIL = 0.005
 
 # Where the weeks differ by more than twice of chance, limits that follow them would let anything pass.
 MOST_SPREAD = 2.0
 
-# With fewer earlier calls (someone tries the service before it is used) a rate says nothing yet.
+# With fewer earlier calls (someone tries the service before it is used) a rate means nothing yet.
 FEWEST_CALLS = 30
 
 # Three moving ranges are the least from which a spread can be guessed.

@@ -1,4 +1,4 @@
-"""Counts and times of this service for Prometheus, right across several worker processes.
+"""Counts and times of this service for Prometheus, summed over all worker processes.
 
 Every label value is one of a closed set: those below, or those of the `Vocabulary`. Whatever else comes is counted as
 `other`, so that nothing of a request can become a label (patients, users and codes stay out, and the number of series
@@ -39,8 +39,8 @@ FHIR_RESULTS = frozenset(
     | {"unreachable", "too-much", "endless", "first-page-only", "not-supplied"}
 )
 
-# What the service was doing when the ledger failed; commands tell it to who runs them. All stand in the exposition from
-# the start, at nothing: the first failure of a series that appears with it cannot be seen by `increase()`.
+# What the service was doing when the ledger failed (a command reports to its user instead). All are exposed as zero
+# from the start: `increase()` does not see the first failure of a series that appears with it.
 LEDGER_OPERATIONS = frozenset({"decision", "feedback", "answers", "modes", "token"})
 
 # Seconds. A call takes about a millisecond, 0.5 s is the guidance of CDS Hooks, and reading from an EHR may take 4 s.
@@ -56,7 +56,7 @@ _STATUSES = frozenset(str(status.value) for status in HTTPStatus if status >= 40
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The closed sets that this room does not know by itself.
+    """The closed sets of label values that come from other packages.
 
     Attributes:
         hooks: the hook of each service, by the service's id.

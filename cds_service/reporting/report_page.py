@@ -1,4 +1,4 @@
-"""A report as one self-contained HTML page: no script, no other host, readable on paper and in the dark."""
+"""A report as one self-contained HTML page: no script, no other host; with a dark color scheme, and fit for print."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ IDLE_SECONDS = 75
 # half a GiB.
 _HEADER_BYTES = 32_768
 
-# The server tells of its own life on standard error: standard output is for the log of requests, which is JSON.
+# Granian logs to standard error: standard output is for the log of requests, which is JSON.
 _LIFE_LOG = {
     "handlers": {
         name: {"class": "logging.StreamHandler", "formatter": "generic", "stream": "ext://sys.stderr"}

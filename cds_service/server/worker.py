@@ -66,7 +66,7 @@ _FREE_BYTES = 256 * 1024
 # So many bodies of the largest size are held at the same time; 160 MB with the default limit.
 _LARGE_BODIES = 16
 
-# Nobody is told by what this is served. Without a value of ours, the server would write its own name.
+# The `Server` header names no software. Without a value of ours, Granian would write its own name.
 _SERVER = (b"server", b"cds")
 
 # How often a worker looks whether its parent is still there.

@@ -1,7 +1,7 @@
-"""The bearer token of a call, taken apart (RFC 6750, RFC 7515, RFC 7519). Nothing in it is believed yet.
+"""Parse the bearer token of a call (RFC 6750, RFC 7515, RFC 7519), without verifying anything in it yet.
 
 Stricter than a JWT library needs to be: one token, three parts without padding, JSON objects that name nothing
-twice. What is refused here has cost neither a signature nor a request.
+twice. What is refused here is refused before any signature is verified and any key is fetched.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _LONGEST_HEADER = len("Bearer ") + LONGEST_TOKEN
 _SCHEME = re.compile(r"bearer(?: +|\Z)", re.IGNORECASE)
 _TOKEN = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
-# Others have other meanings: an access token (`at+jwt`) is not for us. Absent, as some libraries leave it.
+# Other types are other tokens, such as an OAuth access token (`at+jwt`). Some libraries leave `typ` out.
 _TYPES = frozenset({"jwt", "application/jwt"})
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """A token as it came: its text, and its header and claims, which nothing has proved."""
+    """A token as it came: its text, and its header and claims, not yet verified."""
 
     token: str = field(repr=False)
     header: dict[str, Any] = field(repr=False)
@@ -63,7 +63,7 @@ def _check_header(header: dict[str, Any]) -> None:
     kind = header.get("typ", "JWT")
     if not isinstance(kind, str) or kind.lower() not in _TYPES:
         raise Refused(RefusalReason.TYPE)
-    # What is critical must be understood (RFC 7515 section 4.1.11), and no extension is.
+    # Every extension named in `crit` must be understood (RFC 7515 section 4.1.11), and this service knows none.
     if "crit" in header or "b64" in header:
         raise Refused(RefusalReason.CRITICAL)
 
@@ -73,7 +73,7 @@ def _json_object(part: str) -> dict[str, Any]:
         text = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True).decode()
         document = json.loads(text, object_pairs_hook=_named_once, parse_constant=_no_number)
     except (ValueError, RecursionError):
-        # Refused below and not here: this error holds the text, and would hang on to the refusal.
+        # Refused below and not here: this error holds the token, and would be chained to the refusal.
         document = None
     if not isinstance(document, dict):
         raise Refused(RefusalReason.MALFORMED)
@@ -81,7 +81,7 @@ def _json_object(part: str) -> dict[str, Any]:
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object without repeated names: which of two values counts is answered differently by different programs."""
+    """An object without repeated names: programs differ on which of two values counts."""
     document = dict(pairs)
     if len(document) < len(pairs):
         raise ValueError("a name occurs twice")

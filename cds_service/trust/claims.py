@@ -1,6 +1,6 @@
 """The claims of a token whose signature is in order (RFC 7519; CDS Hooks 2.0.1, Trusting CDS Clients).
 
-PyJWT's own checks take a text or a boolean for a number, and the clock of the machine; these take neither.
+PyJWT's own checks accept a text or a boolean as a number, and read the clock of the machine; these do neither.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether the server may start, and how open it is: safe unless someone says otherwise in so many words."""
+"""Whether the server may start, and who can then call it: closed by default, open only by an explicit option."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lets trusted clients in (CDS Hooks 2.0.1, Trusting CDS Clients; RFC 7519, RFC 8725).
+"""Verify the tokens of trusted clients (CDS Hooks 2.0.1, Trusting CDS Clients; RFC 7519, RFC 8725).
 
 The checks of one call, cheap ones first and replay last:
 
@@ -48,7 +48,7 @@ __all__ = ["Caller", "Gate", "NotPermitted", "RefusalReason", "Refused"]
 # A used token is remembered a little longer than it is valid, for calls on their way and workers whose clock lags.
 _REMEMBERED_LONGER_SECONDS = 60
 
-# Every option is said, also where it is the default. What is False is checked in claims.py, and more strictly.
+# Every option is set, also where it is the default. What is False here is checked in claims.py, more strictly.
 _OPTIONS: Options = {
     "verify_signature": True,
     "enforce_minimum_key_length": True,
@@ -112,7 +112,7 @@ class Gate:
         self._now = now
 
     def admit(self, authorization: str | None, path: str) -> Caller:
-        """Let a call in, or not.
+        """The verified caller of a call.
 
         Args:
             authorization: the `Authorization` header as it came.

@@ -1,8 +1,8 @@
 """The keys of a trusted client, from its address or from a file.
 
-From an address: kept for some minutes; asked for again when a token names a key that is not known, but not more
-often than the cool-down allows, so that invented key ids cannot make this service knock at the client's door. While
-the key server is down the last good set serves on, for a day. A broken or empty answer never replaces a good set.
+From an address: kept for some minutes; fetched again when a token names a key that is not known, but not more often
+than the cool-down allows, so that invented key ids do not become requests to the client's key server. While the key
+server is down the last good set stays in use, for a day. A broken or empty answer never replaces a good set.
 
 Nothing but the configured address is ever asked: no redirect, no proxy, no `.netrc`, no address from a token.
 The address is not logged; the issuer is.
@@ -29,7 +29,7 @@ Timer = Callable[[], float]
 _MOST_BYTES = 262_144  # a set of a hundred RSA keys has about 50 kB
 _CHUNK_BYTES = 16_384
 
-# Threads of fetches that their server will not let end. Beyond this many, none is added.
+# Abandoned fetches whose server never ends its answer keep their threads; beyond this many, no other fetch is started.
 _MOST_HANGING = 3
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class KeySource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeyTimes:
-    """How long keys live here, in seconds.
+    """How long fetched keys are used, in seconds.
 
     Attributes:
         refresh: a set older than this is renewed in the background, while it is still used.
@@ -197,7 +197,7 @@ class KeysFromAddress:
             self._give_up(attempt)
 
     def _give_up(self, attempt: Thread) -> None:
-        """Leave an attempt to itself: it has taken too long, and another one may be made."""
+        """Stop waiting for an attempt that has taken too long, so that another one may be made."""
         self._attempt = None
         self._hanging.append(attempt)
         self._failed("does not come in time")
@@ -211,7 +211,7 @@ class KeysFromAddress:
         except BadKeySet as error:
             problem = str(error)
         except Exception as error:
-            # Whatever a key server sends, the calls that wait hear of it. A message may hold the address.
+            # Any error must reach the waiting calls. Its message is not logged: it may hold the address.
             problem = f"does not come ({type(error).__name__})"
         with self._changed:
             is_current = self._attempt is current_thread()
@@ -249,7 +249,7 @@ def fetched(url: str, seconds: float, ca_bundle: str | None = None) -> bytes:
     """
     ends = time.monotonic() + seconds
     with _Session() as session:
-        # Proxies, netrc and certificates come from nowhere but this program.
+        # The environment decides on no proxy, no .netrc and no certificates.
         session.trust_env = False
         session.verify = ca_bundle or True
         # A body that is not compressed cannot grow after it was counted.

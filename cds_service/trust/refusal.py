@@ -1,4 +1,4 @@
-"""Why a caller is not let in, as values for the log and the metrics.
+"""Why a caller is refused, as values for the log and the metrics.
 
 The caller itself is told nothing of it (CDS Hooks best practices: a bare 401). Nothing here holds a token, a claim
 or anything else that a caller chose: an issuer is named only where it is a configured one.

@@ -1,4 +1,4 @@
-"""A token is used once (RFC 7519 `jti`; CDS Hooks best practices).
+"""Replay protection: a token is accepted once (RFC 7519 `jti`; CDS Hooks best practices).
 
 The ledger's database remembers tokens for all workers. While it is down, each worker remembers for itself: a token
 could then be used once per worker, until it expires. Refusing instead would let a fault of the database stop cards.
