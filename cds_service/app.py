@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
 from flask_cors import CORS
 
 from cds_service.clinical.reading.findings import Reason
+from cds_service.clock import Clock, utc_now
 from cds_service.content.model import Content
 from cds_service.decision.recall import recall_with
 from cds_service.decision.recorder import Books
@@ -25,7 +25,7 @@ from cds_service.web.as_of import clock_as_of
 from cds_service.web.call_log import add_call_log
 from cds_service.web.door import REFUSALS, Door
 from cds_service.web.failures import add_failures
-from cds_service.web.hooks import Clock, add_hooks
+from cds_service.web.hooks import add_hooks
 from cds_service.web.messages import DECISION_HEADER
 from cds_service.web.operations import add_operations
 from cds_service.web.site import add_site, with_safe_headers
@@ -41,10 +41,6 @@ _CORS_MAX_AGE_SECONDS = 600
 
 # The extension under which the application holds its ledger recorder, for the server that runs it.
 BOOKS = "cds_service.books"
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import click
 
+from cds_service.clock import utc_now
 from cds_service.content.load import ContentError, load_content
 from cds_service.content.model import Content
 from cds_service.decision.open_ledger import open_ledger
@@ -91,7 +92,7 @@ def report(
         raise click.UsageError("a page is made of the table only; leave out --html and --no-html")
     if checked and form != "table":
         raise click.UsageError("--check prints sentences; leave out --format")
-    now = datetime.now(UTC)
+    now = utc_now()
     if until is not None and until.date() > now.date():
         raise click.UsageError("--until lies in the future; days are those of UTC")
     end = _midnight(until.date() if until else now.date()) + timedelta(days=1)
@@ -161,7 +162,7 @@ def prune(age: timedelta | None) -> None:
     settings = _settings()
     kept = age or timedelta(days=settings.ledger_retention_days)
     with _ledger(settings) as ledger:
-        before = datetime.now(UTC) - kept
+        before = utc_now() - kept
         gone = ledger.prune(before)
     what = f"{gone.decisions:,} decisions, {gone.feedback:,} feedback entries"
     click.echo(f"Deleted from before {before.date()}: {what}.")
@@ -191,7 +192,7 @@ def mode(mode: str | None, service: str, client: str, who: str | None, why: str 
         _stop("--by and --why must not be empty: the change is recorded with them")
     _known("service", service, list(SERVICES))
     _known("client", client, [ANONYMOUS, *(trusted.issuer for trusted in settings.clients)])
-    change = ModeChange(datetime.now(UTC), service, client, Mode(mode), who.strip(), why.strip())
+    change = ModeChange(utc_now(), service, client, Mode(mode), who.strip(), why.strip())
     with _ledger(settings, prepare=True) as ledger:
         ledger.set_mode(change)
     click.echo(f"{change.mode} for service {service} and client {client}. Workers follow within seconds.")
@@ -226,7 +227,7 @@ def patient(patient_id: str, client: str, tenant: str, fhir_server: str, since: 
     if pseudonyms is None:
         _stop("without the setting pseudonym_key nothing of a patient is recorded")
     pseudonym = pseudonyms.patient(client, tenant, fhir_server, patient_id)
-    now = datetime.now(UTC)
+    now = utc_now()
     start = _midnight(since) if isinstance(since, date) else now - since
     click.echo(f"Pseudonym {pseudonym}")
     with _ledger(settings) as ledger:

@@ -17,6 +17,7 @@ import orjson
 from click.core import ParameterSource
 
 from cds_service.cli.ledger import LEDGER_COMMANDS
+from cds_service.clock import utc_now
 from cds_service.content.load import ContentError
 from cds_service.decision.explanation import explain as explained
 from cds_service.decision.open_ledger import open_ledger
@@ -212,7 +213,7 @@ def _line(verdict: Verdict) -> str:
 
 
 def _moment(as_of: datetime | None) -> datetime:
-    return as_of.replace(hour=12, tzinfo=UTC) if as_of else datetime.now(UTC)
+    return as_of.replace(hour=12, tzinfo=UTC) if as_of else utc_now()
 
 
 def _read(path: Path, as_of: datetime | None) -> Any:

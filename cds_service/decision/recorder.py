@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
+from cds_service.clock import Timer
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.errors import NotRecorded, NotStored
 from cds_service.ledger.entries import DecisionEntry, EarlierAnswer, FeedbackEntry, Mode, ModeChange, Receipt
@@ -31,14 +32,14 @@ class Books:
     """Writes to the ledger and reads from it on behalf of calls.
 
     Args:
-        clock: seconds that only go up.
+        timer: seconds that only go up.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, timer: Timer = time.monotonic) -> None:
         self.ledger: Ledger = open_ledger(settings)
         self.metrics = metrics
         self._strict = settings.ledger_strict
-        self._clock = clock
+        self._timer = timer
         self._rests_until = float("-inf")
         self._prepared = False
         self._preparing = threading.Lock()
@@ -129,11 +130,11 @@ class Books:
         return self._ready().modes()
 
     def _rests(self) -> bool:
-        return self._clock() < self._rests_until
+        return self._timer() < self._rests_until
 
     def _failed(self, operation: str, error: Exception) -> None:
         if not self._rests():
-            self._rests_until = self._clock() + REST_SECONDS
+            self._rests_until = self._timer() + REST_SECONDS
             # Only the ledger's own words are known to hold nothing of a patient.
             what = str(error) if isinstance(error, LedgerDown) else type(error).__name__
             _log.error("the ledger failed (%s): %s", operation, what)

@@ -11,11 +11,11 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from types import FrameType
 
 import click
 
+from cds_service.clock import utc_now
 from cds_service.demo.fhir_server import DemoFhirServer
 from cds_service.demo.patients import load_patients
 from cds_service.demo.processes import DemoError, stop
@@ -49,7 +49,7 @@ def run_demo(host: str, port: int, fhir_port: int = 0, insecure: bool = False) -
         raise DemoError(problem)
     try:
         with _signals_as_interrupt(), DemoFhirServer(fhir_port) as fhir:
-            report = load_patients(fhir.base_url, folder, datetime.now(UTC))
+            report = load_patients(fhir.base_url, folder, utc_now())
             click.echo(f"FHIR server:  {fhir.base_url} ({report.patients} synthetic patients)")
             for line in report.refused:
                 click.echo(f"Not loaded:   {line}", err=True)

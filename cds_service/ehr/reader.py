@@ -27,13 +27,12 @@ from cds_service.addresses import is_within
 from cds_service.chart.elements import Json
 from cds_service.chart.prefetch import next_page
 from cds_service.chart.records import Gap
+from cds_service.clock import Timer
 from cds_service.ehr.limits import FhirLimits
 
 # urllib3 writes addresses, which hold the patient's id, to its logs, some of them as warnings.
 for _name in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
     logging.getLogger(f"urllib3.{_name}").disabled = True
-
-Timer = Callable[[], float]
 
 _CHUNK_BYTES = 65_536
 

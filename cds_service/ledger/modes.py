@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from cds_service.clock import Timer
 from cds_service.ledger.entries import EVERY, Mode, ModeChange
 
 REFRESH_SECONDS = 2.0
@@ -39,7 +40,7 @@ class Modes:
         start: modes of the settings by (service, client).
         read: the latest change of each pair. Where it fails, `failed` is called and the last known modes stay in force.
         memory: a file for what was last read; None: it is remembered by this process alone.
-        clock: seconds that only go up.
+        timer: seconds that only go up.
     """
 
     def __init__(
@@ -48,14 +49,14 @@ class Modes:
         read: ModeSource,
         failed: Callable[[Exception], None],
         memory: Path | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        timer: Timer = time.monotonic,
     ) -> None:
         self._start = dict(start)
         self._memory = memory
         self._changes: Sequence[ModeChange] | None = None
         self._read = read
         self._failed = failed
-        self._clock = clock
+        self._timer = timer
         self._next_look = float("-inf")
         self._looking = threading.Lock()
 
@@ -80,7 +81,7 @@ class Modes:
 
     def _look(self) -> None:
         # One thread reads; the others use what was read last.
-        if self._clock() < self._next_look or not self._looking.acquire(blocking=False):
+        if self._timer() < self._next_look or not self._looking.acquire(blocking=False):
             return
         try:
             # In the order in which they were made, whatever the clocks of their machines said; the last one first.
@@ -93,7 +94,7 @@ class Modes:
                 self._changes = _remembered(self._memory)
             self._failed(error)
         finally:
-            self._next_look = self._clock() + REFRESH_SECONDS
+            self._next_look = self._timer() + REFRESH_SECONDS
             self._looking.release()
 
 

@@ -12,12 +12,13 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import URL, Column, RowMapping, Table, delete, func, insert, select
 
+from cds_service.clock import utc_now
 from cds_service.ledger.answers import read_card_feedback, read_earlier_answers, read_feedback, write_feedback
 from cds_service.ledger.database import PAGE_ROWS, PATIENT_SECONDS, Database, LedgerDown, insert_new
 from cds_service.ledger.decisions import read_decision, read_decisions, read_shown, write_decision
@@ -141,7 +142,7 @@ class Ledger:
         return Pruned(
             decisions=self._delete_before(decision, decision.c.at, before),
             feedback=self._delete_before(feedback, feedback.c.received_at, before),
-            tokens=self._delete_before(seen_token, seen_token.c.expires_at, datetime.now(UTC) - _TOKEN_GRACE),
+            tokens=self._delete_before(seen_token, seen_token.c.expires_at, utc_now() - _TOKEN_GRACE),
         )
 
     def _delete_before(self, table: Table, moment: Column[datetime], before: datetime) -> int:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import jwt
 
+from cds_service.clock import Clock, utc_now
 from cds_service.trust.bearer import Bearer, read_bearer
 from cds_service.trust.claims import (
     TimeLimits,
@@ -38,7 +39,7 @@ from cds_service.trust.clients import TrustedClient
 from cds_service.trust.jwks import VerifyingKey
 from cds_service.trust.keys import KeySource, KeysUnavailable, key_source
 from cds_service.trust.refusal import NotPermitted, RefusalReason, Refused
-from cds_service.trust.replay import Clock, ReplayStore, utc_now
+from cds_service.trust.replay import ReplayStore
 
 if TYPE_CHECKING:
     from jwt.types import Options

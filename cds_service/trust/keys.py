@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Condition, Lock, Thread, current_thread
@@ -21,10 +20,9 @@ from typing import Protocol
 import requests
 import urllib3
 
+from cds_service.clock import Timer
 from cds_service.trust.clients import TrustedClient
 from cds_service.trust.jwks import BadKeySet, KeySet, VerifyingKey, read_key_set
-
-Timer = Callable[[], float]
 
 _MOST_BYTES = 262_144  # a set of a hundred RSA keys has about 50 kB
 _CHUNK_BYTES = 16_384

@@ -10,20 +10,16 @@ import hashlib
 import heapq
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from threading import Lock
 from typing import Protocol
 
-Clock = Callable[[], datetime]
+from cds_service.clock import Clock, utc_now
 
 # About 20 MB when full. Only tokens that passed every check are counted, so that nobody else can fill it.
 _MOST_TOKENS = 100_000
 
 _log = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class ReplayStore(Protocol):

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 
 from flask import request
 
+from cds_service.clock import Clock
 from cds_service.errors import InvalidRequest
-from cds_service.web.hooks import Clock
 
 AS_OF_HEADER = "X-As-Of"
 

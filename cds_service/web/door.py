@@ -6,6 +6,7 @@ from functools import partial
 
 from flask import g, request
 
+from cds_service.clock import Clock
 from cds_service.decision.recorder import Books
 from cds_service.decision.support import Caller
 from cds_service.errors import Forbidden, TooManyCalls, Unauthorized
@@ -14,7 +15,7 @@ from cds_service.settings import Settings
 from cds_service.trust.gate import Gate, NotPermitted, RefusalReason, Refused
 from cds_service.trust.keys import key_source
 from cds_service.trust.rate import RateLimit
-from cds_service.trust.replay import Clock, InProcessReplay, SharedReplay
+from cds_service.trust.replay import InProcessReplay, SharedReplay
 
 NOT_PERMITTED, TOO_MANY_CALLS = "not-permitted", "too-many-calls"
 

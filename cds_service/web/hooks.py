@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -12,6 +11,7 @@ from uuid import UUID, uuid4
 import orjson
 from flask import Flask, Response, g
 
+from cds_service.clock import Clock
 from cds_service.decision.recall import recall_with
 from cds_service.decision.recorder import Books
 from cds_service.decision.recording import FAILED, SWITCHED_OFF, decision_entry, feedback_entries, unanswered_entry
@@ -22,8 +22,6 @@ from cds_service.protocol.feedback import read_feedback
 from cds_service.protocol.services import SERVICES, Service, discovery
 from cds_service.web.door import Door
 from cds_service.web.messages import DECISION_HEADER, document, json_response, refusal
-
-Clock = Callable[[], datetime]
 
 _NO_CARDS: dict[str, Any] = {"cards": []}
 

@@ -6,14 +6,14 @@ answered by the application, as an OperationOutcome. `X-As-Of` names another day
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 from flask import Blueprint, Flask, Response, request
 
+from cds_service.clock import Clock
 from cds_service.decision.support import DecisionSupport, Recall, nothing_remembered, service_for
 from cds_service.errors import InvalidRequest
 from cds_service.protocol.services import SERVICES
@@ -26,8 +26,6 @@ from cds_service.workbench.picture import picture
 from cds_service.workbench.why import explained
 
 _TEMPLATES = page_environment("cds_service.workbench")
-
-Clock = Callable[[], datetime]
 
 # Far enough to see everything that ages, and within every calendar.
 _FURTHEST = timedelta(days=50 * 365)
