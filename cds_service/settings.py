@@ -31,6 +31,8 @@ from pydantic.fields import FieldInfo
 
 from cds_service.addresses import base_of, server_problem
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import CLEAN_DAYS, NEW_WINDOW_DAYS
+from cds_service.content.bounds import EGFR_RECENT_DAYS
 from cds_service.content.model import Content
 from cds_service.ehr.limits import FhirLimits
 from cds_service.ledger.database import check_url
@@ -133,12 +135,23 @@ class Settings(BaseModel):
         description="Address behind the card's source; else `/evidence` below `base_url`, else that of the content",
     )
     new_window_days: int | None = Field(
-        None, ge=1, le=3650, description="Back pain that began within so many days is new (content: 84)"
+        None,
+        ge=NEW_WINDOW_DAYS.least,
+        le=NEW_WINDOW_DAYS.most,
+        description="Back pain that began within so many days is new (content: 84)",
     )
     clean_days: int | None = Field(
-        None, ge=0, le=3650, description="Days without back pain before a new episode (content: 180)"
+        None,
+        ge=CLEAN_DAYS.least,
+        le=CLEAN_DAYS.most,
+        description="Days without back pain before a new episode (content: 180)",
     )
-    egfr_recent_days: int | None = Field(None, ge=1, le=3650, description="An older eGFR counts as none (content: 90)")
+    egfr_recent_days: int | None = Field(
+        None,
+        ge=EGFR_RECENT_DAYS.least,
+        le=EGFR_RECENT_DAYS.most,
+        description="An older eGFR counts as none (content: 90)",
+    )
     text_match: bool = Field(True, description="Whether free text counts where no code does; the card quotes it")
     unconfirmed_cancer: Literal["ignore", "count"] = Field(
         "ignore", description="Whether breast cancer with verification status `unconfirmed` counts"

@@ -15,9 +15,9 @@ from typing import Any
 from cds_service.chart.build import build_chart
 from cds_service.chart.records import Chart
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.rule import assess
-from cds_service.content.load import load_content
 from cds_service.decision.support import Decision, DecisionSupport
 from cds_service.protocol.services import SERVICES
 from cds_service.settings import make_settings

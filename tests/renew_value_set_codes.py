@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from cds_service.content.load import load_content
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.content.terminology import ValueSet
 
 FILE = Path(__file__).with_name("value_set_codes.json")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cds_service.app import make_app
-from cds_service.content.load import load_content
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.decision.answered import evidence, with_answers
 from cds_service.decision.explanation import explain
 from cds_service.decision.pseudonyms import Pseudonyms

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from html import unescape
 
-from cds_service.content.load import load_content
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.content.terminology import CodeSystem, Terminology, ValueSet
 from cds_service.web.codes_page import CPT, code_sets, codes_html
 from tests.html_reading import Reading, plain

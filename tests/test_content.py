@@ -19,11 +19,13 @@ from cds_service.advice.card import summary
 from cds_service.advice.service_request import service_request
 from cds_service.clinical.reading.findings import Finding, Note, Outcome, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags
 from cds_service.clinical.rules.breast_cancer_back_pain.work_up import wanted_studies
 from cds_service.clinical.rules.cautions import RaisedCaution
-from cds_service.content.load import ContentError, content_folder, load_content
+from cds_service.content.error import ContentError
+from cds_service.content.load import content_folder
 from cds_service.content.model import Content
 from tests.renew_value_set_codes import changes, committed_entries, entries
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.content.error import ContentError
 from cds_service.content.evidence_base import EvidenceBase, ModalityAccuracy, Proportion
-from cds_service.content.load import ContentError, content_folder, load_content
+from cds_service.content.load import content_folder
 from cds_service.content.model import Caution, Content, EvidenceStatement, OverrideReason
 from cds_service.plots.svg import PLOT_STYLE
 from cds_service.protocol.services import SERVICES

@@ -10,7 +10,7 @@ import pytest
 
 from cds_service import Settings, create_app
 from cds_service.clinical.reading.findings import Note, Outcome, Reason
-from cds_service.content.load import load_content
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.decision.support import Decision, DecisionSupport
 from cds_service.errors import InvalidRequest, MissingData
 from cds_service.protocol.services import SERVICES, prefetch_templates

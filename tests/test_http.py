@@ -27,7 +27,7 @@ from werkzeug.test import TestResponse
 from cds_service import Settings
 from cds_service.advice.call import Call
 from cds_service.app import make_app
-from cds_service.content.load import load_content
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.decision.support import DecisionSupport
 from cds_service.demo.scenarios import read_request
 from cds_service.protocol.services import SERVICES

@@ -10,9 +10,9 @@ import pytest
 from cds_service.chart.build import build_chart
 from cds_service.clinical.reading.findings import Basis, Note, Outcome, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.rule import assess
-from cds_service.content.load import load_content
 from tests.builders import (
     BACK_PAIN,
     BREAST_CANCER,

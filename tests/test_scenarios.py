@@ -21,7 +21,7 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from flask.testing import FlaskClient
 
 from cds_service.app import make_app
-from cds_service.content.load import load_content
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.decision.support import DecisionSupport, service_for
 from cds_service.demo.scenarios import Scenario, read_scenario
 from cds_service.protocol.services import SERVICES, prefetch_templates

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from cds_service import create_app
-from cds_service.content.load import ContentError, load_content
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
+from cds_service.content.error import ContentError
 from cds_service.decision.support import DecisionSupport
 from cds_service.protocol.services import SERVICES
 from cds_service.settings import LocalCoding, Settings, SettingsError, make_settings, read_settings

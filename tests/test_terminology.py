@@ -8,7 +8,7 @@ from cds_service.advice.markdown import LONGEST_QUOTE, quoted
 from cds_service.chart.records import Coding, Concept
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.recognition import Recognizer
-from cds_service.content.load import load_content
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.content.terminology import icd_code
 
 CONTENT = load_content()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cds_service.clinical.reading.free_text import LONGEST_TEXT, TextReader
-from cds_service.content.load import load_content
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 
 CANCER = "breast-cancer"
 CERVICAL = "back-pain-cervical"

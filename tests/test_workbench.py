@@ -18,8 +18,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cds_service.clinical.reading.findings import Note
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags
-from cds_service.content.load import load_content
 from cds_service.content.terminology import Terminology
 from cds_service.decision.recall import recall_with
 from cds_service.decision.support import DecisionSupport

@@ -16,8 +16,9 @@ from uuid import UUID
 
 import click
 
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clock import utc_now
-from cds_service.content.load import ContentError, load_content
+from cds_service.content.error import ContentError
 from cds_service.content.model import Content
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.recall import pseudonyms_of

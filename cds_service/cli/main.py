@@ -18,7 +18,7 @@ from click.core import ParameterSource
 
 from cds_service.cli.ledger import LEDGER_COMMANDS
 from cds_service.clock import utc_now
-from cds_service.content.load import ContentError
+from cds_service.content.error import ContentError
 from cds_service.decision.explanation import explain as explained
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.recall import recall_with

@@ -26,9 +26,9 @@ from cds_service.chart.prefetch import FetchedPrefetch
 from cds_service.chart.records import Chart, Gap
 from cds_service.clinical.reading.findings import Outcome, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import visits_without_date
 from cds_service.clinical.rules.breast_cancer_back_pain.rule import assess
-from cds_service.content.load import load_content
 from cds_service.content.model import Content
 from cds_service.decision.answered import evidence, with_answers
 from cds_service.decision.memory import PatientMemory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from cds_service.content.rule_source import Sentences
 
 _NONE: frozenset[str] = frozenset()
 _FINDING = frozenset({"finding", "when", "source"})
@@ -22,7 +22,7 @@ _KEYS = (
     "allergies",
 )
 
-PLACEHOLDERS: Mapping[str, Mapping[str, frozenset[str]]] = {
+SENTENCES: Sentences = {
     "summary": {
         "critical": frozenset({"pain", "study"}),
         "critical_imaged": frozenset({"pain"}),
@@ -112,6 +112,3 @@ PLACEHOLDERS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "link": {"evidence": _NONE},
     "removal": dict.fromkeys(("radiograph", "spine-ct", "bone-scan", "ct", "pet-ct"), _NONE),
 }
-
-# What a sentence on a caution (`cards/breast_cancer_back_pain/cautions.toml`) may name.
-CAUTION_NAMES = frozenset({"finding", "when", "value"})

@@ -1,0 +1,42 @@
+"""What a rule tells the loader of its content: where it lies, and what the rule's code reads from it by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from cds_service.content.bounds import Bounds
+from cds_service.content.model import OrderDefinition
+
+Wording = Mapping[str, Mapping[str, str]]
+
+# By section of `wording.toml` and name of the sentence: the names in braces that it may use.
+Sentences = Mapping[str, Mapping[str, frozenset[str]]]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class RuleSource:
+    """One rule as the loader sees it. A description is equal to itself only.
+
+    Attributes:
+        folder: the rule's own folder, below the folder of all content or absolute.
+        value_sets: the enumerations of every value set that the rule's code reads by name.
+        tables: tables of `rule.toml` that this rule reads beyond those that every rule has.
+        thresholds: the numbers that the rule reads from `rule.toml`, with their bounds.
+        sentences: the sentences that `wording.toml` must have.
+        longest_names: from wording and orders, the longest text that each name in a card's summary can stand for.
+    """
+
+    folder: str | Path
+    value_sets: tuple[type[StrEnum], ...]
+    tables: frozenset[str]
+    thresholds: Mapping[str, Bounds]
+    sentences: Sentences
+    longest_names: Callable[[Wording, Mapping[str, OrderDefinition]], Mapping[str, str]]
+
+    @property
+    def read_by_name(self) -> frozenset[str]:
+        """The ids of the value sets that the rule's code reads."""
+        return frozenset(str(member) for enumeration in self.value_sets for member in enumeration)

@@ -1,0 +1,103 @@
+"""Read the ValueSets and code systems; what this service would not understand is refused, not passed over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fhir.resources.R4B.valueset import ValueSet as FhirValueSet
+from pydantic import ValidationError
+
+from cds_service.content.error import ContentError
+from cds_service.content.files import ContentFiles
+from cds_service.content.terminology import CodeSystem, Terminology, ValueSet, is_icd_category
+
+_NEEDED = ("id", "url", "version", "status", "title", "purpose", "copyright", "compose")
+
+
+def read_terminology(files: ContentFiles) -> Terminology:
+    """The value sets that rules share and those of the rule, with the code systems they are in.
+
+    Raises:
+        ContentError: a file cannot be used, there is none, or one of the rule has the id of a shared one.
+    """
+    systems = tuple(
+        CodeSystem(item["uri"], item["name"], tuple(item["aliases"]), item.get("icd", False))
+        for item in files.read_shared("code-systems")["system"]
+    )
+    read: dict[str, ValueSet] = {}
+    for file, path in files.value_sets():
+        if path.stem in read:
+            raise ContentError(file, "id", f"a value set '{path.stem}' is shared already; give this one its own name")
+        read[path.stem] = _value_set(file, path, systems)
+    if not read:
+        raise ContentError("value-sets", "", "the folder holds no value set")
+    return Terminology(systems, read.values())
+
+
+def _value_set(file: str, path: Path, systems: tuple[CodeSystem, ...]) -> ValueSet:
+    try:
+        return _parsed(file, path.stem, path.read_bytes(), systems)
+    except OSError as error:
+        raise ContentError(file, "", f"cannot be read: {error.strerror}") from error
+
+
+# Checking one file as FHIR takes longer than all else together; a body of content is often read again with one change.
+@lru_cache(maxsize=1024)
+def _parsed(file: str, name: str, content: bytes, systems: tuple[CodeSystem, ...]) -> ValueSet:
+    data = _as_fhir(file, content)
+    for field in _NEEDED:
+        if field not in data:
+            raise ContentError(file, field, "is missing")
+    if data["id"] != name:
+        raise ContentError(file, "id", "must be the file's name without .json")
+    concepts, categories = _included(file, data["compose"], systems)
+    return ValueSet(data["id"], data["title"], data["purpose"], concepts, categories, data["copyright"])
+
+
+def _as_fhir(file: str, content: bytes) -> dict[str, Any]:
+    """The data of a file that is a FHIR R4 ValueSet."""
+    try:
+        data: dict[str, Any] = json.loads(content.decode("utf-8"))
+        FhirValueSet.model_validate(data)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ContentError(file, "", f"not well-formed JSON: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ContentError(file, ".".join(map(str, first["loc"])), first["msg"]) from error
+    return data
+
+
+def _included(
+    file: str, compose: Mapping[str, Any], systems: tuple[CodeSystem, ...]
+) -> tuple[tuple[tuple[str, str, str], ...], tuple[tuple[str, str], ...]]:
+    """The codes with their displays, and the ICD categories, that a ValueSet lists."""
+    if "exclude" in compose:
+        raise ContentError(file, "compose.exclude", "is not understood; list what is included")
+    if not compose.get("include"):
+        raise ContentError(file, "compose.include", "is empty")
+    known = {uri: system for system in systems for uri in (system.uri, *system.aliases)}
+    concepts: list[tuple[str, str, str]] = []
+    categories: list[tuple[str, str]] = []
+    for index, include in enumerate(compose["include"]):
+        field = f"compose.include.{index}"
+        system = known.get(include.get("system", ""))
+        if system is None:
+            raise ContentError(file, f"{field}.system", "must be a code system of code-systems.toml")
+        if not include.get("concept") and not include.get("filter"):
+            raise ContentError(file, field, "must have concept or filter")
+        concepts += [(system.uri, item["code"], item.get("display", "")) for item in include.get("concept", ())]
+        for rule in include.get("filter", ()):
+            _check_category(file, f"{field}.filter", rule, system)
+            categories.append((system.uri, rule["value"]))
+    return tuple(concepts), tuple(categories)
+
+
+def _check_category(file: str, field: str, rule: Mapping[str, str], system: CodeSystem) -> None:
+    if (rule["property"], rule["op"]) != ("concept", "is-a") or not system.is_icd:
+        raise ContentError(file, field, "only 'concept is-a' of an ICD category is understood")
+    if not is_icd_category(rule["value"]):
+        raise ContentError(file, field, "must be an ICD category of three characters or more")

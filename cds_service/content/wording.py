@@ -1,0 +1,53 @@
+"""Read `wording.toml`: the sentences of a rule's cards, with names in braces for what differs by patient."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+
+from cds_service.content.error import ContentError
+from cds_service.content.files import ContentFiles
+from cds_service.content.model import OrderDefinition
+from cds_service.content.rule_source import RuleSource, Wording
+
+# CDS Hooks: a card's summary has fewer than 140 characters.
+LONGEST_SUMMARY = 139
+
+
+def read_wording(files: ContentFiles, rule: RuleSource, orders: Mapping[str, OrderDefinition]) -> Wording:
+    """The sentences by section and name.
+
+    Raises:
+        ContentError: a sentence is missing, names something that is not known there, or is a summary that can grow
+            beyond what CDS Hooks allows.
+    """
+    file = files.own("wording")
+    wording: Wording = files.read_own("wording")
+    for section, sentences in rule.sentences.items():
+        for name, allowed in sentences.items():
+            sentence = wording.get(section, {}).get(name)
+            if sentence is None:
+                raise ContentError(file, f"{section}.{name}", "is missing")
+            check_placeholders(file, f"{section}.{name}", sentence, allowed)
+    longest_names = rule.longest_names(wording, orders)
+    for name, sentence in wording["summary"].items():
+        longest = len(sentence.format(**longest_names))
+        if longest > LONGEST_SUMMARY:
+            problem = f"can grow to {longest} characters with its names filled in; {LONGEST_SUMMARY} are allowed"
+            raise ContentError(file, f"summary.{name}", problem)
+    return wording
+
+
+def check_placeholders(file: str, field: str, sentence: str, allowed: frozenset[str]) -> None:
+    """Refuse a name in braces that is not one of `allowed`, or that takes a format."""
+    try:
+        parsed = [item for item in string.Formatter().parse(sentence) if item[1] is not None]
+    except ValueError as error:
+        raise ContentError(file, field, f"braces do not match: {error}") from error
+    for _, name, specification, conversion in parsed:
+        if specification or conversion:
+            raise ContentError(file, field, f"a name in braces takes no format: write {{{name}}}")
+        if name in allowed:
+            continue
+        known = ", ".join(sorted(f"{{{item}}}" for item in allowed)) or "no names in braces"
+        raise ContentError(file, field, f"{{{name}}} is not known here; it may use {known}")
