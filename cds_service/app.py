@@ -13,7 +13,7 @@ from cds_service.clinical.reading.findings import Reason
 from cds_service.clock import Clock, utc_now
 from cds_service.content.model import Content
 from cds_service.decision.recall import recall_with
-from cds_service.decision.recorder import Books
+from cds_service.decision.recorder import LedgerRecorder
 from cds_service.decision.recording import SWITCHED_OFF
 from cds_service.decision.support import DecisionSupport
 from cds_service.demo.scenarios import NoScenarios, scenarios_folder
@@ -23,7 +23,7 @@ from cds_service.reporting.metrics import Metrics, Vocabulary
 from cds_service.settings import Settings, SettingsError
 from cds_service.web.as_of import clock_as_of
 from cds_service.web.call_log import add_call_log
-from cds_service.web.door import REFUSALS, Door
+from cds_service.web.caller_authentication import REFUSALS, CallerAuthenticator
 from cds_service.web.failures import add_failures
 from cds_service.web.hooks import add_hooks
 from cds_service.web.messages import DECISION_HEADER
@@ -40,7 +40,7 @@ _CORS_METHODS = ["GET", "POST", "OPTIONS"]
 _CORS_MAX_AGE_SECONDS = 600
 
 # The extension under which the application holds its ledger recorder, for the server that runs it.
-BOOKS = "cds_service.books"
+RECORDER = "cds_service.recorder"
 
 
 def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
@@ -55,26 +55,26 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         SettingsError: the settings do not fit the content or the installation.
     """
     support = DecisionSupport(settings)
-    books = Books(settings, Metrics(support.content.version, _vocabulary(support.content)))
+    recorder = LedgerRecorder(settings, Metrics(support.content.version, _vocabulary(support.content)))
     app = Flask(__name__, static_folder=None)
-    app.extensions[BOOKS] = books
+    app.extensions[RECORDER] = recorder
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.wsgi_app = _PlainPaths(app.wsgi_app)  # type: ignore[method-assign]
     _allow_origins(app, settings)
     add_failures(app, settings)
     asked = clock_as_of(clock) if settings.development else clock
-    add_hooks(app, support, books, Door(settings, books, clock), asked)
+    add_hooks(app, support, recorder, CallerAuthenticator(settings, recorder, clock), asked)
     add_site(app, support.content, settings, support.options)
     if settings.development:
-        _add_workbench(app, support, books, clock)
-    add_operations(app, support.content, books, settings)
+        _add_workbench(app, support, recorder, clock)
+    add_operations(app, support.content, recorder, settings)
     # Flask runs these in reverse order: the log line is written when all headers are set.
-    add_call_log(app, books.metrics)
+    add_call_log(app, recorder.metrics)
     app.after_request(with_safe_headers)
     return app
 
 
-def _add_workbench(app: Flask, support: DecisionSupport, books: Books, clock: Clock) -> None:
+def _add_workbench(app: Flask, support: DecisionSupport, recorder: LedgerRecorder, clock: Clock) -> None:
     """The workbench, where there is a checkout with its synthetic patients."""
     # Imported only in development: a service in real use has no part of it.
     from cds_service.workbench.routes import register_workbench
@@ -83,7 +83,7 @@ def _add_workbench(app: Flask, support: DecisionSupport, books: Books, clock: Cl
         folder = scenarios_folder()
     except NoScenarios as error:
         raise SettingsError(f"setting 'development': {error}") from error
-    register_workbench(app, support, folder, clock, recall_with(books.answers, support.settings))
+    register_workbench(app, support, folder, clock, recall_with(recorder.answers, support.settings))
 
 
 def _vocabulary(content: Content) -> Vocabulary:

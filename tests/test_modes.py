@@ -169,7 +169,7 @@ def test_a_silent_service_does_not_show_that_data_is_missing(tmp_path: Path) -> 
     assert only_row(settings).outcome == "undetermined"
 
 
-def test_a_service_that_is_off_evaluates_nothing_and_says_so_in_the_books(tmp_path: Path) -> None:
+def test_a_service_that_is_off_evaluates_nothing_and_records_that(tmp_path: Path) -> None:
     app, settings = app_in(tmp_path, modes=[{"mode": "off"}])
     answer = app.test_client().post(ADDRESS, json=CALL)
     row = only_row(settings)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cds_service.trust.claims import TimeLimits, check_times
-from cds_service.trust.gate import RefusalReason, Refused
-from tests.token_maker import ISSUER, NOW, PATH, Json, a_gate, bearer, claims, signed, token
+from cds_service.trust.token_verifier import RefusalReason, Refused
+from tests.token_maker import ISSUER, NOW, PATH, Json, a_verifier, bearer, claims, signed, token
 
 R = RefusalReason
 SECONDS = int(NOW.timestamp())
@@ -20,7 +20,7 @@ LEEWAY, HOUR = 30, 3600
 def answer(**changes: Any) -> str:
     """The reason for which a token with these claims is refused, or `admitted`."""
     try:
-        a_gate().admit(bearer(token(**changes)), PATH)
+        a_verifier().verify(bearer(token(**changes)), PATH)
     except Refused as refused:
         return str(refused.reason)
     return "admitted"
@@ -29,7 +29,7 @@ def answer(**changes: Any) -> str:
 def answer_to(text: str) -> str:
     """The same for a payload as text: for what Python's JSON cannot write."""
     try:
-        a_gate().admit(bearer(signed(text.encode())), PATH)
+        a_verifier().verify(bearer(signed(text.encode())), PATH)
     except Refused as refused:
         return str(refused.reason)
     return "admitted"
@@ -188,4 +188,4 @@ def test_leeway_and_lifetime_are_as_configured(later: int, expected: str) -> Non
 
 
 def test_the_issuer_that_was_admitted_is_the_one_that_signed() -> None:
-    assert a_gate().admit(bearer(token()), PATH).client == ISSUER
+    assert a_verifier().verify(bearer(token()), PATH).issuer == ISSUER

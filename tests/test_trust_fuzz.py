@@ -1,4 +1,4 @@
-"""Whatever arrives as a token, the gate admits it or refuses it: nothing else ever comes out."""
+"""Whatever arrives as a token, the verifier admits it or refuses it: nothing else ever comes out."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cds_service.trust.gate import Caller, NotPermitted, Refused
 from cds_service.trust.jwks import BadKeySet, read_key_set
+from cds_service.trust.token_verifier import NotPermitted, Refused, VerifiedClient
 from tests.token_maker import (
     BASE_URL,
     ISSUER,
@@ -18,7 +18,7 @@ from tests.token_maker import (
     PATH,
     Json,
     a_client,
-    a_gate,
+    a_verifier,
     bearer,
     claims,
     joined,
@@ -29,10 +29,10 @@ from tests.token_maker import (
 
 SECONDS = int(NOW.timestamp())
 
-# One token for all examples: an example must mean the same when it is tried again. Each gate sees it first.
+# One token for all examples: an example must mean the same when it is tried again. Each verifier sees it first.
 GOOD = token()
 
-# A busy machine is no fault of the gate.
+# A busy machine is no fault of the verifier.
 untimed = settings(deadline=None)
 
 
@@ -54,10 +54,10 @@ CLAIM_NAMES = ["iss", "aud", "exp", "iat", "nbf", "jti", "tenant", "sub"]
 CLAIM_VALUES = JSON | st.sampled_from([ISSUER, f"{BASE_URL}{PATH}", [f"{BASE_URL}{PATH}"], SECONDS, SECONDS + 300, "x"])
 
 
-def outcome(authorization: str | None, path: str = PATH) -> Caller | Refused | NotPermitted:
-    """What the gate makes of a header. Any other exception ends the test."""
+def outcome(authorization: str | None, path: str = PATH) -> VerifiedClient | Refused | NotPermitted:
+    """What the verifier makes of a header. Any other exception ends the test."""
     try:
-        return a_gate(a_client(services=["breast-cancer-back-pain-patient-view"])).admit(authorization, path)
+        return a_verifier(a_client(services=["breast-cancer-back-pain-patient-view"])).verify(authorization, path)
     except (Refused, NotPermitted) as refusal:
         return refusal
 
@@ -93,14 +93,14 @@ def test_a_token_that_is_cut_off_is_refused(length: int) -> None:
 
 
 def test_the_token_that_is_changed_here_is_a_good_one() -> None:
-    assert isinstance(outcome(bearer(GOOD)), Caller)
+    assert isinstance(outcome(bearer(GOOD)), VerifiedClient)
 
 
 @untimed
 @given(st.dictionaries(st.sampled_from(HEADER_NAMES), HEADER_VALUES, min_size=1, max_size=4))
 def test_any_header_under_a_good_signature_is_admitted_or_refused(header: Json) -> None:
     answer = outcome(bearer(token(header=header)))
-    if isinstance(answer, Caller):
+    if isinstance(answer, VerifiedClient):
         assert header.get("alg", "ES384") == "ES384"
         assert header.get("kid", "key-1") == "key-1"
         assert header.get("jku") in (None, JWKS_URL)
@@ -112,7 +112,7 @@ def test_any_header_under_a_good_signature_is_admitted_or_refused(header: Json) 
 def test_any_claims_under_a_good_signature_are_admitted_or_refused(changes: Json) -> None:
     payload: dict[str, Any] = claims() | changes
     answer = outcome(bearer(signed(json.dumps(payload).encode())))
-    if isinstance(answer, Caller):
+    if isinstance(answer, VerifiedClient):
         assert payload["iss"] == ISSUER
         assert f"{BASE_URL}{PATH}" in (payload["aud"] if isinstance(payload["aud"], list) else [payload["aud"]])
         assert payload["exp"] + 30 > SECONDS

@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from cds_service.trust.gate import RefusalReason, Refused
 from cds_service.trust.keys import KeysFromFile, KeysUnavailable, key_source
-from tests.token_maker import ISSUER, PATH, KeyServer, a_client, a_gate, bearer, key, key_set, token
+from cds_service.trust.token_verifier import RefusalReason, Refused
+from tests.token_maker import ISSUER, PATH, KeyServer, a_client, a_verifier, bearer, key, key_set, token
 
 OLD, NEW = key(kid="old"), key(kid="new")
 
 
-# --- At the gate
+# --- At the verifier
 
 
 def test_a_foreign_jku_is_never_asked() -> None:
     with KeyServer(key_set(OLD)) as ours, KeyServer(key_set(NEW)) as foreign:
         client = a_client(jwks_url=ours.url)
-        gate = a_gate(client, keys=key_source(client))
+        verifier = a_verifier(client, keys=key_source(client))
         for jku in (foreign.url, f"{ours.url}@{foreign.url}", f"{ours.url}/../{foreign.url}", f"{ours.url}#"):
             with pytest.raises(Refused) as refused:
-                gate.admit(bearer(token(NEW, header={"jku": jku})), PATH)
+                verifier.verify(bearer(token(NEW, header={"jku": jku})), PATH)
             assert refused.value.reason is RefusalReason.KEY_ADDRESS
         assert (ours.asked, foreign.asked) == ([], [])
 
@@ -31,10 +31,10 @@ def test_a_foreign_jku_is_never_asked() -> None:
 def test_a_token_that_is_refused_for_its_form_or_issuer_causes_no_request() -> None:
     with KeyServer(key_set(OLD)) as ours:
         client = a_client(jwks_url=ours.url)
-        gate = a_gate(client, keys=key_source(client))
+        verifier = a_verifier(client, keys=key_source(client))
         for text in ("x", token(iss="https://evil.example.org"), token(alg="ES384", header={"alg": "none"})):
             with pytest.raises(Refused):
-                gate.admit(bearer(text), PATH)
+                verifier.verify(bearer(text), PATH)
         assert ours.asked == []
 
 
@@ -42,11 +42,11 @@ def test_a_gate_reads_the_keys_of_each_client_from_its_own_address() -> None:
     other = "https://other.example.org"
     with KeyServer(key_set(OLD)) as one, KeyServer(key_set(NEW)) as two:
         clients = (a_client(jwks_url=one.url), a_client(issuer=other, jwks_url=two.url))
-        gate = a_gate(*clients, keys={client.issuer: key_source(client) for client in clients})
-        assert gate.admit(bearer(token(OLD)), PATH).client == ISSUER
-        assert gate.admit(bearer(token(NEW, iss=other)), PATH).client == other
+        verifier = a_verifier(*clients, keys={client.issuer: key_source(client) for client in clients})
+        assert verifier.verify(bearer(token(OLD)), PATH).issuer == ISSUER
+        assert verifier.verify(bearer(token(NEW, iss=other)), PATH).issuer == other
         with pytest.raises(Refused) as refused:
-            gate.admit(bearer(token(NEW)), PATH)
+            verifier.verify(bearer(token(NEW)), PATH)
         assert refused.value.reason is RefusalReason.UNKNOWN_KEY
 
 

@@ -12,9 +12,9 @@ import jwt
 import pytest
 
 from cds_service.trust.bearer import LONGEST_TOKEN
-from cds_service.trust.gate import RefusalReason, Refused
 from cds_service.trust.jwks import VerifyingKey
 from cds_service.trust.keys import KeysUnavailable
+from cds_service.trust.token_verifier import RefusalReason, Refused
 from tests.token_maker import (
     ISSUER,
     JWKS_URL,
@@ -24,7 +24,7 @@ from tests.token_maker import (
     Json,
     Key,
     a_client,
-    a_gate,
+    a_verifier,
     base64url,
     bearer,
     claims,
@@ -46,7 +46,7 @@ def refusal(authorization: str | None, keys: HeldKeys | None = None, algorithms:
     """Why a call is refused by a client that has an EC and an RSA key."""
     client = a_client(algorithms=algorithms) if algorithms else a_client()
     with pytest.raises(Refused) as refused:
-        a_gate(client, keys=keys or HeldKeys(EC, RSA)).admit(authorization, PATH)
+        a_verifier(client, keys=keys or HeldKeys(EC, RSA)).verify(authorization, PATH)
     return refused.value
 
 
@@ -233,18 +233,18 @@ def test_a_key_that_says_its_algorithm_is_used_for_no_other() -> None:
 
 def test_the_keys_of_one_client_do_not_serve_another() -> None:
     other = "https://other.example.org"
-    gate = a_gate(a_client(), a_client(issuer=other), keys={ISSUER: HeldKeys(EC), other: HeldKeys(STRANGER)})
-    assert gate.admit(bearer(token(STRANGER, iss=other)), PATH).client == other
+    verifier = a_verifier(a_client(), a_client(issuer=other), keys={ISSUER: HeldKeys(EC), other: HeldKeys(STRANGER)})
+    assert verifier.verify(bearer(token(STRANGER, iss=other)), PATH).issuer == other
     with pytest.raises(Refused) as refused:
-        gate.admit(bearer(token(STRANGER)), PATH)
+        verifier.verify(bearer(token(STRANGER)), PATH)
     assert refused.value.reason is R.UNKNOWN_KEY
 
 
 def test_of_two_keys_with_the_same_id_either_may_have_signed() -> None:
     twin = Key(EC.kid, STRANGER.private)
-    gate = a_gate(keys=HeldKeys(EC, twin, Key(EC.kid, RSA.private)))
+    verifier = a_verifier(keys=HeldKeys(EC, twin, Key(EC.kid, RSA.private)))
     for signer, alg in ((EC, "ES384"), (twin, "ES384"), (Key(EC.kid, RSA.private), "RS384")):
-        assert gate.admit(bearer(token(signer, alg)), PATH).client == ISSUER
+        assert verifier.verify(bearer(token(signer, alg)), PATH).issuer == ISSUER
 
 
 def test_a_token_is_refused_where_its_keys_cannot_be_had() -> None:
@@ -253,28 +253,29 @@ def test_a_token_is_refused_where_its_keys_cannot_be_had() -> None:
             raise KeysUnavailable
 
     with pytest.raises(Refused) as refused:
-        a_gate(keys=NoKeys()).admit(bearer(token()), PATH)
+        a_verifier(keys=NoKeys()).verify(bearer(token()), PATH)
     assert refused.value.reason is R.KEY_SERVER
 
 
 def test_a_token_may_carry_no_jku_where_none_is_configured() -> None:
     client = a_client(jwks_url=None, jwks_file="keys.json")
     with pytest.raises(Refused) as refused:
-        a_gate(client).admit(bearer(token(header={"jku": JWKS_URL})), PATH)
+        a_verifier(client).verify(bearer(token(header={"jku": JWKS_URL})), PATH)
     assert refused.value.reason is R.KEY_ADDRESS
 
 
 def test_a_configured_jku_stands_beside_a_key_file() -> None:
     client = a_client(jwks_url=None, jwks_file="keys.json", jku="https://ehr.example.org/public-keys")
     called = token(header={"jku": "https://ehr.example.org/public-keys"})
-    assert a_gate(client).admit(bearer(called), PATH).client == ISSUER
+    assert a_verifier(client).verify(bearer(called), PATH).issuer == ISSUER
 
 
 # --- What a refusal says
 
 
 REASONS_BY_CLAIM = {R.TIMES, R.LIFETIME, R.ISSUED_IN_FUTURE, R.NOT_YET_VALID, R.EXPIRED, R.AUDIENCE, R.TENANT}
-REASONS_ELSEWHERE = REASONS_BY_CLAIM | {R.TOKEN_ID, R.REPLAYED, R.KEY_SERVER}  # test_trust_claims, test_trust_gate
+# Refused in test_trust_claims and test_trust_token_verifier.
+REASONS_ELSEWHERE = REASONS_BY_CLAIM | {R.TOKEN_ID, R.REPLAYED, R.KEY_SERVER}
 
 
 def test_every_reason_is_reached_by_a_test() -> None:
@@ -304,4 +305,4 @@ def test_an_issuer_is_named_only_where_it_is_configured() -> None:
 
 def test_our_tokens_are_what_the_library_makes_of_the_same_claims() -> None:
     made = jwt.encode(claims(jti=str(uuid4())), EC.private, "ES384", {"kid": EC.kid})
-    assert a_gate().admit(bearer(made), PATH).client == ISSUER
+    assert a_verifier().verify(bearer(made), PATH).issuer == ISSUER

@@ -9,9 +9,9 @@ from threading import Barrier
 
 import pytest
 
-from cds_service.trust.gate import RefusalReason, Refused
 from cds_service.trust.replay import InProcessReplay, SharedReplay
-from tests.token_maker import NOW, PATH, a_gate, bearer, token
+from cds_service.trust.token_verifier import RefusalReason, Refused
+from tests.token_maker import NOW, PATH, a_verifier, bearer, token
 
 ISSUER, OTHER = "https://ehr.example.org", "https://other.example.org"
 LATER = NOW + timedelta(minutes=5)
@@ -143,21 +143,21 @@ def test_a_fault_that_is_no_outage_is_not_hidden() -> None:
 def test_a_gate_admits_while_the_store_is_down_and_still_only_once() -> None:
     store = Store()
     store.is_down = True
-    gate = a_gate(replay=SharedReplay(store, Down, memory()))
+    verifier = a_verifier(replay=SharedReplay(store, Down, memory()))
     called = bearer(token())
-    gate.admit(called, PATH)
+    verifier.verify(called, PATH)
     with pytest.raises(Refused) as refused:
-        gate.admit(called, PATH)
+        verifier.verify(called, PATH)
     assert refused.value.reason is RefusalReason.REPLAYED
 
 
 def test_one_token_at_many_threads_of_a_gate_passes_once() -> None:
-    gate, called, together = a_gate(), bearer(token()), Barrier(8)
+    verifier, called, together = a_verifier(), bearer(token()), Barrier(8)
 
     def call(_: int) -> bool:
         together.wait(5.0)
         try:
-            gate.admit(called, PATH)
+            verifier.verify(called, PATH)
         except Refused:
             return False
         return True

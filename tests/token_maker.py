@@ -26,10 +26,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from cds_service.trust.clients import TrustedClient
-from cds_service.trust.gate import Gate
 from cds_service.trust.jwks import VerifyingKey, read_key_set
 from cds_service.trust.keys import KeySource
 from cds_service.trust.replay import InProcessReplay, ReplayStore
+from cds_service.trust.token_verifier import TokenVerifier
 
 Json = dict[str, Any]
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -125,7 +125,7 @@ def bearer(text: str) -> str:
 
 
 def a_client(**changes: object) -> TrustedClient:
-    """A client that is trusted. Its key server does not exist: see `a_gate`, which asks none."""
+    """A client that is trusted. Its key server does not exist: see `a_verifier`, which asks none."""
     usual = {"issuer": ISSUER, "jwks_url": JWKS_URL}
     return TrustedClient.model_validate(usual | changes)
 
@@ -142,18 +142,20 @@ class HeldKeys:
         return self._keys.get(kid, ())
 
 
-def a_gate(
+def a_verifier(
     *clients: TrustedClient,
     keys: KeySource | Mapping[str, KeySource] | None = None,
     replay: ReplayStore | None = None,
-) -> Gate:
-    """A gate for the usual client, or for others. Its clock stands still.
+) -> TokenVerifier:
+    """A verifier for the usual client, or for others. Its clock stands still.
 
     `keys` are those of all clients, or by issuer.
     """
     sources = keys if isinstance(keys, Mapping) else defaultdict(lambda: keys or HeldKeys(key()))
     memory = InProcessReplay(now=lambda: NOW) if replay is None else replay
-    return Gate(clients or (a_client(),), BASE_URL, memory, lambda client: sources[client.issuer], now=lambda: NOW)
+    return TokenVerifier(
+        clients or (a_client(),), BASE_URL, memory, lambda client: sources[client.issuer], now=lambda: NOW
+    )
 
 
 Answer = Callable[[BaseHTTPRequestHandler], None]

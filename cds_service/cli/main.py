@@ -19,10 +19,11 @@ from click.core import ParameterSource
 from cds_service.cli.ledger import LEDGER_COMMANDS
 from cds_service.clock import utc_now
 from cds_service.content.error import ContentError
+from cds_service.decision.caller import Caller
 from cds_service.decision.explanation import explain as explained
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.recall import recall_with
-from cds_service.decision.support import Caller, Decision, DecisionSupport, service_for
+from cds_service.decision.support import Decision, DecisionSupport, service_for
 from cds_service.demo.processes import DemoError, on_end_of_parent
 from cds_service.demo.scenarios import read_request
 from cds_service.errors import CdsError

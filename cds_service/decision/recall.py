@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from cds_service.decision.caller import Caller
 from cds_service.decision.memory import PatientMemory, ReadAnswers
 from cds_service.decision.pseudonyms import Pseudonyms
-from cds_service.decision.support import Caller, Recall
+from cds_service.decision.support import Recall
 from cds_service.protocol.hook_request import HookRequest
 from cds_service.settings import Settings
 

@@ -1,4 +1,4 @@
-"""The service's side of the ledger: it keeps the books, and never lets them stop a card.
+"""Records decisions and feedback in the ledger, and never lets a failure of the ledger stop a card.
 
 Where the ledger cannot be reached, a decision is still answered: the failure is counted, logged and shown in
 readiness, nothing is remembered, and the last known modes stay in force. Only the setting `ledger_strict` turns a
@@ -28,7 +28,7 @@ REST_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
-class Books:
+class LedgerRecorder:
     """Writes to the ledger and reads from it on behalf of calls.
 
     Args:
@@ -55,7 +55,7 @@ class Books:
         """Look for switched modes also while no call comes, until the process ends."""
         self._modes.watch()
 
-    def record(self, entry: DecisionEntry) -> None:
+    def record_decision(self, entry: DecisionEntry) -> None:
         """Record a decision.
 
         Raises:
@@ -71,7 +71,7 @@ class Books:
             if self._strict:
                 raise NotRecorded from None
 
-    def store(self, entries: Sequence[FeedbackEntry]) -> Receipt:
+    def record_feedback(self, entries: Sequence[FeedbackEntry]) -> Receipt:
         """Store feedback, all of it or none.
 
         Raises:

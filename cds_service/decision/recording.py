@@ -9,9 +9,10 @@ from uuid import UUID, uuid4
 from cds_service.advice.card import indicator
 from cds_service.clinical.reading.findings import Answer, Outcome
 from cds_service.content.model import Content
+from cds_service.decision.caller import Caller
 from cds_service.decision.pseudonyms import Pseudonyms
 from cds_service.decision.recall import pseudonyms_of
-from cds_service.decision.support import Caller, Decision
+from cds_service.decision.support import Decision
 from cds_service.ledger.entries import UNLISTED, DecisionEntry, FeedbackEntry, Mode
 from cds_service.protocol.feedback import Feedback
 from cds_service.protocol.services import Service

@@ -12,7 +12,7 @@ same moment gives the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -31,26 +31,17 @@ from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import visi
 from cds_service.clinical.rules.breast_cancer_back_pain.rule import assess
 from cds_service.content.model import Content
 from cds_service.decision.answered import evidence, with_answers
+from cds_service.decision.caller import ANONYMOUS_CALLER, Caller
 from cds_service.decision.memory import PatientMemory
 from cds_service.ehr.completion import complete
 from cds_service.ehr.reader import FhirReader
 from cds_service.errors import InvalidRequest, MissingData
-from cds_service.ledger.entries import ANONYMOUS
 from cds_service.protocol.hook_request import HookRequest, read_hook_request
 from cds_service.protocol.services import SERVICES, Service, prefetch_templates
 from cds_service.settings import Settings, SettingsError
 
 # A key that was supplied and held nothing, where something is needed: the patient record.
 _EMPTY = "supplied, but empty"
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls: the trusted issuer, its tenant, and the FHIR servers it may name (None: those of the settings)."""
-
-    client: str = ANONYMOUS
-    tenant: str = ""
-    fhir_servers: Collection[str] | None = None
 
 
 # From who calls and the call to what is remembered of its patient; it gives None where nothing is.
@@ -122,7 +113,7 @@ class DecisionSupport:
         service: Service,
         document: object,
         now: datetime,
-        caller: Caller = Caller(),
+        caller: Caller = ANONYMOUS_CALLER,
         recall: Recall = nothing_remembered,
         seconds_left: float | None = None,
     ) -> Decision:

@@ -31,7 +31,7 @@ import orjson
 from flask import request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout, ServiceUnavailable
 
-from cds_service.app import BOOKS, WsgiApp, make_app
+from cds_service.app import RECORDER, WsgiApp, make_app
 from cds_service.errors import CdsError, TookTooLong, Unauthorized
 from cds_service.protocol.outcome import operation_outcome
 from cds_service.server.wsgi_call import Answer, called, environ_of
@@ -99,7 +99,7 @@ def front_for(settings: Settings, watch_modes: bool = False) -> Front:
     """
     app = make_app(settings)
     if watch_modes:
-        app.extensions[BOOKS].watch_modes()
+        app.extensions[RECORDER].watch_modes()
     app.before_request(partial(_refuse_late, settings.call_seconds))
     # The workbench, which only development has, is asked without a token.
     closed = bool(settings.clients) and not settings.development

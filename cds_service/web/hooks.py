@@ -12,40 +12,43 @@ import orjson
 from flask import Flask, Response, g
 
 from cds_service.clock import Clock
+from cds_service.decision.caller import Caller
 from cds_service.decision.recall import recall_with
-from cds_service.decision.recorder import Books
+from cds_service.decision.recorder import LedgerRecorder
 from cds_service.decision.recording import FAILED, SWITCHED_OFF, decision_entry, feedback_entries, unanswered_entry
-from cds_service.decision.support import Caller, Decision, DecisionSupport
+from cds_service.decision.support import Decision, DecisionSupport
 from cds_service.errors import CdsError, InvalidRequest, MissingData, NotRecorded, TookTooLong, UnknownService
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.protocol.feedback import read_feedback
 from cds_service.protocol.services import SERVICES, Service, discovery
-from cds_service.web.door import Door
+from cds_service.web.caller_authentication import CallerAuthenticator
 from cds_service.web.messages import DECISION_HEADER, document, json_response, refusal
 
 _NO_CARDS: dict[str, Any] = {"cards": []}
 
 
-def add_hooks(app: Flask, support: DecisionSupport, books: Books, door: Door, clock: Clock) -> None:
+def add_hooks(
+    app: Flask, support: DecisionSupport, recorder: LedgerRecorder, authenticator: CallerAuthenticator, clock: Clock
+) -> None:
     """Add discovery, calls and feedback."""
     discovered = orjson.dumps(discovery(support.content))
-    desk = _Desk(support, books)
+    handler = HookHandler(support, recorder)
 
     @app.get("/cds-services")
     def services() -> Response:
         if not support.settings.open_discovery:
-            door.admit()
+            authenticator.authenticate()
         return json_response(discovered)
 
     @app.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
-        caller = door.admit()
-        return desk.answer(_service(service_id), caller, clock())
+        caller = authenticator.authenticate()
+        return handler.answer(_service(service_id), caller, clock())
 
     @app.post("/cds-services/<service_id>/feedback")
     def feedback(service_id: str) -> Response:
-        caller = door.admit()
-        return desk.take_feedback(_service(service_id), caller, clock())
+        caller = authenticator.authenticate()
+        return handler.take_feedback(_service(service_id), caller, clock())
 
 
 def _service(service_id: str) -> Service:
@@ -56,18 +59,18 @@ def _service(service_id: str) -> Service:
     return service
 
 
-class _Desk:
-    """Answers calls and takes feedback, and enters both in the books."""
+class HookHandler:
+    """Answers calls and takes feedback, and has both recorded."""
 
-    def __init__(self, support: DecisionSupport, books: Books) -> None:
+    def __init__(self, support: DecisionSupport, recorder: LedgerRecorder) -> None:
         self._support = support
-        self._books = books
-        self._recall = recall_with(books.answers, support.settings)
+        self._recorder = recorder
+        self._recall = recall_with(recorder.answers, support.settings)
 
     def answer(self, service: Service, caller: Caller, now: datetime) -> Response:
         """Answer one call in the mode that is in force."""
         started: float = g.started
-        mode = self._books.mode(service.id, caller.client)
+        mode = self._recorder.mode(service.id, caller.client)
         if mode is Mode.OFF:
             entry = unanswered_entry(SWITCHED_OFF, SWITCHED_OFF, service, caller, mode, now, self._support.content)
             return self._entered(entry, json_response(orjson.dumps(_NO_CARDS)))
@@ -94,7 +97,7 @@ class _Desk:
         if time.perf_counter() - started > limit:
             raise TookTooLong(limit)
         for gap in decision.reads.values():
-            self._books.metrics.fhir_read(gap.name.lower().replace("_", "-") if gap else "answered")
+            self._recorder.metrics.fhir_read(gap.name.lower().replace("_", "-") if gap else "answered")
         # Beside the id of a decision that is not under a key, it would let someone try out patient ids.
         instance = _uuid_or_none(decision.hook_instance) if decision.memory else None
         g.line = {"hook_instance": instance, "fetched": list(decision.reads)}
@@ -112,25 +115,25 @@ class _Desk:
             self._support.settings,
             self._support.content,
         )
-        receipt = self._books.store(entries)
+        receipt = self._recorder.record_feedback(entries)
         # Of a batch in which only some cards are known, the receipt does not say which.
         known = {0: True, len(entries): False}.get(receipt.unknown)
         for entry in entries:
-            self._books.metrics.feedback(service.id, entry.outcome, entry.reason, known)
+            self._recorder.metrics.feedback(service.id, entry.outcome, entry.reason, known)
         g.line = {"stored": receipt.stored, "repeated": receipt.repeated, "unknown_cards": receipt.unknown}
         return json_response(orjson.dumps({}))
 
     def _entered(self, entry: DecisionEntry, response: Response) -> Response:
-        """The response, once its decision stands in the books."""
+        """The response, once its decision is recorded."""
         g.decision_id = entry.decision_id
         g.decision = entry
         try:
-            self._books.record(entry)
+            self._recorder.record_decision(entry)
         except NotRecorded as error:
             g.decision = replace(entry, outcome=FAILED, reason=type(error).__name__, card_id=None)
             raise
         finally:
-            self._books.metrics.call(g.decision)
+            self._recorder.metrics.call(g.decision)
         response.headers[DECISION_HEADER] = str(entry.decision_id)
         return response
 
@@ -144,9 +147,9 @@ class _Desk:
             FAILED, type(error).__name__, service, caller, mode, now, self._support.content, g.decision_id, milliseconds
         )
         g.decision = entry
-        self._books.metrics.call(entry)
+        self._recorder.metrics.call(entry)
         try:
-            self._books.record(entry)
+            self._recorder.record_decision(entry)
         except CdsError:
             # The crash is what the client is told.
             return

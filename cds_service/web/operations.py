@@ -6,12 +6,12 @@ import orjson
 from flask import Flask, Response
 
 from cds_service.content.model import Content
-from cds_service.decision.recorder import Books
+from cds_service.decision.recorder import LedgerRecorder
 from cds_service.settings import Settings
 from cds_service.web.messages import json_response
 
 
-def add_operations(app: Flask, content: Content, books: Books, settings: Settings) -> None:
+def add_operations(app: Flask, content: Content, recorder: LedgerRecorder, settings: Settings) -> None:
     """Add `/health/live`, `/health/ready` and `/metrics`."""
 
     @app.get("/health/live")
@@ -21,7 +21,7 @@ def add_operations(app: Flask, content: Content, books: Books, settings: Setting
     @app.get("/health/ready")
     def ready() -> Response:
         """Whether calls are answered. A ledger that is down is named; it stops calls only where it must be written."""
-        problem = books.problem()
+        problem = recorder.problem()
         usable = problem is None or not settings.ledger_strict
         state = {
             "status": "ready" if usable else "not ready",
@@ -33,5 +33,5 @@ def add_operations(app: Flask, content: Content, books: Books, settings: Setting
 
     @app.get("/metrics")
     def metrics() -> Response:
-        body, media_type = books.metrics.exposition()
+        body, media_type = recorder.metrics.exposition()
         return Response(body, content_type=media_type)

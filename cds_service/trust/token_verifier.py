@@ -44,7 +44,7 @@ from cds_service.trust.replay import ReplayStore
 if TYPE_CHECKING:
     from jwt.types import Options
 
-__all__ = ["Caller", "Gate", "NotPermitted", "RefusalReason", "Refused"]
+__all__ = ["NotPermitted", "RefusalReason", "Refused", "TokenVerifier", "VerifiedClient"]
 
 # A used token is remembered a little longer than it is valid, for calls on their way and workers whose clock lags.
 _REMEMBERED_LONGER_SECONDS = 60
@@ -66,23 +66,23 @@ _OPTIONS: Options = {
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls, proved by a token.
+class VerifiedClient:
+    """A trusted client whose token was verified, with what its configuration allows.
 
     Attributes:
-        client: the issuer.
+        issuer: `iss` of the token, by which the client is known.
         tenant: as the token says, or empty.
         fhir_servers: base addresses of the FHIR servers that this client may name.
         calls_per_minute: the client's own limit, if it has one.
     """
 
-    client: str
+    issuer: str
     tenant: str
     fhir_servers: tuple[str, ...] = ()
     calls_per_minute: int | None = None
 
 
-class Gate:
+class TokenVerifier:
     """Tells trusted clients from others. Safe for several threads.
 
     Args:
@@ -112,7 +112,7 @@ class Gate:
         self._limits = TimeLimits(leeway_seconds, longest_lifetime_seconds)
         self._now = now
 
-    def admit(self, authorization: str | None, path: str) -> Caller:
+    def verify(self, authorization: str | None, path: str) -> VerifiedClient:
         """The verified caller of a call.
 
         Args:
@@ -126,7 +126,7 @@ class Gate:
         bearer = read_bearer(authorization)
         client = self._client(bearer)
         try:
-            return self._admit(client, bearer, path)
+            return self._verify(client, bearer, path)
         except Refused as refusal:
             refusal.issuer = client.issuer
             raise
@@ -138,7 +138,7 @@ class Gate:
             raise Refused(RefusalReason.UNKNOWN_ISSUER)
         return client
 
-    def _admit(self, client: TrustedClient, bearer: Bearer, path: str) -> Caller:
+    def _verify(self, client: TrustedClient, bearer: Bearer, path: str) -> VerifiedClient:
         claims = _verified(bearer, client, self._key_candidates(client, bearer))
         forgotten_at = check_times(claims, self._now().timestamp(), self._limits) + _REMEMBERED_LONGER_SECONDS
         check_audience(claims, audiences(self._base_url, path).union(client.audiences))
@@ -149,7 +149,7 @@ class Gate:
             raise NotPermitted(client.issuer)
         if not self._replay.take_token(client.issuer, token_id, datetime.fromtimestamp(forgotten_at, UTC)):
             raise Refused(RefusalReason.REPLAYED)
-        return Caller(client.issuer, tenant, client.fhir_servers, client.calls_per_minute)
+        return VerifiedClient(client.issuer, tenant, client.fhir_servers, client.calls_per_minute)
 
     def _key_candidates(self, client: TrustedClient, bearer: Bearer) -> tuple[VerifyingKey, ...]:
         """The client's keys with the id that the token names."""

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from cds_service.app import make_app
 from cds_service.decision.open_ledger import open_ledger
-from cds_service.decision.recorder import REST_SECONDS, Books
+from cds_service.decision.recorder import REST_SECONDS, LedgerRecorder
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.reporting.metrics import Metrics, Vocabulary
 from cds_service.settings import Settings, make_settings
@@ -94,18 +94,18 @@ def test_after_a_failure_calls_do_not_wait_for_the_ledger_for_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = [0.0]
-    books = Books(down(tmp_path), Metrics("1", Vocabulary(hooks={})), lambda: seconds[0])
+    recorder = LedgerRecorder(down(tmp_path), Metrics("1", Vocabulary(hooks={})), lambda: seconds[0])
     tries: list[int] = []
-    prepare = books.ledger.prepare
+    prepare = recorder.ledger.prepare
 
     def counted() -> None:
         tries.append(1)
         prepare()
 
-    monkeypatch.setattr(books.ledger, "prepare", counted)
+    monkeypatch.setattr(recorder.ledger, "prepare", counted)
     for moment in (0.0, REST_SECONDS - 0.01, REST_SECONDS):
         seconds[0] = moment
-        books.record(entry(int(moment * 100)))
+        recorder.record_decision(entry(int(moment * 100)))
     assert len(tries) == 2
 
 
