@@ -11,6 +11,7 @@ from cds_service.chart.records import Chart, Condition, Order, Value
 from cds_service.chart.span import Span, lies_in_future
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer, words_of
+from cds_service.clinical.reading.value_sets import SharedValueSet
 
 _OVER = frozenset({"inactive", "remission", "resolved"})
 _NEGATIVE = re.compile(r"(no|none|absent|negative|false|denied|denies|not|never|resolved|0)\b", re.IGNORECASE)
@@ -57,9 +58,9 @@ def denies(value: Value, status: str, recognizer: Recognizer) -> bool:
     if value.number is not None:
         return value.number <= 0
     sets = recognizer.sets(value.concept) if value.concept else {}
-    if "result-negative" in sets or any(_NEGATIVE.match(words.strip()) for words in words_in(value)):
+    if SharedValueSet.RESULT_NEGATIVE in sets or any(_NEGATIVE.match(words.strip()) for words in words_in(value)):
         return True
-    if "result-positive" in sets or any(_AFFIRMATIVE.match(words.strip()) for words in words_in(value)):
+    if SharedValueSet.RESULT_POSITIVE in sets or any(_AFFIRMATIVE.match(words.strip()) for words in words_in(value)):
         return False
     return not sets and not any(recognizer.text(words) for words in words_in(value))
 

@@ -16,12 +16,19 @@ from cds_service.clinical.reading.assertion import denies, is_present, selected_
 from cds_service.clinical.reading.findings import Basis, Finding
 from cds_service.clinical.reading.onset import Calendar, Start, start_of
 from cds_service.clinical.reading.recognition import Recognizer, words_of
+from cds_service.clinical.reading.value_sets import SharedValueSet
 
 _NOT_DONE = frozenset({"entered-in-error", "not-done", "preparation", "unknown", "inactive"})
 
 
 # Observations that name a symptom or state in their value.
-_VALUE_SAYS = frozenset({"symptom-observation", "complaint-observation", "pregnancy-status-observation"})
+_VALUE_SAYS = frozenset(
+    {
+        SharedValueSet.SYMPTOM_OBSERVATION,
+        SharedValueSet.COMPLAINT_OBSERVATION,
+        SharedValueSet.PREGNANCY_STATUS_OBSERVATION,
+    }
+)
 
 _NEGATIVE = re.compile(r"^\W*(neg(ative)?|not detected|non-?reactive|absent)\b|\bnegative\b", re.IGNORECASE)
 _POSITIVE = re.compile(r"^\W*(pos(itive)?|detected|reactive)\b|^\+{1,3}$|(?<!not )(?<!non-)\bpositive\b", re.IGNORECASE)
@@ -149,9 +156,9 @@ def sign_of(value: Value, interpretation: tuple[Concept, ...], recognizer: Recog
         if concept is None:
             continue
         sets = recognizer.sets(concept)
-        if "result-positive" in sets:
+        if SharedValueSet.RESULT_POSITIVE in sets:
             return True
-        if "result-negative" in sets:
+        if SharedValueSet.RESULT_NEGATIVE in sets:
             return False
         # HL7 v3 ObservationInterpretation, which labs send beside or instead of a coded value.
         codes = {coding.code.upper() for coding in concept.codings}
@@ -168,7 +175,7 @@ def sign_of(value: Value, interpretation: tuple[Concept, ...], recognizer: Recog
 def _asserted(observation: Observation, code_sets: frozenset[str], recognizer: Recognizer) -> Concept | None:
     """The concept an Observation asserts: its value for symptoms and states, else its own code."""
     value = observation.value
-    if "symptom-absent-observation" in code_sets or value.boolean is False:
+    if SharedValueSet.SYMPTOM_ABSENT_OBSERVATION in code_sets or value.boolean is False:
         return None
     if code_sets & _VALUE_SAYS:
         if value.concept is not None:

@@ -16,11 +16,11 @@ from cds_service.clinical.reading.findings import Basis, Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.reading.statements import Statement
+from cds_service.clinical.reading.value_sets import CONTRAST_ALLERGIES, SharedValueSet
 from cds_service.content.model import Caution, Cautions
 
 _IN_WORDS = re.compile(r"(?P<comparator>[<>]=?)?\s*(?P<number>\d{1,3}(\.\d{1,3})?)\s*(?P<unit>[A-Za-z].{0,30})?")
 _ALLERGY = "contrast-allergy-"
-_ANY_CLASS = "contrast-allergy-any-class"
 _NOT_TRUE = frozenset({"refuted", "entered-in-error"})
 _OVER = frozenset({"inactive", "resolved"})
 
@@ -122,7 +122,7 @@ def _allergies(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iter
         classes = frozenset().union(*(item[0] for item in found))
         for shown, finding in found:
             # An entry that names a class is not of a class that nobody named.
-            named = shown - {_ANY_CLASS} if len(classes) > 1 else shown
+            named = shown - {SharedValueSet.CONTRAST_ALLERGY_ANY_CLASS} if len(classes) > 1 else shown
             if named:
                 yield Statement(named, finding)
     # An allergy may be coded as a diagnosis (ICD-10-CM Z91.041).
@@ -130,15 +130,15 @@ def _allergies(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iter
         if condition.is_refuted or condition.clinical_status in _OVER or condition.abated:
             continue
         sets = recognizer.sets(condition.concept)
-        if any(name.startswith("contrast-allergy-") for name in sets):
+        if CONTRAST_ALLERGIES & sets.keys():
             where = Finding(condition.reference, "Condition", when=calendar.past(condition.recorded))
-            coding = next(sets[name] for name in sets if name.startswith("contrast-allergy-"))
+            coding = next(sets[name] for name in sets if name in CONTRAST_ALLERGIES)
             yield Statement(frozenset(sets), recognizer.coded(where, coding, condition.concept))
 
 
 def _contrast_classes(concept: Concept, where: Finding, recognizer: Recognizer) -> tuple[frozenset[str], Finding]:
     """The contrast allergies a concept is one of, by code or else by its words."""
-    sets = {name: coding for name, coding in recognizer.sets(concept).items() if name.startswith(_ALLERGY)}
+    sets = {name: coding for name, coding in recognizer.sets(concept).items() if name in CONTRAST_ALLERGIES}
     if sets:
         return frozenset(sets), recognizer.coded(where, next(iter(sets.values())), concept)
     for words in words_of(concept):

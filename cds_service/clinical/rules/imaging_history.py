@@ -15,6 +15,7 @@ from cds_service.chart.span import Span
 from cds_service.clinical.reading.findings import Basis, Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.clinical.reading.value_sets import CT_OF_TRUNK
 
 # Setting of the clinical rule ("imaged since"): a CT up to 30 days before the onset still stages the patient.
 ALLOWANCE_DAYS = 30
@@ -68,15 +69,11 @@ def _counted(chart: Chart, start: date, recognizer: Recognizer, calendar: Calend
             continue
         # An open order may be due in the future; a study that was done cannot.
         when = calendar.past(study.when) if done else study.when
-        first = start - timedelta(days=ALLOWANCE_DAYS if _is_ct(sets) else 0)
+        first = start - timedelta(days=ALLOWANCE_DAYS if sets & CT_OF_TRUNK else 0)
         if not done:
             first = calendar.today - timedelta(days=_FORGOTTEN_DAYS)
         if when.latest >= first if when else not done:
             yield PastStudy(sets, _finding(study, when, recognizer), done, study.is_stat)
-
-
-def _is_ct(sets: frozenset[str]) -> bool:
-    return any(name.startswith("imaging-ct-") for name in sets)
 
 
 def _finding(study: Study, when: Span | None, recognizer: Recognizer) -> Finding:

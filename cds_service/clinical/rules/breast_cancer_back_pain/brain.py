@@ -12,6 +12,7 @@ from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.reading.statements import Statement, sign_of
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import DIAGNOSED_RECEPTORS, RuleValueSet
 
 # From 1 % of stained cells on a tumor counts as receptor positive ("low positive" up to 9 %).
 _POSITIVE_CELLS_PERCENT = 1
@@ -38,12 +39,12 @@ class _Results:
 def receptors(chart: Chart, statements: Iterable[Statement], recognizer: Recognizer) -> Receptors:
     """The receptor status: by the newest final results, else by diagnosis codes."""
     results = _newest_results(chart, recognizer)
-    coded = {name for item in statements for name in item.sets if name.startswith("dx-")}
-    if results.her2 or (results.her2 is None and "dx-her2-positive" in coded):
+    coded = {name for item in statements for name in item.sets if name in DIAGNOSED_RECEPTORS}
+    if results.her2 or (results.her2 is None and RuleValueSet.DX_HER2_POSITIVE in coded):
         return Receptors.HER2_POSITIVE
     if (results.er, results.pr, results.her2) == (False, False, False):
         return Receptors.TRIPLE_NEGATIVE
-    if "dx-triple-negative" in coded and not (results.er or results.pr):
+    if RuleValueSet.DX_TRIPLE_NEGATIVE in coded and not (results.er or results.pr):
         return Receptors.TRIPLE_NEGATIVE
     if results == _Results(None, None, None) and not coded:
         return Receptors.UNKNOWN
@@ -65,13 +66,13 @@ def _newest_results(chart: Chart, recognizer: Recognizer) -> _Results:
 
 
 def _receptors_of(sets: frozenset[str]) -> tuple[str, ...]:
-    if "er-pr-test" in sets:
+    if RuleValueSet.ER_PR_TEST in sets:
         return ("er", "pr")
-    if "er-test" in sets:
+    if RuleValueSet.ER_TEST in sets:
         return ("er",)
-    if "pr-test" in sets:
+    if RuleValueSet.PR_TEST in sets:
         return ("pr",)
-    return ("her2",) if sets & {"her2-protein-test", "her2-gene-test"} else ()
+    return ("her2",) if sets & {RuleValueSet.HER2_PROTEIN_TEST, RuleValueSet.HER2_GENE_TEST} else ()
 
 
 def _reading(observation: Observation, receptor: str, recognizer: Recognizer) -> bool | None:
@@ -106,6 +107,6 @@ def _percent(words: str) -> float | None:
 def brain_symptoms(statements: Iterable[Statement], calendar: Calendar) -> tuple[Finding, ...]:
     """New symptoms that point to the brain; weak ones (vomiting, syncope) only beside another."""
     fresh = [item for item in statements if item.is_new(calendar) and not item.suspected]
-    strong = [item.finding for item in fresh if "brain-symptom" in item.sets]
-    weak = [item.finding for item in fresh if "brain-symptom-weak" in item.sets]
+    strong = [item.finding for item in fresh if RuleValueSet.BRAIN_SYMPTOM in item.sets]
+    weak = [item.finding for item in fresh if RuleValueSet.BRAIN_SYMPTOM_WEAK in item.sets]
     return tuple(strong + weak) if strong else ()

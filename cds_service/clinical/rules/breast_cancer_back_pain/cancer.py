@@ -13,12 +13,9 @@ from cds_service.clinical.reading.findings import Answer, Criterion, Finding, Re
 from cds_service.clinical.reading.onset import Calendar, start_of
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import RuleValueSet
 
 QUESTION = "Does the patient have a history of breast cancer?"
-CANCER = "breast-cancer"
-IN_SITU = "breast-cancer-in-situ"
-TRAP = "breast-cancer-trap"
-AMBIGUOUS = "breast-cancer-ambiguous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +34,18 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
     passed_over: list[str] = []
     for condition in chart.conditions.items:
         sets = recognizer.sets(condition.concept)
-        if CANCER in sets:
-            coding = sets[CANCER]
-            if why := _why_not(condition, coding, TRAP in sets, recognizer, options):
+        if RuleValueSet.BREAST_CANCER in sets:
+            coding = sets[RuleValueSet.BREAST_CANCER]
+            if why := _why_not(condition, coding, RuleValueSet.BREAST_CANCER_TRAP in sets, recognizer, options):
                 passed_over.append(f"{condition.reference}: {why}")
             else:
                 proven.append(recognizer.coded(_finding(condition, calendar), coding, condition.concept))
-        elif IN_SITU in sets:
+        elif RuleValueSet.BREAST_CANCER_IN_SITU in sets:
             if not condition.is_refuted and not condition.is_suspected:
                 finding = _finding(condition, calendar)
-                in_situ.append(recognizer.coded(finding, sets[IN_SITU], condition.concept))
-        elif TRAP not in sets and AMBIGUOUS not in sets:
-            quote = recognizer.stated_in_words(condition.concept, CANCER)
+                in_situ.append(recognizer.coded(finding, sets[RuleValueSet.BREAST_CANCER_IN_SITU], condition.concept))
+        elif RuleValueSet.BREAST_CANCER_TRAP not in sets and RuleValueSet.BREAST_CANCER_AMBIGUOUS not in sets:
+            quote = recognizer.stated_in_words(condition.concept, RuleValueSet.BREAST_CANCER)
             if quote and not _why_not(condition, None, False, recognizer, options):
                 proven.append(_finding(condition, calendar, quote))
     return CancerHistory(_earliest_first(proven), _earliest_first(in_situ), tuple(passed_over))
@@ -67,7 +64,7 @@ def _why_not(
         return "unconfirmed"
     if trap:
         return "another code of the same entry contradicts it"
-    if coding and recognizer.contradicts_itself(condition.concept, coding, CANCER):
+    if coding and recognizer.contradicts_itself(condition.concept, coding, RuleValueSet.BREAST_CANCER):
         return "its text speaks of family history or of a suspicion"
     return ""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from cds_service.clinical.reading.value_sets import SharedValueSet
 from cds_service.clinical.rules.breast_cancer_back_pain.sentences import SENTENCES
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import THRESHOLDS
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import RuleValueSet
 from cds_service.content.load import load_content as load_content_of
 from cds_service.content.model import Content, OrderDefinition
 from cds_service.content.rule_source import RuleSource, Wording
@@ -36,7 +38,7 @@ def _longest_names(wording: Wording, orders: Mapping[str, OrderDefinition]) -> M
 
 SOURCE = RuleSource(
     folder="breast_cancer_back_pain",
-    value_sets=(),
+    value_sets=(SharedValueSet, RuleValueSet),
     tables=frozenset({"mri_of_region", "studies"}),
     thresholds=THRESHOLDS,
     sentences=SENTENCES,

@@ -8,8 +8,8 @@ from datetime import date
 from cds_service.chart.records import Drafts, Order
 from cds_service.clinical.reading.findings import Answer, Criterion, Present, Reason, Removal, State
 from cds_service.clinical.reading.recognition import Recognizer
-from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PAIN, TRAP
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import regions_in
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BACK_PAIN, RuleValueSet
 from cds_service.clinical.rules.imaging_history import PastStudy
 from cds_service.content.model import OrderDefinition, Rule
 
@@ -17,9 +17,9 @@ QUESTION = "Does a selected order concern back pain or the search for metastases
 # A card offers to remove a few drafts; nobody selects more at once.
 _MOST_REMOVALS = 5
 
-_ANALGESIC = "analgesic-drug"
-_PAIN_IN_GENERAL = frozenset({"pain-needing-spine-site", "chronic-pain-any-site", "back-injury"})
-RADIOGRAPH, SPINE_CT = "imaging-spine-radiograph", "imaging-spine-ct"
+_PAIN_IN_GENERAL = frozenset(
+    {RuleValueSet.PAIN_NEEDING_SPINE_SITE, RuleValueSet.CHRONIC_PAIN_ANY_SITE, RuleValueSet.BACK_INJURY}
+)
 
 
 def meaning(order: Order, recognizer: Recognizer) -> frozenset[str]:
@@ -50,12 +50,12 @@ def _is_relevant(order: Order, rule: Rule, recognizer: Recognizer) -> bool:
     for_something_else = any(reason.codings or reason.text for reason in order.reasons) and not any(
         recognizer.sets(reason).keys() & _PAIN_IN_GENERAL for reason in order.reasons
     )
-    return bool(what) and not (what <= {_ANALGESIC} and for_something_else)
+    return bool(what) and not (what <= {RuleValueSet.ANALGESIC_DRUG} and for_something_else)
 
 
 def _is_for_back_pain(order: Order, recognizer: Recognizer) -> bool:
     sets = [recognizer.sets_or_text(reason) for reason in order.reasons]
-    return any(regions_in(found, PAIN) and TRAP not in found for found in sets)
+    return any(regions_in(found, BACK_PAIN) and RuleValueSet.BACK_PAIN_TRAP not in found for found in sets)
 
 
 def drafted_sets(drafts: Drafts | None, recognizer: Recognizer) -> frozenset[str]:
@@ -103,7 +103,7 @@ def removable(
 
 def inadequate_drafts(drafts: Drafts | None, recognizer: Recognizer) -> tuple[Removal, ...]:
     """Selected radiographs and CTs of the spine: they do not answer the question and may be removed."""
-    kinds = {RADIOGRAPH: "radiograph", SPINE_CT: "spine-ct"}
+    kinds: Mapping[str, str] = {RuleValueSet.SPINE_RADIOGRAPH: "radiograph", RuleValueSet.SPINE_CT: "spine-ct"}
     return tuple(removal for _, removal in removable(drafts, kinds, recognizer))
 
 

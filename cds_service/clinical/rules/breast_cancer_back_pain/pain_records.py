@@ -16,16 +16,18 @@ from cds_service.clinical.reading.assertion import denies, is_present, selected_
 from cds_service.clinical.reading.findings import Basis, Finding
 from cds_service.clinical.reading.onset import Calendar, start_of
 from cds_service.clinical.reading.recognition import Recognizer, words_of
+from cds_service.clinical.reading.value_sets import SharedValueSet
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import UNSPECIFIED, regions_in
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
+    BACK_PAIN,
+    CHRONIC_BACK_PAIN,
+    PAIN_QUALITY,
+    SPINE_SITE,
+    RuleValueSet,
+)
 
-PAIN = "back-pain-"
-CHRONIC = "chronic-back-pain-"
-CHRONIC_ANY_SITE = "chronic-pain-any-site"
-SITE = "spine-site-"
-GENERIC_PAIN = "pain-needing-spine-site"
-IN_PREGNANCY = "back-pain-in-pregnancy"
-TRAP = "back-pain-trap"
-INJURY = "back-injury"
+# Free text of back pain is named by concepts that begin so.
+_PAIN_IN_WORDS = "back-pain-"
 
 _ENCOUNTER = re.compile(r"Encounter/(?!\.+$)[A-Za-z0-9\-.]{1,64}")
 
@@ -111,9 +113,9 @@ def injuries(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> tuple[
         if start.when is None or not calendar.in_window(start.when):
             continue
         where = Finding(condition.reference, "Condition", when=start.when, basis=start.basis)
-        if INJURY in sets:
-            found.append(recognizer.coded(where, sets[INJURY], condition.concept))
-        elif not sets and (matches := recognizer.text(condition.concept.text, INJURY)):
+        if RuleValueSet.BACK_INJURY in sets:
+            found.append(recognizer.coded(where, sets[RuleValueSet.BACK_INJURY], condition.concept))
+        elif not sets and (matches := recognizer.text(condition.concept.text, RuleValueSet.BACK_INJURY)):
             found.append(replace(where, quote=matches[0].quote, from_text=True))
     return tuple(found)
 
@@ -128,7 +130,7 @@ def _from_condition(
         return
     start = start_of(condition, visit, calendar)
     changed = recognizer.says_changed(condition.concept.text)
-    in_the_past = recognizer.denied_in_words(condition.concept.text, PAIN)
+    in_the_past = recognizer.denied_in_words(condition.concept.text, _PAIN_IN_WORDS)
     chronic = recognizer.says_chronic(condition.concept.text) and not changed
     for meaning in meanings:
         yield PainRecord(
@@ -160,7 +162,7 @@ def _from_observation(
 
 def _quality(recognizer: Recognizer, *texts: str) -> str:
     """The sentence that calls the pain suspicious, or an empty string."""
-    return next((match.quote for text in texts for match in recognizer.text(text, "pain-quality")), "")
+    return next((match.quote for text in texts for match in recognizer.text(text, PAIN_QUALITY)), "")
 
 
 def _on_one_day(meanings: list[_Meaning], when: Span | None, calendar: Calendar) -> Iterator[PainRecord]:
@@ -182,13 +184,13 @@ def _observed(observation: Observation, where: Finding, recognizer: Recognizer) 
     if value.absent or value.boolean is False:
         return []
     code_sets = recognizer.sets(observation.concept)
-    if "symptom-absent-observation" in code_sets:
+    if SharedValueSet.SYMPTOM_ABSENT_OBSERVATION in code_sets:
         return []
-    if "pain-severity-observation" in code_sets:
+    if RuleValueSet.PAIN_SEVERITY_OBSERVATION in code_sets:
         return _severity(observation, where, recognizer)
-    if "pain-location-observation" in code_sets:
+    if RuleValueSet.PAIN_LOCATION_OBSERVATION in code_sets:
         return _location(observation, where, recognizer)
-    if "symptom-observation" in code_sets or "complaint-observation" in code_sets:
+    if SharedValueSet.SYMPTOM_OBSERVATION in code_sets or SharedValueSet.COMPLAINT_OBSERVATION in code_sets:
         return _stated(value, observation.sites, where, recognizer)
     if denies(value, observation.status, recognizer):
         return []
@@ -221,11 +223,11 @@ def _severity(observation: Observation, where: Finding, recognizer: Recognizer) 
 
 
 def _at_sites(sites: tuple[Concept, ...], concept: Concept, where: Finding, recognizer: Recognizer) -> list[_Meaning]:
-    known = [sets for site in sites if regions_in(sets := recognizer.sets(site), SITE)]
+    known = [sets for site in sites if regions_in(sets := recognizer.sets(site), SPINE_SITE)]
     if not known:
         return []
-    regions = frozenset().union(*(regions_in(sets, SITE) for sets in known))
-    places = [recognizer.label(next(sets[name] for name in sets if name.startswith(SITE))) for sets in known]
+    regions = frozenset().union(*(regions_in(sets, SPINE_SITE) for sets in known))
+    places = [recognizer.label(next(sets[name] for name in sets if name in SPINE_SITE)) for sets in known]
     pain = next((recognizer.label(coding) for coding in concept.codings if recognizer.label(coding)), "Pain")
     coding = next(iter(concept.codings), None)
     return [_Meaning(regions, replace(where, label=", ".join([pain, *dict.fromkeys(places)]), coding=coding))]
@@ -234,21 +236,23 @@ def _at_sites(sites: tuple[Concept, ...], concept: Concept, where: Finding, reco
 def _meanings(concept: Concept, sites: tuple[Concept, ...], where: Finding, recognizer: Recognizer) -> list[_Meaning]:
     """What a concept says about back pain: by its codes, else by its words."""
     sets = recognizer.sets(concept)
-    if TRAP in sets:
+    if RuleValueSet.BACK_PAIN_TRAP in sets:
         return []
-    if chronic := regions_in(sets, CHRONIC):
-        coding = next(sets[name] for name in sets if name.startswith(CHRONIC))
+    if chronic := regions_in(sets, CHRONIC_BACK_PAIN):
+        coding = next(sets[name] for name in sets if name in CHRONIC_BACK_PAIN)
         return [_Meaning(chronic, recognizer.coded(where, coding, concept), chronic=True)]
-    if CHRONIC_ANY_SITE in sets and not regions_in(sets, PAIN):
-        coding = sets[CHRONIC_ANY_SITE]
+    if RuleValueSet.CHRONIC_PAIN_ANY_SITE in sets and not regions_in(sets, BACK_PAIN):
+        coding = sets[RuleValueSet.CHRONIC_PAIN_ANY_SITE]
         unsited = frozenset({UNSPECIFIED})
         return [_Meaning(unsited, recognizer.coded(where, coding, concept), chronic=True, any_site=True)]
-    if regions := regions_in(sets, PAIN):
+    if regions := regions_in(sets, BACK_PAIN):
         meaning = _by_code(regions, concept, sites, where, recognizer)
-        return [replace(meaning, chronic=CHRONIC_ANY_SITE in sets)]
-    if IN_PREGNANCY in sets:
-        return [_Meaning(frozenset({"lumbar"}), recognizer.coded(where, sets[IN_PREGNANCY], concept))]
-    if GENERIC_PAIN in sets:
+        return [replace(meaning, chronic=RuleValueSet.CHRONIC_PAIN_ANY_SITE in sets)]
+    if RuleValueSet.BACK_PAIN_IN_PREGNANCY in sets:
+        return [
+            _Meaning(frozenset({"lumbar"}), recognizer.coded(where, sets[RuleValueSet.BACK_PAIN_IN_PREGNANCY], concept))
+        ]
+    if RuleValueSet.PAIN_NEEDING_SPINE_SITE in sets:
         return _at_sites(sites, concept, where, recognizer) or _from_text(concept.text, where, recognizer)
     if sets:
         return []
@@ -266,19 +270,19 @@ def _by_code(
     recognizer: Recognizer,
 ) -> _Meaning:
     found = recognizer.sets(concept)
-    coding = next(found[name] for name in found if name.startswith(PAIN) and regions & regions_in([name], PAIN))
+    coding = next(found[name] for name in found if regions & regions_in([name], BACK_PAIN))
     if regions == {UNSPECIFIED}:
-        sited = frozenset().union(*(regions_in(recognizer.sets(site), SITE) for site in sites))
+        sited = frozenset().union(*(regions_in(recognizer.sets(site), SPINE_SITE) for site in sites))
         regions = sited or regions
     return _Meaning(regions, recognizer.coded(where, coding, concept))
 
 
 def _from_text(text: str, where: Finding, recognizer: Recognizer) -> list[_Meaning]:
-    matches = recognizer.text(text, PAIN)
-    named = [match for match in matches if match.concept != PAIN + UNSPECIFIED] or matches
+    matches = recognizer.text(text, _PAIN_IN_WORDS)
+    named = [match for match in matches if match.concept != RuleValueSet.BACK_PAIN_UNSPECIFIED] or matches
     return [
         _Meaning(
-            regions_in([match.concept], PAIN),
+            regions_in([match.concept], BACK_PAIN),
             replace(where, quote=match.quote, from_text=True),
             chronic=match.chronic and not match.changed,
             changed=match.changed,

@@ -13,17 +13,9 @@ from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.statements import Statement
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import CORD_SIGNS, NONSPECIFIC_SIGNS, RuleValueSet
 
-# The gravest first: so they stand on the card.
-_SIGNS = ("cord-compression", "sign-motor", "sign-sphincter", "sign-sensory", "sign-gait")
-_NONSPECIFIC = {
-    "nonspecific-sign-motor": "motor",
-    "nonspecific-sign-gait": "gait",
-    "nonspecific-sign-sphincter": "sphincter",
-}
-_UNCLEAR = (*_NONSPECIFIC, "nonspecific-sign-fracture")
-
-_TRAP = "red-flag-trap"
+_UNCLEAR = (*NONSPECIFIC_SIGNS, RuleValueSet.NONSPECIFIC_SIGN_FRACTURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +66,29 @@ class RedFlags:
 
 def red_flags(statements: Sequence[Statement], calendar: Calendar, options: RuleOptions) -> RedFlags:
     """Sort the statements of a chart into red flags."""
-    stated = [item for item in statements if not item.suspected and _TRAP not in item.sets]
+    stated = [item for item in statements if not item.suspected and RuleValueSet.RED_FLAG_TRAP not in item.sets]
     fresh = [item for item in stated if item.is_new(calendar)]
     holding = [item for item in stated if item.holds]
-    groups = {_NONSPECIFIC[name] for item in fresh for name in item.sets if name in _NONSPECIFIC}
+    groups = {NONSPECIFIC_SIGNS[name] for item in fresh for name in item.sets if name in NONSPECIFIC_SIGNS}
     unclear = _in(fresh, _UNCLEAR)
     known = [item for item in statements if not item.suspected]
     return RedFlags(
         cord=_gravest_first(fresh),
         nonspecific=unclear,
-        infection=_in(fresh, {"spinal-infection"}),
-        pathological_fracture=_in(fresh, {"pathological-fracture"}),
-        cord_metastasis=_in(holding, {"metastasis-spinal-cord"}),
-        collapse=_in(fresh, {"vertebral-collapse"}),
-        systemic=_in(fresh, {"systemic-flag"}),
-        bone_metastasis=_in(known, {"metastasis-bone"}),
-        other_metastasis=_in(known, {"metastasis-brain", "metastasis-other"}),
+        infection=_in(fresh, {RuleValueSet.SPINAL_INFECTION}),
+        pathological_fracture=_in(fresh, {RuleValueSet.PATHOLOGICAL_FRACTURE}),
+        cord_metastasis=_in(holding, {RuleValueSet.METASTASIS_SPINAL_CORD}),
+        collapse=_in(fresh, {RuleValueSet.VERTEBRAL_COLLAPSE}),
+        systemic=_in(fresh, {RuleValueSet.SYSTEMIC_FLAG}),
+        bone_metastasis=_in(known, {RuleValueSet.METASTASIS_BONE}),
+        other_metastasis=_in(known, {RuleValueSet.METASTASIS_BRAIN, RuleValueSet.METASTASIS_OTHER}),
         nonspecific_is_critical=len(groups) > 1 or bool(unclear and options.nonspecific_signs == "critical"),
     )
 
 
 def _gravest_first(fresh: Sequence[Statement]) -> tuple[Finding, ...]:
     """New signs of cord compression, the gravest first, each once."""
-    return _each_once([finding for name in _SIGNS for finding in _in(fresh, {name})])
+    return _each_once([finding for name in CORD_SIGNS for finding in _in(fresh, {name})])
 
 
 def _in(statements: Iterable[Statement], sets: Iterable[str]) -> tuple[Finding, ...]:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-# Regions in which back pain is told apart; `thoracolumbar` and `cervicothoracic` codes name two.
+# Regions in which back pain is told apart.
 REGIONS = ("cervical", "thoracic", "lumbar", "sacral")
 UNSPECIFIED = "unspecified"
-_TWO_REGIONS = {"thoracolumbar": ("thoracic", "lumbar"), "cervicothoracic": ("cervical", "thoracic")}
 
 
-def regions_in(sets: Iterable[str], prefix: str) -> frozenset[str]:
-    """The spine regions that value sets named `<prefix><region>` stand for."""
-    regions: set[str] = set()
-    for set_id in sets:
-        if set_id.startswith(prefix):
-            region = set_id.removeprefix(prefix)
-            if region in (*REGIONS, UNSPECIFIED):
-                regions.add(region)
-            regions.update(_TWO_REGIONS.get(region, ()))
+def regions_in(sets: Iterable[str], regions: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    """The spine regions that these value sets stand for, by a table of the sets that name some."""
+    named = frozenset(region for set_id in sets for region in regions.get(set_id, ()))
     # A named region says more than "somewhere in the spine".
-    return frozenset(regions - {UNSPECIFIED} or regions)
+    return named - {UNSPECIFIED} or named

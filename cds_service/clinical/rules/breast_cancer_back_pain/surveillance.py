@@ -8,39 +8,31 @@ every other case, and where the chart is not wholly known.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 
 from cds_service.chart.records import Condition
 from cds_service.clinical.reading.findings import Removal
 from cds_service.clinical.reading.onset import start_of
 from cds_service.clinical.reading.recognition import words_of
-from cds_service.clinical.rules.breast_cancer_back_pain.cancer import CANCER
+from cds_service.clinical.reading.value_sets import SharedValueSet
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import removable
-from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import (
-    CHRONIC,
-    CHRONIC_ANY_SITE,
-    GENERIC_PAIN,
-    INJURY,
-    PAIN,
-)
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import PAIN_QUALITY, REASONS_TO_SEARCH, RuleValueSet
 
 # Studies that look for distant disease, and what the wording calls them.
-_SEARCHES = {
-    "imaging-bone-scan-whole-body": "bone-scan",
-    "imaging-bone-scan-unstated-extent": "bone-scan",
-    "imaging-ct-chest-abdomen-pelvis": "ct",
-    "imaging-pet-ct-fdg": "pet-ct",
-    "imaging-pet-ct-sodium-fluoride": "pet-ct",
+_SEARCHES: Mapping[str, str] = {
+    RuleValueSet.BONE_SCAN_WHOLE_BODY: "bone-scan",
+    RuleValueSet.BONE_SCAN_UNSTATED_EXTENT: "bone-scan",
+    SharedValueSet.CT_CHEST_ABDOMEN_PELVIS: "ct",
+    RuleValueSet.PET_CT_FDG: "pet-ct",
+    RuleValueSet.PET_CT_SODIUM_FLUORIDE: "pet-ct",
 }
-_REASONS = (
-    PAIN, CHRONIC, CHRONIC_ANY_SITE, GENERIC_PAIN, INJURY, "sign-", "nonspecific-sign-", "cord-compression",
-    "brain-symptom", "systemic-flag", "spinal-infection", "pathological-fracture", "vertebral-collapse", "metastasis-",
-    "pain-quality", "other-cancer",
-)  # fmt: skip
+_COMPLAINTS = frozenset({SharedValueSet.COMPLAINT_OBSERVATION, SharedValueSet.SYMPTOM_OBSERVATION})
+_REASONS = REASONS_TO_SEARCH | {PAIN_QUALITY}
 
 # Reasons of a visit that are no complaint: the cancer itself, and its follow-up.
-_FOLLOW_UP = frozenset({CANCER, "breast-cancer-supporting"})
+_FOLLOW_UP = frozenset({RuleValueSet.BREAST_CANCER, RuleValueSet.BREAST_CANCER_SUPPORTING})
 
 _ADVANCED = re.compile(r"\b(metasta\w+|stage (4|iv)|recurren\w+|secondary|advanced)\b", re.IGNORECASE)
 
@@ -73,13 +65,17 @@ def _is_long_past(evidence: Evidence) -> bool:
 
 def _cancers(evidence: Evidence) -> list[Condition]:
     """Every Condition with a breast cancer code, duplicates and all."""
-    return [item for item in evidence.chart.conditions.items if CANCER in evidence.recognizer.sets(item.concept)]
+    return [
+        item
+        for item in evidence.chart.conditions.items
+        if RuleValueSet.BREAST_CANCER in evidence.recognizer.sets(item.concept)
+    ]
 
 
 def _has_reason_to_search(evidence: Evidence) -> bool:
     """A symptom, a metastasis, another cancer, or any problem that began inside the window."""
     sets = {name for item in evidence.statements for name in item.sets}
-    if any(name.startswith(_REASONS) for name in sets):
+    if sets & _REASONS:
         return True
     if any(_says_advanced(item, evidence) for item in _cancers(evidence)):
         return True
@@ -97,7 +93,7 @@ def _says_advanced(condition: Condition, evidence: Evidence) -> bool:
 def _recent_complaint(evidence: Evidence) -> bool:
     """Whether a complaint was observed, or was the reason of a visit, inside the window, understood or not."""
     for item in evidence.chart.observations.items:
-        told = evidence.recognizer.sets(item.concept).keys() & {"complaint-observation", "symptom-observation"}
+        told = evidence.recognizer.sets(item.concept).keys() & _COMPLAINTS
         when = evidence.calendar.past(item.effective)
         if told and (when is None or evidence.calendar.in_window(when)):
             return True

@@ -12,7 +12,6 @@ from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors, 
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import (
-    RADIOGRAPH,
     done_since,
     drafted_sets,
     inadequate_drafts,
@@ -21,22 +20,16 @@ from cds_service.clinical.rules.breast_cancer_back_pain.orders import (
 )
 from cds_service.clinical.rules.breast_cancer_back_pain.pain import SEVERAL
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import injuries
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BONE_SCANS, PREGNANCY_RECORDS, RuleValueSet
 from cds_service.clinical.rules.cautions import RaisedCaution, newest_egfr, raised_cautions, withdrawn, without_contrast
 from cds_service.clinical.rules.imaging_history import PastStudy, studies_since
 from cds_service.content.model import Content
 
-_HOSPICE = "hospice"
-
 # Hospice is for a life expectancy of about half a year; a referral from before that is no longer in force.
 _HOSPICE_DAYS = 180
 
-_BONE_SCAN = "imaging-bone-scan-"
-_WITHOUT_CONTRAST = "imaging-mri-spine-without-contrast"
-
 # Imaging of adults is meant throughout; breast cancer in a child is nearly always an error of coding.
 _ADULT_FROM_YEARS = 18
-
-_PREGNANCY_RECORDS = frozenset({"pregnant", "not-pregnant", "possibly-pregnant", "back-pain-in-pregnancy"})
 
 # What a record of four weeks ago says of pregnancy may have changed since.
 _PREGNANCY_RECENT_DAYS = 28
@@ -96,7 +89,9 @@ def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
         notes=advice.notes | _study_notes(studies, present, past, drafted, evidence),
         pain_quality=next((item.quality for new in pain.new for item in new.records if item.quality), ""),
         injuries=injuries(chart, recognizer, calendar),
-        radiographs=tuple(study.finding for study in past if RADIOGRAPH in study.sets and study.done),
+        radiographs=tuple(
+            study.finding for study in past if RuleValueSet.SPINE_RADIOGRAPH in study.sets and study.done
+        ),
     )
 
 
@@ -126,7 +121,7 @@ def _in_hospice(evidence: Evidence) -> bool:
     """Whether hospice or comfort care is in force: a diagnosis that holds, or a recent visit or procedure."""
     first = evidence.calendar.today - timedelta(days=_HOSPICE_DAYS)
     for item in evidence.statements:
-        if _HOSPICE in item.sets and item.holds and not item.suspected:
+        if RuleValueSet.HOSPICE in item.sets and item.holds and not item.suspected:
             when = item.finding.when
             if item.finding.kind == "Condition" or when is None or when.latest >= first:
                 return True
@@ -231,11 +226,13 @@ def _study_notes(
     if spine:
         answers = frozenset().union(*(names for slug in spine for names in evidence.content.orders[slug].answered_by))
         held = [item.sets for item in past if item.sets & answers] or [drafted]
-        if all(_WITHOUT_CONTRAST in sets for sets in held) and not any(slug.endswith(suffix) for slug in spine):
+        if all(RuleValueSet.SPINE_MRI_WITHOUT_CONTRAST in sets for sets in held) and not any(
+            slug.endswith(suffix) for slug in spine
+        ):
             notes.add(Note.MRI_WITHOUT_CONTRAST)
         if _is_stat(spine, past, evidence):
             notes.add(Note.MRI_AT_ONCE)
-    elif any(name.startswith(_BONE_SCAN) for study in past if study.done for name in study.sets):
+    elif any(study.done and study.sets & BONE_SCANS for study in past):
         notes.add(Note.BONE_SCAN_DONE)
     if _should_check_pregnancy(studies, evidence):
         notes.add(Note.CHECK_PREGNANCY)
@@ -252,7 +249,7 @@ def _should_check_pregnancy(studies: Sequence[str], evidence: Evidence) -> bool:
         return False
     first = evidence.calendar.today - timedelta(days=_PREGNANCY_RECENT_DAYS)
     recent = [item for item in evidence.statements if item.finding.when is None or item.finding.when.latest >= first]
-    return not any(item.holds and item.sets & _PREGNANCY_RECORDS for item in recent)
+    return not any(item.holds and item.sets & PREGNANCY_RECORDS for item in recent)
 
 
 def _age(evidence: Evidence) -> int | None:

@@ -1,0 +1,211 @@
+"""Every value set that this rule's code reads by name, and the groups in which it reads them.
+
+The loader refuses content in which one of them is missing. Sets that only `orders.toml`, `cautions.toml` or
+`rule.toml` name are read by those names and do not stand here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class RuleValueSet(StrEnum):
+    """A value set by the name of its file in `cards/value-sets`."""
+
+    BREAST_CANCER = "breast-cancer"
+    BREAST_CANCER_IN_SITU = "breast-cancer-in-situ"
+    BREAST_CANCER_TRAP = "breast-cancer-trap"
+    BREAST_CANCER_AMBIGUOUS = "breast-cancer-ambiguous"
+    BREAST_CANCER_SUPPORTING = "breast-cancer-supporting"
+    OTHER_CANCER = "other-cancer"
+
+    METASTASIS_BONE = "metastasis-bone"
+    METASTASIS_BRAIN = "metastasis-brain"
+    METASTASIS_OTHER = "metastasis-other"
+    METASTASIS_SPINAL_CORD = "metastasis-spinal-cord"
+    METASTASIS_HISTORY = "metastasis-history"
+    METASTASIS_TRAP = "metastasis-trap"
+
+    BACK_PAIN_CERVICAL = "back-pain-cervical"
+    BACK_PAIN_THORACIC = "back-pain-thoracic"
+    BACK_PAIN_LUMBAR = "back-pain-lumbar"
+    BACK_PAIN_SACRAL = "back-pain-sacral"
+    BACK_PAIN_THORACOLUMBAR = "back-pain-thoracolumbar"
+    BACK_PAIN_UNSPECIFIED = "back-pain-unspecified"
+    BACK_PAIN_IN_PREGNANCY = "back-pain-in-pregnancy"
+    BACK_PAIN_AMBIGUOUS = "back-pain-ambiguous"
+    BACK_PAIN_TRAP = "back-pain-trap"
+    BACK_INJURY = "back-injury"
+    PAIN_NEEDING_SPINE_SITE = "pain-needing-spine-site"
+    CHRONIC_BACK_PAIN_CERVICAL = "chronic-back-pain-cervical"
+    CHRONIC_BACK_PAIN_LUMBAR = "chronic-back-pain-lumbar"
+    CHRONIC_BACK_PAIN_UNSPECIFIED = "chronic-back-pain-unspecified"
+    CHRONIC_PAIN_ANY_SITE = "chronic-pain-any-site"
+
+    SPINE_SITE_CERVICAL = "spine-site-cervical"
+    SPINE_SITE_CERVICOTHORACIC = "spine-site-cervicothoracic"
+    SPINE_SITE_THORACIC = "spine-site-thoracic"
+    SPINE_SITE_THORACOLUMBAR = "spine-site-thoracolumbar"
+    SPINE_SITE_LUMBAR = "spine-site-lumbar"
+    SPINE_SITE_SACRAL = "spine-site-sacral"
+    SPINE_SITE_UNSPECIFIED = "spine-site-unspecified"
+    PAIN_LOCATION_OBSERVATION = "pain-location-observation"
+    PAIN_SEVERITY_OBSERVATION = "pain-severity-observation"
+
+    CORD_COMPRESSION = "cord-compression"
+    SIGN_MOTOR = "sign-motor"
+    SIGN_SPHINCTER = "sign-sphincter"
+    SIGN_SENSORY = "sign-sensory"
+    SIGN_GAIT = "sign-gait"
+    NONSPECIFIC_SIGN_MOTOR = "nonspecific-sign-motor"
+    NONSPECIFIC_SIGN_GAIT = "nonspecific-sign-gait"
+    NONSPECIFIC_SIGN_SPHINCTER = "nonspecific-sign-sphincter"
+    NONSPECIFIC_SIGN_FRACTURE = "nonspecific-sign-fracture"
+    SPINAL_INFECTION = "spinal-infection"
+    PATHOLOGICAL_FRACTURE = "pathological-fracture"
+    VERTEBRAL_COLLAPSE = "vertebral-collapse"
+    SYSTEMIC_FLAG = "systemic-flag"
+    RED_FLAG_TRAP = "red-flag-trap"
+
+    BRAIN_SYMPTOM = "brain-symptom"
+    BRAIN_SYMPTOM_WEAK = "brain-symptom-weak"
+    ER_TEST = "er-test"
+    PR_TEST = "pr-test"
+    ER_PR_TEST = "er-pr-test"
+    HER2_PROTEIN_TEST = "her2-protein-test"
+    HER2_GENE_TEST = "her2-gene-test"
+    DX_ER_POSITIVE = "dx-er-positive"
+    DX_ER_NEGATIVE = "dx-er-negative"
+    DX_PR_POSITIVE = "dx-pr-positive"
+    DX_PR_NEGATIVE = "dx-pr-negative"
+    DX_HORMONE_RECEPTOR_POSITIVE = "dx-hormone-receptor-positive"
+    DX_HORMONE_RECEPTOR_NEGATIVE = "dx-hormone-receptor-negative"
+    DX_HER2_POSITIVE = "dx-her2-positive"
+    DX_HER2_NEGATIVE = "dx-her2-negative"
+    DX_TRIPLE_NEGATIVE = "dx-triple-negative"
+
+    HOSPICE = "hospice"
+    PREGNANT = "pregnant"
+    NOT_PREGNANT = "not-pregnant"
+    POSSIBLY_PREGNANT = "possibly-pregnant"
+
+    ANALGESIC_DRUG = "analgesic-drug"
+    SPINE_RADIOGRAPH = "imaging-spine-radiograph"
+    SPINE_CT = "imaging-spine-ct"
+    SPINE_MRI_WITHOUT_CONTRAST = "imaging-mri-spine-without-contrast"
+    BONE_SCAN_WHOLE_BODY = "imaging-bone-scan-whole-body"
+    BONE_SCAN_UNSTATED_EXTENT = "imaging-bone-scan-unstated-extent"
+    BONE_SCAN_LIMITED = "imaging-bone-scan-limited"
+    PET_CT_FDG = "imaging-pet-ct-fdg"
+    PET_CT_SODIUM_FLUORIDE = "imaging-pet-ct-sodium-fluoride"
+
+
+# Back pain by the regions of the spine that its code names.
+BACK_PAIN: Mapping[str, tuple[str, ...]] = {
+    RuleValueSet.BACK_PAIN_CERVICAL: ("cervical",),
+    RuleValueSet.BACK_PAIN_THORACIC: ("thoracic",),
+    RuleValueSet.BACK_PAIN_LUMBAR: ("lumbar",),
+    RuleValueSet.BACK_PAIN_SACRAL: ("sacral",),
+    RuleValueSet.BACK_PAIN_THORACOLUMBAR: ("thoracic", "lumbar"),
+    RuleValueSet.BACK_PAIN_UNSPECIFIED: ("unspecified",),
+}
+
+CHRONIC_BACK_PAIN: Mapping[str, tuple[str, ...]] = {
+    RuleValueSet.CHRONIC_BACK_PAIN_CERVICAL: ("cervical",),
+    RuleValueSet.CHRONIC_BACK_PAIN_LUMBAR: ("lumbar",),
+    RuleValueSet.CHRONIC_BACK_PAIN_UNSPECIFIED: ("unspecified",),
+}
+
+# Body sites of the spine.
+SPINE_SITE: Mapping[str, tuple[str, ...]] = {
+    RuleValueSet.SPINE_SITE_CERVICAL: ("cervical",),
+    RuleValueSet.SPINE_SITE_CERVICOTHORACIC: ("cervical", "thoracic"),
+    RuleValueSet.SPINE_SITE_THORACIC: ("thoracic",),
+    RuleValueSet.SPINE_SITE_THORACOLUMBAR: ("thoracic", "lumbar"),
+    RuleValueSet.SPINE_SITE_LUMBAR: ("lumbar",),
+    RuleValueSet.SPINE_SITE_SACRAL: ("sacral",),
+    RuleValueSet.SPINE_SITE_UNSPECIFIED: ("unspecified",),
+}
+
+# NICE's signs of cord or cauda equina compression, the gravest first: so they stand on the card.
+CORD_SIGNS = (
+    RuleValueSet.CORD_COMPRESSION,
+    RuleValueSet.SIGN_MOTOR,
+    RuleValueSet.SIGN_SPHINCTER,
+    RuleValueSet.SIGN_SENSORY,
+    RuleValueSet.SIGN_GAIT,
+)
+
+# Signs that may be one of cord compression, by the group in which two make an emergency.
+NONSPECIFIC_SIGNS: Mapping[str, str] = {
+    RuleValueSet.NONSPECIFIC_SIGN_MOTOR: "motor",
+    RuleValueSet.NONSPECIFIC_SIGN_GAIT: "gait",
+    RuleValueSet.NONSPECIFIC_SIGN_SPHINCTER: "sphincter",
+}
+
+# Receptors as a diagnosis tells them.
+DIAGNOSED_RECEPTORS = frozenset(
+    {
+        RuleValueSet.DX_ER_POSITIVE,
+        RuleValueSet.DX_ER_NEGATIVE,
+        RuleValueSet.DX_PR_POSITIVE,
+        RuleValueSet.DX_PR_NEGATIVE,
+        RuleValueSet.DX_HORMONE_RECEPTOR_POSITIVE,
+        RuleValueSet.DX_HORMONE_RECEPTOR_NEGATIVE,
+        RuleValueSet.DX_HER2_POSITIVE,
+        RuleValueSet.DX_HER2_NEGATIVE,
+        RuleValueSet.DX_TRIPLE_NEGATIVE,
+    }
+)
+
+BONE_SCANS = frozenset(
+    {
+        RuleValueSet.BONE_SCAN_WHOLE_BODY,
+        RuleValueSet.BONE_SCAN_UNSTATED_EXTENT,
+        RuleValueSet.BONE_SCAN_LIMITED,
+    }
+)
+
+# Whatever is recorded of pregnancy; then nobody is told to ask.
+PREGNANCY_RECORDS = frozenset(
+    {
+        RuleValueSet.PREGNANT,
+        RuleValueSet.NOT_PREGNANT,
+        RuleValueSet.POSSIBLY_PREGNANT,
+        RuleValueSet.BACK_PAIN_IN_PREGNANCY,
+    }
+)
+
+# Whatever may be why metastases are searched for: pain, signs, spread, another cancer, and codes that are unclear.
+REASONS_TO_SEARCH = frozenset(
+    {
+        *BACK_PAIN,
+        *CHRONIC_BACK_PAIN,
+        *CORD_SIGNS,
+        *NONSPECIFIC_SIGNS,
+        RuleValueSet.NONSPECIFIC_SIGN_FRACTURE,
+        RuleValueSet.BACK_PAIN_IN_PREGNANCY,
+        RuleValueSet.BACK_PAIN_AMBIGUOUS,
+        RuleValueSet.BACK_PAIN_TRAP,
+        RuleValueSet.BACK_INJURY,
+        RuleValueSet.PAIN_NEEDING_SPINE_SITE,
+        RuleValueSet.CHRONIC_PAIN_ANY_SITE,
+        RuleValueSet.SPINAL_INFECTION,
+        RuleValueSet.PATHOLOGICAL_FRACTURE,
+        RuleValueSet.VERTEBRAL_COLLAPSE,
+        RuleValueSet.SYSTEMIC_FLAG,
+        RuleValueSet.BRAIN_SYMPTOM,
+        RuleValueSet.BRAIN_SYMPTOM_WEAK,
+        RuleValueSet.METASTASIS_BONE,
+        RuleValueSet.METASTASIS_BRAIN,
+        RuleValueSet.METASTASIS_OTHER,
+        RuleValueSet.METASTASIS_SPINAL_CORD,
+        RuleValueSet.METASTASIS_HISTORY,
+        RuleValueSet.METASTASIS_TRAP,
+        RuleValueSet.OTHER_CANCER,
+    }
+)
+
+# A concept of `text-patterns.toml` that no code says: words that make the pain suspicious.
+PAIN_QUALITY = "pain-quality"
