@@ -105,6 +105,7 @@ def shown(card: Json | None) -> Json:
     return card
 
 
+# Decision 8.1.
 @pytest.mark.parametrize(("reason", "days"), LIMITED.items())
 def test_a_card_stays_away_until_the_time_of_its_reason_is_over(clinic: Clinic, reason: str, days: int) -> None:
     clinic.dismiss(shown(clinic.look(CANCER, PAIN)), reason)
@@ -119,6 +120,7 @@ def test_a_card_is_back_when_the_time_of_its_reason_is_over(clinic: Clinic, reas
     assert clinic.look(CANCER, PAIN)
 
 
+# Decision 8.1.
 def test_the_times_are_those_of_the_content() -> None:
     assert LIMITED == {
         "imaged-elsewhere": 90,
@@ -137,6 +139,7 @@ def test_pain_that_is_not_new_stays_silent_without_limit(clinic: Clinic) -> None
     assert clinic.look(CANCER, PAIN) is None
 
 
+# Decision 8.2.
 @pytest.mark.parametrize("reason", [code for code, item in REASONS.items() if item.only_for != "no-symptoms"])
 def test_newer_pain_brings_the_card_back_at_once(clinic: Clinic, reason: str) -> None:
     clinic.dismiss(shown(clinic.look(CANCER, PAIN)), reason)
@@ -145,17 +148,20 @@ def test_newer_pain_brings_the_card_back_at_once(clinic: Clinic, reason: str) ->
     assert clinic.look(CANCER, PAIN, newer)
 
 
+# Decision 8.3.
 @pytest.mark.parametrize("reason", [code for code, item in REASONS.items() if item.only_for != "no-symptoms"])
 def test_an_emergency_that_was_turned_down_is_shown_again(clinic: Clinic, reason: str) -> None:
     clinic.dismiss(shown(clinic.look(CANCER, PAIN, CORD_SIGN)), reason)
     assert shown(clinic.look(CANCER, PAIN, CORD_SIGN))["indicator"] == "critical"
 
 
+# Decision 8.3.
 def test_an_emergency_comes_through_an_earlier_answer(clinic: Clinic) -> None:
     clinic.dismiss(shown(clinic.look(CANCER, PAIN)), "patient-declines")
     assert shown(clinic.look(CANCER, PAIN, CORD_SIGN))["indicator"] == "critical"
 
 
+# Decision 8.2.
 def test_a_new_red_flag_that_is_no_emergency_brings_the_card_back(clinic: Clinic) -> None:
     clinic.dismiss(shown(clinic.look(CANCER, PAIN)), "patient-declines")
     assert shown(clinic.look(CANCER, PAIN, WEIGHT_LOSS))["indicator"] == "warning"
@@ -188,6 +194,7 @@ def test_a_later_onset_of_the_same_condition_is_newer_evidence(clinic: Clinic) -
     assert clinic.look(CANCER, known | {"onsetDateTime": day(1)})
 
 
+# Decision 8.2.
 def test_the_reason_of_the_order_in_hand_is_no_newer_evidence(clinic: Clinic) -> None:
     clinic.dismiss(shown(clinic.look(CANCER, PAIN)), "patient-declines")
     radiograph = draft(text="XR lumbar spine", reasons=[concept(LOW_BACK_PAIN)])
@@ -202,6 +209,7 @@ def test_a_second_card_closed_without_a_reason_does_not_undo_an_earlier_answer(c
     assert clinic.look(CANCER, PAIN) is None
 
 
+# Decision 8.4.
 def test_a_second_card_that_is_taken_undoes_an_earlier_answer(clinic: Clinic) -> None:
     first, second = shown(clinic.look(CANCER, PAIN)), shown(clinic.look(CANCER, PAIN))
     clinic.dismiss(first, "patient-declines")
@@ -241,6 +249,7 @@ def test_a_reason_counts_in_every_form_that_ehrs_send(clinic: Clinic, told: Json
     assert clinic.look(CANCER, PAIN) is None
 
 
+# Decision 8.1.
 def test_a_card_turned_down_without_a_reason_is_shown_again(clinic: Clinic) -> None:
     clinic.dismiss(shown(clinic.look(CANCER, PAIN)))
     assert clinic.look(CANCER, PAIN)
@@ -257,6 +266,7 @@ def test_the_sites_own_code_for_a_reason_counts_as_ours(tmp_path: Path) -> None:
     assert clinic.look(CANCER, PAIN) is None
 
 
+# Decision 8.4.
 def test_the_later_of_two_answers_counts(clinic: Clinic) -> None:
     card = shown(clinic.look(CANCER, PAIN))
     clinic.now += timedelta(minutes=2)

@@ -58,6 +58,7 @@ TRIPLE_NEGATIVE = [coded(ER, NEGATIVE), coded(PR, NEGATIVE), coded(HER2, NEGATIV
 # --- Receptors
 
 
+# Decision 10.3.
 @pytest.mark.parametrize(
     ("value", "status"),
     [
@@ -119,6 +120,7 @@ def percent(code: str, value: float, comparator: str = "") -> Json:
     return observation(code, day(900), valueQuantity=quantity)
 
 
+# Decision 10.3.
 @pytest.mark.parametrize(
     ("value", "comparator", "status"),
     [
@@ -147,12 +149,14 @@ def test_a_weak_stain_of_a_hormone_receptor_is_not_read_as_one_of_her2(text: str
     assert receptors(er, coded(PR, NEGATIVE), coded(HER2, NEGATIVE)) is Receptors.OTHER
 
 
+# Decision 10.3.
 def test_triple_negative_takes_all_three_results() -> None:
     assert receptors(*TRIPLE_NEGATIVE) is Receptors.TRIPLE_NEGATIVE
     assert receptors(*TRIPLE_NEGATIVE[:2]) is Receptors.OTHER
     assert receptors(coded(ER_AND_PR, NEGATIVE), coded(HER2, NEGATIVE)) is Receptors.TRIPLE_NEGATIVE
 
 
+# Decision 10.3.
 def test_the_newest_result_counts() -> None:
     assert receptors(coded(HER2, NEGATIVE, 4000), coded(HER2, POSITIVE, 700)) is Receptors.HER2_POSITIVE
     assert receptors(coded(HER2, POSITIVE, 4000), coded(HER2, NEGATIVE, 700)) is Receptors.OTHER
@@ -193,6 +197,7 @@ def test_a_result_outweighs_a_diagnosis_code() -> None:
 # --- Symptoms
 
 
+# Decision 10.2.
 @pytest.mark.parametrize(
     "symptom",
     [
@@ -209,6 +214,7 @@ def test_a_new_brain_symptom_with_her2_positive_disease_takes_a_brain_mri(sympto
     assert BRAIN in beside(HER2_POSITIVE, symptom).studies
 
 
+# Decision 10.1.
 @pytest.mark.parametrize(
     "symptom",
     [
@@ -245,6 +251,7 @@ def test_two_weak_symptoms_are_no_brain_symptom() -> None:
     assert BRAIN not in beside(HER2_POSITIVE, *weak).studies
 
 
+# Decision 10.1.
 def test_vomiting_is_named_beside_another_symptom() -> None:
     found = beside(HER2_POSITIVE, HEADACHE, condition("icd10cm R11.10", onset=day(1)))
     assert [item.label for item in found.brain] == ["Headache", "Vomiting, unspecified"]
@@ -256,6 +263,7 @@ def test_a_brain_symptom_is_no_emergency_of_the_spine() -> None:
     assert found.studies[-1] == BRAIN
 
 
+# Decision 10.1.
 def test_without_back_pain_there_is_no_card() -> None:
     assert not decision(CANCER, HER2_POSITIVE, HEADACHE).response["cards"]
 
@@ -263,6 +271,7 @@ def test_without_back_pain_there_is_no_card() -> None:
 # --- The site's choice, and the card
 
 
+# Decision 10.2.
 @pytest.mark.parametrize("evidence", [[], [coded(ER, POSITIVE), coded(HER2, NEGATIVE)]], ids=["unknown", "other"])
 def test_other_receptors_are_a_suggestion_to_consider_unless_the_site_is_strict(evidence: list[Json]) -> None:
     assert BRAIN in beside(HEADACHE, *evidence).studies
@@ -281,6 +290,7 @@ def test_the_card_names_the_subtype_and_says_when_it_is_unknown() -> None:
     assert "receptor status not found" in section(only_card(decision(CANCER, PAIN, HEADACHE)), "Proposed")
 
 
+# Decision 10.4.
 def test_a_brain_mri_is_of_the_head_and_never_stat() -> None:
     card = only_card(decision(CANCER, PAIN, HEADACHE, HER2_POSITIVE))
     orders = {order["code"]["coding"][0]["code"]: order["priority"] for order in created(card)}
@@ -308,6 +318,7 @@ def test_a_brain_mri_of_last_year_does_not_answer_a_new_symptom() -> None:
     assert BRAIN in beside(HER2_POSITIVE, HEADACHE, study("DiagnosticReport", BRAIN_MRI, when=day(365))).studies
 
 
+# Decision 10.4.
 def test_a_brain_mri_from_before_the_symptom_does_not_answer_it() -> None:
     done = study("DiagnosticReport", BRAIN_MRI, when=day(8))
     assert BRAIN in beside(HER2_POSITIVE, condition("snomed 91175000", onset=day(1)), done).studies

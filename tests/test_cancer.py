@@ -91,6 +91,7 @@ def test_every_code_of_breast_cancer_or_its_history_counts(code: str) -> None:
     assert counts(condition(code))
 
 
+# Decision 1.3.
 @codes(
     "icd10cm Z80.3",
     "icd9cm V16.3",
@@ -111,21 +112,25 @@ def test_family_history_screening_risk_and_benign_disease_do_not_count(code: str
     assert not counts(condition(code))
 
 
+# Decision 1.3.
 @codes("icd10cm C79.81", "snomed 94297009", "snomed 145501000119108", "snomed 1264497008")
 def test_metastasis_to_the_breast_does_not_count(code: str) -> None:
     assert not counts(condition(code))
 
 
+# Decision 1.3.
 @codes("icd10cm C44.511", "snomed 278052009", "snomed 93215006", "icd10cm C61", "icd10cm Z85.43")
 def test_another_cancer_does_not_count(code: str) -> None:
     assert not counts(condition(code))
 
 
+# Decision 1.5.
 @codes("icd10cm Z90.10", "icd10cm Z79.810", "snomed 428540007", "snomed 1287652008")
 def test_a_trace_of_treatment_supports_a_history_and_never_proves_it(code: str) -> None:
     assert not counts(condition(code))
 
 
+# Decision 1.3.
 @codes("snomed 126926005", "snomed 278053004", "snomed 255068000", "snomed 712989008")
 def test_an_ambiguous_code_does_not_count(code: str) -> None:
     assert not counts(condition(code, display="Breast cancer"))
@@ -143,26 +148,31 @@ def test_any_one_of_several_codings_suffices() -> None:
 # --- Statuses
 
 
+# Decision 1.1.
 @pytest.mark.parametrize("clinical", ["active", "recurrence", "relapse", "inactive", "remission", "resolved", None])
 def test_cancer_that_is_over_is_history_still(clinical: str | None) -> None:
     assert counts(condition(BREAST_CANCER, clinical=clinical, abatementDateTime=day(4000)))
 
 
+# Decision 1.6.
 @pytest.mark.parametrize("verification", ["refuted", "entered-in-error"])
 def test_a_refuted_or_mistaken_cancer_is_no_history(verification: str) -> None:
     assert not counts(condition(BREAST_CANCER, verification=verification))
 
 
+# Decision 1.6.
 @pytest.mark.parametrize("verification", ["provisional", "differential"])
 def test_a_suspected_cancer_is_no_history(verification: str) -> None:
     assert not counts(condition(BREAST_CANCER, verification=verification))
 
 
+# Decision 1.6.
 @pytest.mark.parametrize("verification", ["confirmed", None])
 def test_a_cancer_that_nobody_doubts_is_history(verification: str | None) -> None:
     assert counts(condition(BREAST_CANCER, verification=verification))
 
 
+# Decision 1.6.
 @pytest.mark.parametrize(("choice", "expected"), [("ignore", False), ("count", True)])
 def test_the_site_decides_whether_an_unconfirmed_cancer_counts(choice: Any, expected: bool) -> None:
     cancer = condition(BREAST_CANCER, verification="unconfirmed")
@@ -189,17 +199,20 @@ def test_a_refuted_cancer_is_no_history_however_the_status_is_written(verificati
 # --- One entry that says two things
 
 
+# Decision 1.7.
 def test_a_family_history_code_in_the_same_entry_takes_the_proof_away() -> None:
     answer = with_pain(condition(BREAST_CANCER, "icd10cm Z80.3"))
     assert answer.outcome is Outcome.NOT_APPLICABLE
     assert "Passed over: Condition/" in history(answer).because
 
 
+# Decision 1.7.
 @pytest.mark.parametrize("text", ["Mother: breast cancer", "FH breast cancer", "r/o breast cancer", "Breast cancer?"])
 def test_a_text_that_contradicts_the_code_takes_the_proof_away(text: str) -> None:
     assert not counts(condition(BREAST_CANCER, text=text))
 
 
+# Decision 1.7.
 @pytest.mark.parametrize(
     "text",
     [
@@ -231,15 +244,18 @@ def test_a_refuted_entry_beside_a_confirmed_one_does_not_take_the_history_away()
 # --- In situ disease
 
 
+# Decision 1.4.
 @codes("icd10cm D05.11", "icd10cm D05", "icd10cm Z86.000", "icd9cm 233.0", "snomed 189336000")
 def test_in_situ_disease_alone_is_silent(code: str) -> None:
     assert not counts(condition(code))
 
 
+# Decision 1.4.
 def test_in_situ_disease_beside_invasive_disease_is_a_history() -> None:
     assert counts(condition(IN_SITU), condition(BREAST_CANCER))
 
 
+# Decision 1.4.
 def test_a_site_may_hear_of_in_situ_disease_and_gets_no_orders() -> None:
     answer = with_pain(condition(IN_SITU), options=RuleOptions(dcis_mode="info"))
     assert (answer.outcome, answer.reason, answer.studies) == (Outcome.FIRED, Reason.IN_SITU_ONLY, ())
@@ -259,11 +275,13 @@ def test_a_site_that_hears_of_in_situ_disease_still_gets_the_full_card_for_invas
 # --- Who, and when
 
 
+# Decision 1.2.
 @pytest.mark.parametrize("gender", ["female", "male", "other", "unknown", None])
 def test_sex_does_not_matter(gender: str | None) -> None:
     assert counts(condition(BREAST_CANCER), patient(**({"gender": gender} if gender else {})))
 
 
+# Decision 1.1.
 @pytest.mark.parametrize("days_ago", [0, 30, 365, 8_400, 18_000])
 def test_there_is_no_limit_of_time(days_ago: int) -> None:
     assert counts(condition(BREAST_CANCER, onset=day(days_ago)))
@@ -278,6 +296,7 @@ def test_a_cancer_with_a_date_in_the_future_is_history_without_a_date() -> None:
     assert finding.when is None
 
 
+# Decision 1.1.
 def test_cancer_found_after_the_pain_began_counts() -> None:
     answer = assessment(condition(LOW_BACK_PAIN, onset=day(42)), condition(BREAST_CANCER, onset=day(7)))
     assert answer.outcome is Outcome.FIRED
@@ -290,6 +309,7 @@ def test_the_cancer_of_another_patient_is_never_this_patients() -> None:
 # --- Text
 
 
+# Decision 1.8.
 def test_cancer_stated_in_text_alone_counts_and_is_quoted() -> None:
     answer = with_pain(condition(text="hx L breast ca 2011, mastectomy"))
     assert answer.outcome is Outcome.FIRED
@@ -311,6 +331,7 @@ def test_statuses_hold_for_text_as_well(verification: str) -> None:
     assert not counts(condition(text="breast cancer", verification=verification))
 
 
+# Decision 11.4.
 def test_text_never_overrides_a_code_that_says_something_else() -> None:
     assert not counts(condition("icd10cm Z12.31", text="Breast cancer"))
 

@@ -88,6 +88,7 @@ def egfr(
 # --- Kidneys
 
 
+# Decisions 4.2 and 4.3.
 @pytest.mark.parametrize(
     ("value", "wanted", "cautions"),
     [
@@ -140,11 +141,13 @@ def test_creatinine_is_not_read_as_an_egfr() -> None:
     assert beside(egfr(22, code="loinc 2160-0")).egfr is None
 
 
+# Decision 4.4.
 def test_the_newest_egfr_counts() -> None:
     assert studies(egfr(22, days=60), egfr(75, days=7)) == STANDARD
     assert studies(egfr(75, days=60), egfr(22, days=7)) == NO_CONTRAST
 
 
+# Decision 4.4.
 def test_an_egfr_of_90_days_ago_is_recent_one_of_91_is_named_as_not_recent() -> None:
     assert studies(egfr(22, days=90)) == NO_CONTRAST
     assert studies(egfr(22, days=91)) == STANDARD
@@ -171,6 +174,7 @@ def test_an_egfr_above_60_is_no_gap() -> None:
     assert "eGFR" not in not_checked(egfr(60, comparator=">"))
 
 
+# Decision 4.4.
 @pytest.mark.parametrize("order", [("loinc 48642-3", "loinc 48643-1"), ("loinc 48643-1", "loinc 48642-3")])
 def test_of_a_race_specific_pair_of_one_day_the_lower_counts(order: tuple[str, str]) -> None:
     assert studies(egfr(28, code=order[0]), egfr(33, code=order[1])) == NO_CONTRAST
@@ -187,6 +191,7 @@ def test_a_final_or_corrected_egfr_counts(status: str) -> None:
     assert studies(egfr(22, status=status)) == NO_CONTRAST
 
 
+# Decision 4.3.
 @pytest.mark.parametrize(
     ("code", "caution"),
     [
@@ -202,6 +207,7 @@ def test_dialysis_and_severe_kidney_disease_leave_contrast_out_without_an_egfr(c
     assert (studies(ill), raised(ill)) == (NO_CONTRAST, [caution])
 
 
+# Decision 4.3.
 @pytest.mark.parametrize(("days", "wanted"), [(90, NO_CONTRAST), (91, STANDARD)])
 def test_acute_kidney_injury_counts_for_90_days(days: int, wanted: tuple[str, ...]) -> None:
     assert studies(condition("icd10cm N17.9", onset=day(days))) == wanted
@@ -220,6 +226,7 @@ def test_a_kidney_disease_that_is_over_or_untrue_does_not_count(code: str, eleme
 # --- Pregnancy
 
 
+# Decision 4.6.
 @pytest.mark.parametrize(
     "shown",
     [
@@ -321,6 +328,7 @@ def test_the_newest_of_pregnant_and_not_pregnant_counts() -> None:
     assert studies(YOUNG, status(IS_NOT_PREGNANT, 3), status(IS_PREGNANT, 3)) == PREGNANT
 
 
+# Decision 4.6.
 @pytest.mark.parametrize(("days", "wanted"), [(300, PREGNANT), (301, STANDARD)])
 def test_a_pregnancy_that_nobody_closed_lasts_300_days(days: int, wanted: tuple[str, ...]) -> None:
     assert studies(YOUNG, condition("icd10cm Z33.1", onset=day(days))) == wanted
@@ -340,6 +348,7 @@ def test_an_old_negative_test_does_not_take_back_an_undated_pregnancy() -> None:
     assert studies(YOUNG, condition("icd10cm Z33.1"), test) == PREGNANT
 
 
+# Decision 4.6.
 def test_a_pregnancy_on_the_record_of_a_man_is_ignored() -> None:
     assert studies(patient(birth="1992-05-04", gender="male"), condition("icd10cm Z33.1", onset=day(5))) == STANDARD
 
@@ -350,6 +359,7 @@ def test_a_pregnancy_counts_for_everyone_who_is_not_recorded_as_a_man(gender: st
     assert studies(someone, condition("icd10cm Z33.1", onset=day(5))) == PREGNANT
 
 
+# Decision 4.7.
 def test_a_possible_pregnancy_is_tested_first() -> None:
     possible = condition("snomed 102874004", onset=day(5))
     assert studies(YOUNG, possible) == STANDARD
@@ -364,6 +374,7 @@ def test_a_later_negative_test_settles_a_possible_pregnancy() -> None:
 # --- Contrast reactions
 
 
+# Decision 4.5.
 @pytest.mark.parametrize(
     ("shown", "wanted"),
     [
@@ -415,6 +426,7 @@ def test_a_contrast_reaction_leaves_out_the_contrast_of_its_class(shown: Json, w
 GADOLINIUM = "snomed 58281002"
 
 
+# Decision 4.5.
 @pytest.mark.parametrize(
     "over",
     [
@@ -454,6 +466,7 @@ def test_a_contrast_reaction_counts_unless_its_status_says_otherwise(held: Json)
     assert studies(held) == NO_GADOLINIUM
 
 
+# Decision 4.5.
 @pytest.mark.parametrize(
     "other",
     [
@@ -474,6 +487,7 @@ def test_other_allergies_and_none_change_nothing(other: Json) -> None:
 # --- Implants
 
 
+# Decision 4.8.
 @pytest.mark.parametrize(
     "shown",
     [
@@ -558,6 +572,7 @@ def test_a_removal_takes_a_pacemaker_back_unless_it_was_certainly_earlier(
     assert ("mri-device" in found) is named
 
 
+# Decision 4.8.
 @pytest.mark.parametrize(
     "other",
     [condition("icd10cm Z96.21", onset=day(4000)), study("Procedure", "snomed 230898002", when=day(4000))],
@@ -567,6 +582,7 @@ def test_the_removal_of_a_pacemaker_takes_no_other_implant_back(other: Json) -> 
     assert "mri-device" in raised(other, study("Procedure", PACEMAKER_REMOVAL, when=day(100)))
 
 
+# Decision 4.8.
 @pytest.mark.parametrize(
     "shown",
     [
@@ -614,6 +630,7 @@ def test_other_hindrances_are_one_sentence(code: str, words: str) -> None:
     assert len(created(card)) == 3
 
 
+# Decision 4.1.
 def test_no_combination_of_cautions_drops_the_mri() -> None:
     everything = [
         YOUNG,
@@ -632,6 +649,7 @@ def test_no_combination_of_cautions_drops_the_mri() -> None:
 # --- What was not checked
 
 
+# Decision 6.3.
 @pytest.mark.parametrize(
     ("key", "words"),
     [
@@ -658,6 +676,7 @@ def test_a_missing_egfr_is_named_where_contrast_is_proposed() -> None:
     assert "egfr" not in not_checked(egfr(80)).lower()
 
 
+# Decision 4.7.
 @pytest.mark.parametrize(
     ("who", "named"),
     [
@@ -700,6 +719,7 @@ def test_a_record_of_an_earlier_time_does_not_check_pregnancy_today(old: Json) -
     assert "pregnancy" in not_checked(YOUNG, old).lower()
 
 
+# Decision 6.3.
 def test_entries_that_could_not_be_read_are_counted() -> None:
     odd = observation(CHIEF_COMPLAINT, day(1), valueString=7)
     assert "unreadable chart entries: 1" in not_checked(odd).lower()

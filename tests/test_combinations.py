@@ -386,6 +386,7 @@ def test_a_study_in_hand_that_has_contrast_is_never_called_one_without() -> None
 SPOKEN_OF = {"gadolinium": "Gadolinium", "iodinated": "Iodinated contrast", "class unknown": "Contrast"}
 
 
+# Decision 4.12.
 def test_a_card_beside_an_order_that_is_still_open_names_what_forbids_its_contrast() -> None:
     def rule(item: Answered) -> bool:
         facts = item.facts
@@ -400,10 +401,12 @@ def test_a_card_beside_an_order_that_is_still_open_names_what_forbids_its_contra
     assert not breaking(rule)
 
 
+# Decision 7.5.
 def test_no_study_is_proposed_twice() -> None:
     assert not breaking(lambda item: len({kind for kind, _, _ in item.studies}) == len(item.studies))
 
 
+# Decisions 7.2 and 7.3.
 def test_exactly_the_studies_that_are_needed_and_not_in_hand_are_proposed() -> None:
     assert not breaking(lambda item: sorted(item.studies) == sorted(expected(item.facts)))
 
@@ -416,6 +419,7 @@ def test_no_critical_card_is_without_a_spine_mri_among_its_suggestions() -> None
     assert not breaking(rule)
 
 
+# Decision 7.4.
 def test_an_emergency_that_no_mri_has_answered_is_critical_and_nothing_else_is() -> None:
     def rule(item: Answered) -> bool:
         facts = item.facts
@@ -425,6 +429,7 @@ def test_an_emergency_that_no_mri_has_answered_is_critical_and_nothing_else_is()
     assert not breaking(rule)
 
 
+# Decision 7.5.
 def test_there_is_never_more_than_one_card() -> None:
     assert not breaking(lambda item: len(item.cards) <= 1)
 
@@ -441,6 +446,7 @@ def test_there_is_a_card_wherever_a_study_is_missing_or_something_must_be_said_a
     assert not breaking(lambda item: bool(item.cards) == (bool(expected(item.facts)) or must_be_said(item.facts)))
 
 
+# Decisions 4.9 and 4.11.
 @pytest.mark.parametrize("life", ["deceased", "hospice"])
 def test_there_is_no_card_for_the_deceased_and_none_in_hospice(life: str) -> None:
     assert not breaking(lambda item: item.facts.life != life or not item.cards)
@@ -454,6 +460,7 @@ def test_every_summary_fits_in_139_characters() -> None:
     assert not breaking(lambda item: all(len(card["summary"]) <= LONGEST_SUMMARY for card in item.cards))
 
 
+# Decision 7.9.
 def test_every_detail_fits_in_1500_characters() -> None:
     facts, card = longest((item.facts, card) for item in answers() for card in item.cards)
     print(f"\n{facts}\n{len(card['detail'])} characters:\n{card['detail']}")
@@ -465,6 +472,7 @@ PROMISES = re.compile(r"\blikely\b|\ball clear\b|\bno risk\b|\bnothing found\b",
 HTML = re.compile(r"<[A-Za-z/!?]|&(lt|gt|#)|javascript:", re.IGNORECASE)
 
 
+# Decision 7.8.
 def test_no_detail_promises_or_predicts() -> None:
     assert not breaking(lambda item: not any(PROMISES.search(card["detail"]) for card in item.cards))
 
@@ -473,6 +481,7 @@ def test_no_detail_holds_html() -> None:
     assert not breaking(lambda item: not any(HTML.search(card["detail"]) for card in item.cards))
 
 
+# Decision 4.1.
 def test_a_spine_mri_is_proposed_or_in_hand_whenever_the_card_is_about_imaging() -> None:
     def rule(item: Answered) -> bool:
         if item.outcome is not Outcome.FIRED or item.reason is not Reason.IMAGING_ADVISED:
@@ -483,6 +492,7 @@ def test_a_spine_mri_is_proposed_or_in_hand_whenever_the_card_is_about_imaging()
     assert not breaking(rule)
 
 
+# Decision 7.5.
 def test_the_spine_mri_is_the_first_suggestion_and_the_only_recommended_one() -> None:
     def rule(item: Answered) -> bool:
         for card in item.cards:
@@ -495,6 +505,7 @@ def test_the_spine_mri_is_the_first_suggestion_and_the_only_recommended_one() ->
     assert not breaking(rule)
 
 
+# Decision 3.11.
 def test_the_spine_mri_is_stat_if_and_only_if_the_card_is_critical() -> None:
     def rule(item: Answered) -> bool:
         stat = [order["priority"] == "stat" for order in item.orders]

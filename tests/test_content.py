@@ -554,6 +554,7 @@ def test_every_value_set_says_what_the_rule_does_with_it(set_id: str) -> None:
     assert VALUE_SETS[set_id].purpose.partition(": ")[0] in {"match", "trap", "ambiguous", "supporting"}
 
 
+# Decision 11.2.
 def test_no_code_vanishes_or_appears_unnoticed() -> None:
     differences = changes(committed_entries(), entries())
     assert not differences, "\n".join(differences)
@@ -677,6 +678,7 @@ def test_every_snomed_id_has_a_right_check_digit() -> None:
     assert not {code for code in all_codes(SNOMED) if not re.fullmatch(r"\d{6,18}", code) or not verhoeff_holds(code)}
 
 
+# Decision 11.2.
 def test_every_loinc_code_has_a_right_check_digit() -> None:
     # Answers (LA...) are not LOINC terms; their last digit follows a rule of its own.
     codes = {code for code in all_codes(LOINC) if not code.startswith("LA")}

@@ -26,6 +26,7 @@ def span(first: str, last: str = "") -> Span:
 # --- FHIR dates
 
 
+# Decision 11.3.
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -191,6 +192,7 @@ def visit(first: str, last: str = "") -> Span:
     return Span(read_date(first).earliest, read_date(last or first).latest)
 
 
+# Decision 2.4.
 @pytest.mark.parametrize(
     ("condition", "visited", "when", "basis"),
     [
@@ -224,6 +226,7 @@ def test_a_condition_without_any_date_has_no_start() -> None:
     assert (start.when, start.basis) == (None, Basis.UNKNOWN)
 
 
+# Decision 2.5.
 def test_an_onset_in_the_future_is_passed_over() -> None:
     start = start_of(pain(onset=day(-2), recorded=day(400)), None, calendar())
     assert (str(start.when), start.basis) == (day(400), Basis.RECORDED)
@@ -239,6 +242,7 @@ def test_a_partial_date_ends_today_at_the_latest() -> None:
     assert start.when == Span(date(2026, 11, 1), TODAY)
 
 
+# Decision 2.5.
 def test_an_onset_that_may_be_new_or_old_gives_way_to_the_day_of_recording() -> None:
     start = start_of(pain(onset="2026", recorded=day(0)), None, calendar())
     assert (str(start.when), start.basis, start.vague) == (day(0), Basis.RECORDED, "2026")
@@ -264,6 +268,7 @@ def test_a_condition_that_came_back_began_when_it_was_recorded_again(status: str
 # --- The windows
 
 
+# Decisions 2.1 and 11.3.
 @pytest.mark.parametrize(("days_ago", "expected"), [(0, True), (84, True), (85, False)])
 def test_both_ends_of_the_window_are_inside(days_ago: int, expected: bool) -> None:
     assert calendar().in_window(read_date(day(days_ago))) is expected

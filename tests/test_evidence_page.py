@@ -58,6 +58,7 @@ def test_the_figures_of_every_study_stand_in_picture_and_table(modality: Modalit
     assert f"{modality.name}: Sensitivity {sensitivity} %, Specificity {specificity} %" in EVIDENCE.text
 
 
+# Decision 7.7.
 def test_the_figures_are_of_one_named_analysis_and_the_page_says_of_whom() -> None:
     accuracy = CONTENT.evidence_base.accuracy
     assert plain(accuracy.population) in EVIDENCE.text
@@ -83,6 +84,7 @@ def test_an_interval_is_drawn_only_where_the_source_gives_one() -> None:
     assert "plot-range" not in SOURCES["evidence"]
 
 
+# Decision 7.7.
 def test_every_claim_that_was_not_confirmed_stands_with_what_was_found_and_used() -> None:
     for item in CONTENT.evidence_base.unconfirmed:
         assert EVIDENCE.row(item.claim)[1:] == [item.found, item.used]

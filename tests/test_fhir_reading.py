@@ -161,6 +161,7 @@ COMPLETED: list[tuple[str, Json, tuple[Json, ...], tuple[str, ...]]] = [
 ]
 
 
+# Decision 6.2.
 @pytest.mark.parametrize(("brought", "held", "keys"), [row[1:] for row in COMPLETED], ids=[row[0] for row in COMPLETED])
 def test_only_what_can_change_the_answer_is_read(brought: Json, held: tuple[Json, ...], keys: tuple[str, ...]) -> None:
     with WireFhirServer(*held) as server:
@@ -277,6 +278,7 @@ def test_fhir_json_is_asked_for_uncompressed_and_by_get_alone() -> None:
 # --- Pages of the server
 
 
+# Decision 11.6.
 @pytest.mark.parametrize("with_total", [True, False], ids=["with total", "without total"])
 @pytest.mark.parametrize("next_link", ["absolute", "relative", "path", "query"])
 def test_every_page_is_read(next_link: str, with_total: bool) -> None:

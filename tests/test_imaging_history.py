@@ -72,6 +72,7 @@ def ordered(code: str, days: int = 2, status: str = "active", **elements: Any) -
 # --- Since when
 
 
+# Decision 5.1.
 @pytest.mark.parametrize(("days", "wanted"), [(0, STAGING), (10, STAGING), (11, STANDARD), (365, STANDARD)])
 def test_an_mri_answers_the_pain_from_the_day_of_its_onset(days: int, wanted: tuple[str, ...]) -> None:
     assert studies(report(LUMBAR, days)) == wanted
@@ -82,11 +83,13 @@ def test_a_bone_scan_answers_the_pain_from_the_day_of_its_onset(days: int, wante
     assert studies(report(BONE_SCAN_CODE, days)) == wanted
 
 
+# Decision 5.1.
 @pytest.mark.parametrize(("days", "wanted"), [(40, (MRI, BONE_SCAN)), (41, STANDARD)])
 def test_a_ct_answers_it_from_30_days_before_the_onset(days: int, wanted: tuple[str, ...]) -> None:
     assert studies(report(CT_CODE, days)) == wanted
 
 
+# Decision 5.1.
 @pytest.mark.parametrize(("days", "wanted"), [(30, STAGING), (31, STANDARD)])
 def test_for_undated_pain_an_mri_of_the_last_30_days_counts(days: int, wanted: tuple[str, ...]) -> None:
     assert studies(report(LUMBAR, days), pain=condition(LOW_BACK_PAIN)) == wanted
@@ -110,6 +113,7 @@ def test_an_mri_from_before_long_standing_pain_became_worse_does_not_answer_it()
 # --- An emergency sign newer than the study
 
 
+# Decision 5.5.
 def test_an_mri_from_before_an_emergency_sign_does_not_answer_the_sign() -> None:
     sign = condition(LEG_WEAKNESS, onset=day(2))
     assert beside(sign, report(WHOLE, 5)).studies[0] == "mri-whole-spine"
@@ -123,10 +127,12 @@ def test_an_mri_from_before_an_undated_sign_of_the_current_visit_does_not_answer
     assert (found.critical, found.studies[0]) == (True, "mri-whole-spine")
 
 
+# Decision 5.5.
 def test_a_regional_mri_does_not_answer_an_emergency_sign() -> None:
     assert beside(condition(LEG_WEAKNESS, onset=day(2)), report(LUMBAR, 1)).studies[0] == "mri-whole-spine"
 
 
+# Decision 5.5.
 def test_an_order_from_before_an_emergency_sign_is_to_be_made_an_emergency() -> None:
     card = only_card(decision(CANCER, PAIN, condition(LEG_WEAKNESS, onset=day(1)), ordered(WHOLE, 4)))
     assert card["summary"].startswith("EMERGENCY")
@@ -160,6 +166,7 @@ def test_an_imaged_emergency_says_to_assess_now() -> None:
 # --- Orders
 
 
+# Decision 5.3.
 def test_an_active_order_is_not_offered_again() -> None:
     found = beside(ordered(LUMBAR))
     assert found.studies == STAGING
@@ -177,6 +184,7 @@ def test_an_emergency_says_whether_its_mri_still_has_to_be_made_stat(priority: s
     assert detail in card["detail"]
 
 
+# Decision 5.3.
 @pytest.mark.parametrize("status", ["revoked", "on-hold", "draft", "entered-in-error", "unknown"])
 def test_an_order_that_is_not_active_is_no_order(status: str) -> None:
     assert studies(ordered(LUMBAR, status=status)) == STANDARD
@@ -190,6 +198,7 @@ def test_an_active_order_that_is_due_in_the_future_counts() -> None:
     assert studies(ordered(LUMBAR, occurrenceDateTime=day(-14))) == STAGING
 
 
+# Decision 5.3.
 @pytest.mark.parametrize(("days", "wanted"), [(41, STAGING), (365, STAGING), (366, STANDARD)])
 def test_an_order_still_open_counts_for_a_year_and_is_forgotten_then(days: int, wanted: tuple[str, ...]) -> None:
     assert studies(ordered(LUMBAR, days)) == wanted
@@ -208,6 +217,7 @@ def test_when_everything_is_done_or_ordered_there_is_no_card() -> None:
 # --- Statuses and kinds of record
 
 
+# Decision 5.2.
 @pytest.mark.parametrize(
     ("status", "counts"),
     [
@@ -252,6 +262,7 @@ def test_an_imaging_study_beside_the_procedures_counts() -> None:
 # --- Which study answers which
 
 
+# Decision 5.2.
 @pytest.mark.parametrize(
     ("codes", "left"),
     [
@@ -312,6 +323,7 @@ def test_a_done_study_answers_only_what_it_shows(codes: list[str], left: tuple[s
 PARTS = [[CERVICAL, THORACIC, LUMBAR], ["loinc 43456-3", LUMBAR], [CERVICAL, "loinc 94088-2"]]
 
 
+# Decision 5.2.
 @pytest.mark.parametrize("parts", PARTS, ids=["three regions", "two and lumbar", "cervical and two"])
 def test_parts_of_the_spine_answer_for_the_whole(parts: list[str]) -> None:
     pain = condition(BACK_PAIN, onset=day(10))
@@ -367,6 +379,7 @@ def test_an_order_in_words_does_not_count_where_the_site_reads_no_text() -> None
 # --- What the card says of it
 
 
+# Decision 7.4.
 def test_a_card_for_staging_alone_is_information_and_names_the_mri() -> None:
     card = only_card(decision(CANCER, PAIN, report(LUMBAR, 3)))
     assert card["indicator"] == "info"
@@ -375,6 +388,7 @@ def test_a_card_for_staging_alone_is_information_and_names_the_mri() -> None:
     assert not any(item.get("isRecommended") for item in card["suggestions"])
 
 
+# Decision 5.6.
 def test_an_mri_without_contrast_is_called_adequate() -> None:
     assert "adequate" in section(only_card(decision(CANCER, PAIN, report(LUMBAR_PLAIN, 3))), "Proposed")
 
@@ -384,6 +398,7 @@ def test_an_mri_with_contrast_is_not_called_one_without_because_of_another_regio
     assert "Spine MRI without contrast" not in card["detail"]
 
 
+# Decision 5.8.
 def test_the_limits_of_a_bone_scan_and_a_radiograph_are_told() -> None:
     card = only_card(decision(CANCER, PAIN, report(BONE_SCAN_CODE, 3), report("loinc 24972-2", 4)))
     assert "negative bone scan does not exclude" in card["detail"]

@@ -42,6 +42,7 @@ def test_an_earlier_answer_tells_what_was_answered_when_and_on_which_evidence(le
     ]
 
 
+# Decision 8.4.
 def test_of_contradictory_answers_to_a_card_the_later_is_the_earlier_answer(ledger: Ledger) -> None:
     ledger.record_decision(a_decision())
     later = an_answer(outcome="accepted", outcome_at=NOW + _DAY, received_at=NOW + _DAY)

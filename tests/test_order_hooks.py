@@ -56,6 +56,7 @@ def test_order_sign_looks_at_all_drafts() -> None:
     assert offered(LIPIDS, hook="order-sign") == []
 
 
+# Decision 5.4.
 def test_a_draft_that_is_not_selected_still_counts_as_being_ordered() -> None:
     assert offered(IBUPROFEN, MRI, selections=[name_of(IBUPROFEN)]) == STANDARD[1:]
 
@@ -105,6 +106,7 @@ def medication(**elements: object) -> Json:
 DRAFTED_DRUG: Json = {"resourceType": "Medication", "id": "drug-1", "code": concept("rxnorm 5640")}
 
 
+# Decision 7.6.
 @pytest.mark.parametrize(
     "drafts",
     [
@@ -148,6 +150,7 @@ def test_orders_for_back_pain_are_recognized(drafts: list[Json]) -> None:
     assert offered(*drafts) == STANDARD
 
 
+# Decision 7.6.
 @pytest.mark.parametrize(
     "order",
     [
@@ -166,6 +169,7 @@ def test_a_drug_that_the_medication_reference_does_not_lead_to_is_no_occasion() 
     assert offered(medication(medicationReference={"reference": "Medication/elsewhere"})) == []
 
 
+# Decision 7.6.
 def test_back_pain_as_the_reason_of_any_order_is_an_occasion_and_evidence() -> None:
     order = LIPIDS | {"reasonCode": [concept(LOW_BACK_PAIN)]}
     assert offered(order, resources=()) == STANDARD
@@ -196,11 +200,13 @@ def test_what_is_drafted_is_not_offered_again(drafts: list[Json], left: list[str
     assert offered(*drafts) == left
 
 
+# Decision 5.4.
 def test_all_three_drafted_is_no_card() -> None:
     decided = decision(CANCER, PAIN, hook="order-sign", drafts=[MRI, BONE_SCAN, CT])
     assert (decided.response["cards"], decided.assessment.reason) == ([], Reason.ALREADY_DRAFTED)
 
 
+# Decision 5.6.
 def test_a_drafted_mri_without_contrast_is_adequate_and_no_reason_to_block() -> None:
     (card,) = cards(draft("loinc 30679-5"))
     assert card["indicator"] == "info"
@@ -210,6 +216,7 @@ def test_a_drafted_mri_without_contrast_is_adequate_and_no_reason_to_block() -> 
 # --- Removals
 
 
+# Decision 5.7.
 @pytest.mark.parametrize("order", [RADIOGRAPH, SPINE_CT], ids=["radiograph", "spine CT"])
 @pytest.mark.parametrize("hook", ["order-select", "order-sign"])
 def test_a_study_that_does_not_answer_the_question_may_be_removed_by_a_suggestion_of_its_own(
@@ -233,6 +240,7 @@ def test_a_draft_that_is_not_selected_is_not_offered_for_removal() -> None:
     assert removed(card) == []
 
 
+# Decision 5.7.
 @pytest.mark.parametrize(
     "order", [IBUPROFEN, draft("snomed 91251008"), BONE_SCAN], ids=["drug", "therapy", "bone scan"]
 )
@@ -241,6 +249,7 @@ def test_treatment_and_staging_are_never_removed(order: Json) -> None:
     assert removed(card) == []
 
 
+# Decision 5.7.
 @pytest.mark.parametrize(
     "mri",
     [

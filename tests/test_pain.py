@@ -77,11 +77,13 @@ def low_back_pain(days_ago: int, **elements: Any) -> Json:
 # --- The window of 84 days
 
 
+# Decision 2.1.
 @pytest.mark.parametrize(("days_ago", "expected"), [(0, True), (5, True), (84, True), (85, False), (89, False)])
 def test_pain_is_new_up_to_day_84(days_ago: int, expected: bool) -> None:
     assert is_new(low_back_pain(days_ago)) is expected
 
 
+# Decision 2.1.
 @pytest.mark.parametrize(("days_ago", "expected"), [(30, True), (31, False)])
 def test_a_site_may_choose_another_window(days_ago: int, expected: bool) -> None:
     assert is_new(low_back_pain(days_ago), options=RuleOptions(new_window_days=30)) is expected
@@ -118,6 +120,7 @@ def test_the_day_of_the_call_is_a_day_in_utc(now: datetime, expected: bool) -> N
 # --- When it began
 
 
+# Decision 2.4.
 def test_an_old_onset_beats_a_fresh_record() -> None:
     assert not is_new(low_back_pain(1500, recorded=day(0)))
 
@@ -132,18 +135,21 @@ def test_a_record_without_dates_takes_the_day_of_its_visit() -> None:
     assert not is_new(condition(LOW_BACK_PAIN, encounter={"reference": name_of(old)}), old)
 
 
+# Decision 2.6.
 def test_a_record_without_dates_of_the_current_visit_is_of_today() -> None:
     pain = condition(LOW_BACK_PAIN, encounter=reference("Encounter", "today"))
     [finding] = answer(pain, encounter_id="today").criterion("new-back-pain").findings
     assert (str(finding.when), finding.basis) == (day(0), Basis.ENCOUNTER)
 
 
+# Decision 2.6.
 def test_pain_without_any_date_is_new_and_the_card_says_that_its_onset_is_not_recorded() -> None:
     found = answer(condition(LOW_BACK_PAIN))
     assert found.outcome is Outcome.FIRED
     assert Note.ONSET_NOT_RECORDED in found.notes
 
 
+# Decision 2.6.
 def test_a_site_may_choose_silence_for_pain_without_any_date() -> None:
     assert not is_new(condition(LOW_BACK_PAIN), options=RuleOptions(undated_pain="silent"))
 
@@ -152,6 +158,7 @@ def test_pain_without_a_date_beside_old_pain_of_the_same_region_is_not_new() -> 
     assert not is_new(condition(LOW_BACK_PAIN), low_back_pain(900))
 
 
+# Decision 2.5.
 @pytest.mark.parametrize(("recorded", "expected"), [(day(0), True), (day(900), False), (None, True)])
 def test_an_onset_in_the_future_is_passed_over(recorded: str | None, expected: bool) -> None:
     assert is_new(low_back_pain(-3, recorded=recorded)) is expected
@@ -173,12 +180,14 @@ def test_a_period_that_starts_at_a_partial_date_is_read_like_an_onset(onset: str
     assert is_new(condition(LOW_BACK_PAIN, onsetPeriod={"start": onset}, recorded=day(0))) is expected
 
 
+# Decision 2.5.
 def test_a_year_alone_gives_way_to_the_day_of_recording_and_the_card_says_so() -> None:
     found = answer(condition(LOW_BACK_PAIN, onset="2026", recorded=day(0)))
     assert Note.ONSET_IMPRECISE in found.notes
     assert not is_new(condition(LOW_BACK_PAIN, onset="2026", recorded=day(100)))
 
 
+# Decision 2.4.
 @pytest.mark.parametrize(
     ("element", "value", "expected"),
     [
@@ -214,6 +223,7 @@ def test_an_onset_that_cannot_be_read_never_hides_the_pain(onset: Any) -> None:
 # --- Is it there now?
 
 
+# Decision 2.16.
 @pytest.mark.parametrize(
     ("clinical", "expected"),
     [
@@ -252,11 +262,13 @@ def test_pain_that_is_marked_as_not_abated_is_there_now() -> None:
     assert is_new(low_back_pain(10, abatementBoolean=False))
 
 
+# Decision 2.16.
 @pytest.mark.parametrize("verification", ["refuted", "entered-in-error"])
 def test_refuted_or_mistaken_pain_is_none(verification: str) -> None:
     assert not is_new(low_back_pain(5, verification=verification))
 
 
+# Decision 2.16.
 @pytest.mark.parametrize("verification", ["confirmed", "unconfirmed", "provisional", "differential", None])
 def test_pain_counts_however_sure_its_record_is(verification: str | None) -> None:
     assert is_new(low_back_pain(5, verification=verification))
@@ -270,6 +282,7 @@ def test_a_resolved_status_after_a_local_coding_is_read() -> None:
 # --- 180 clean days
 
 
+# Decision 2.2.
 @pytest.mark.parametrize(("days_before", "expected"), [(179, False), (180, False), (181, True)])
 @pytest.mark.parametrize("kind", ["resolved diagnosis", "visit", "observation"])
 def test_pain_is_a_new_episode_after_180_days_without_a_record(kind: str, days_before: int, expected: bool) -> None:
@@ -282,6 +295,7 @@ def test_pain_is_a_new_episode_after_180_days_without_a_record(kind: str, days_b
     assert is_new(low_back_pain(5), earlier[kind]) is expected
 
 
+# Decision 2.2.
 @pytest.mark.parametrize(("days_before", "expected"), [(179, False), (180, False), (181, True)])
 def test_the_clean_days_count_from_the_end_of_the_last_episode(days_before: int, expected: bool) -> None:
     earlier = low_back_pain(900, clinical="resolved", abatementDateTime=day(5 + days_before))
@@ -292,15 +306,18 @@ def test_a_new_episode_years_after_the_last_is_new() -> None:
     assert is_new(low_back_pain(5), low_back_pain(3000, clinical="resolved", abatementDateTime=day(2900)))
 
 
+# Decision 2.2.
 def test_a_visit_for_the_same_pain_every_two_months_for_three_years_is_not_new() -> None:
     visits = [condition(LOW_BACK_PAIN, recorded=day(60 * number), clinical=None) for number in range(18)]
     assert not is_new(*visits)
 
 
+# Decision 2.3.
 def test_an_earlier_record_of_no_named_region_is_of_the_same_pain() -> None:
     assert not is_new(low_back_pain(5), condition(BACK_PAIN, onset=day(150), clinical="resolved"))
 
 
+# Decision 2.3.
 def test_an_earlier_record_of_another_region_is_of_another_pain() -> None:
     assert is_new(low_back_pain(5), condition(THORACIC_PAIN, onset=day(150), clinical="resolved"))
 
@@ -316,6 +333,7 @@ def test_a_site_may_choose_other_clean_days(clean_days: int, expected: bool) -> 
     assert is_new(low_back_pain(5), earlier, options=RuleOptions(clean_days=clean_days)) is expected
 
 
+# Decision 2.4.
 @pytest.mark.parametrize("clinical", ["recurrence", "relapse"])
 def test_pain_that_came_back_is_dated_by_its_return(clinical: str) -> None:
     returned = low_back_pain(3000, recorded=day(4), clinical=clinical)
@@ -326,12 +344,14 @@ def test_pain_that_came_back_is_dated_by_its_return(clinical: str) -> None:
 # --- Chronic pain
 
 
+# Decision 2.7.
 @pytest.mark.parametrize("code", [CHRONIC_LOW_BACK_PAIN, CHRONIC_NECK_PAIN, CHRONIC_BACK_PAIN, "snomed 307177001"])
 @pytest.mark.parametrize("days_ago", [None, 3, 2000])
 def test_pain_that_is_coded_as_chronic_is_never_new_by_itself(code: str, days_ago: int | None) -> None:
     assert not is_new(condition(code, recorded=None if days_ago is None else day(days_ago)))
 
 
+# Decision 2.7.
 @pytest.mark.parametrize(
     ("chronic", "fresh", "expected"),
     [
@@ -352,11 +372,13 @@ def test_an_old_chronic_code_makes_later_pain_of_its_region_old(chronic: str, fr
     assert is_new(condition(chronic, recorded=day(2000)), condition(fresh, recorded=day(0))) is expected
 
 
+# Decision 2.7.
 def test_chronic_pain_that_ended_long_ago_does_not_make_pain_old() -> None:
     ended = condition(CHRONIC_LOW_BACK_PAIN, onset=day(3000), clinical="resolved", abatementDateTime=day(1000))
     assert is_new(ended, low_back_pain(5))
 
 
+# Decision 2.8.
 @pytest.mark.parametrize("text", ["Low back pain, worse", "Worsening low back pain", "Acute on chronic low back pain"])
 def test_chronic_pain_that_is_recorded_as_worse_is_new_and_the_card_says_so(text: str) -> None:
     found = answer(low_back_pain(2000), condition(LOW_BACK_PAIN, recorded=day(1), text=text))
@@ -368,6 +390,7 @@ def test_pain_that_was_recorded_as_worse_years_ago_is_not_new() -> None:
     assert not is_new(condition(LOW_BACK_PAIN, onset=day(2000), text="Worsening low back pain"))
 
 
+# Decision 2.8.
 @pytest.mark.parametrize(
     "trend",
     [concept(text="Worsening"), concept("local W", display="Worsening"), concept("local W", text="worse")],
@@ -402,6 +425,7 @@ def test_chronic_pain_in_text_that_is_not_worse_is_not_new(text: str) -> None:
 # --- Regions
 
 
+# Decision 7.1.
 @pytest.mark.parametrize(
     ("codes", "region", "mri"),
     [
@@ -428,11 +452,13 @@ def test_the_painful_region_is_imaged_and_two_regions_are_the_whole_spine(
     assert (found.region, found.studies[0]) == (region, mri)
 
 
+# Decision 2.3.
 def test_new_pain_beside_old_pain_of_another_region_is_imaged_alone() -> None:
     found = answer(low_back_pain(1000), condition(THORACIC_PAIN, onset=day(5)))
     assert (found.region, found.studies[0]) == ("thoracic", "mri-thoracic-spine")
 
 
+# Decision 2.13.
 @pytest.mark.parametrize(
     ("sites", "region"),
     [
@@ -450,12 +476,14 @@ def test_the_body_site_names_the_region(code: str, sites: list[str], region: str
     assert answer(condition(code, onset=day(3), sites=sites)).region == region
 
 
+# Decision 2.13.
 @pytest.mark.parametrize("code", [PAIN_ANYWHERE, "icd10cm R52", "icd10cm G89.3", "snomed 282743009"])
 @pytest.mark.parametrize("sites", [[], [CHEST], ["local knee"]])
 def test_pain_of_no_spine_site_is_no_back_pain(code: str, sites: list[str]) -> None:
     assert not is_new(condition(code, onset=day(3), sites=sites))
 
 
+# Decision 2.17.
 @pytest.mark.parametrize("code", ["snomed 91957002", "snomed 9121000119106"])
 def test_back_pain_in_pregnancy_is_imaged_without_contrast_and_radiation(code: str) -> None:
     assert answer(condition(code, onset=day(3))).studies == ("mri-lumbar-spine-without-contrast",)
@@ -464,6 +492,7 @@ def test_back_pain_in_pregnancy_is_imaged_without_contrast_and_radiation(code: s
 # --- What is no back pain
 
 
+# Decision 2.14.
 @pytest.mark.parametrize(
     "code",
     [
@@ -485,6 +514,7 @@ def test_codes_of_other_and_of_ambiguous_diseases_are_no_back_pain(code: str) ->
     assert not is_new(condition(code, onset=day(3)))
 
 
+# Decision 2.14.
 def test_a_code_of_psychological_pain_in_the_same_entry_takes_the_pain_away() -> None:
     assert not is_new(condition(LOW_BACK_PAIN, "icd10cm F45.41", onset=day(3)))
 
@@ -494,6 +524,7 @@ def test_pain_codes_are_matched_as_ehrs_spell_them(code: str) -> None:
     assert is_new(condition(code, onset=day(3)))
 
 
+# Decision 2.15.
 def test_a_recent_injury_does_not_explain_the_pain_away_and_is_named() -> None:
     found = answer(low_back_pain(3), condition("icd10cm S39.012A", onset=day(3)))
     assert found.outcome is Outcome.FIRED
@@ -503,6 +534,7 @@ def test_a_recent_injury_does_not_explain_the_pain_away_and_is_named() -> None:
 # --- Observations
 
 
+# Decision 2.12.
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -552,6 +584,7 @@ def test_an_observation_counts_by_its_status(state: str, expected: bool) -> None
     assert is_new(observation(LOW_BACK_PAIN_SNOMED, day(2), status=state, valueBoolean=True)) is expected
 
 
+# Decision 2.11.
 @pytest.mark.parametrize(
     ("code", "elements", "expected"),
     [
@@ -607,6 +640,7 @@ def test_observations_of_pain_before_the_window_make_pain_old() -> None:
 # --- Visits and drafts
 
 
+# Decision 2.11.
 @pytest.mark.parametrize(("days_ago", "expected"), [(0, True), (84, True), (85, False)])
 def test_the_reason_of_a_visit_is_pain_on_that_day(days_ago: int, expected: bool) -> None:
     assert is_new(encounter(concept(LOW_BACK_PAIN), when=day(days_ago))) is expected
@@ -616,11 +650,13 @@ def test_the_reason_of_a_visit_may_be_text() -> None:
     assert is_new(encounter(concept(text="Low back pain"), when=day(0)))
 
 
+# Decision 2.11.
 @pytest.mark.parametrize("state", ["cancelled", "entered-in-error", "planned"])
 def test_a_visit_that_was_not_held_tells_nothing(state: str) -> None:
     assert not is_new(encounter(concept(LOW_BACK_PAIN), when=day(0), status=state))
 
 
+# Decision 2.11.
 def test_the_reason_of_a_draft_order_is_pain_of_today() -> None:
     film = draft("cpt 72100", reasons=[concept(LOW_BACK_PAIN)])
     [finding] = answer(drafts=[film]).criterion("new-back-pain").findings
@@ -644,6 +680,7 @@ def test_a_draft_for_old_pain_does_not_make_it_new() -> None:
 # --- Many records
 
 
+# Decision 11.6.
 def test_five_thousand_conditions_give_the_same_answer() -> None:
     found = [CANCER, low_back_pain(5)]
     others = [condition(f"local {number}", text=f"Finding {number}", onset=day(number)) for number in range(5000)]
@@ -652,6 +689,7 @@ def test_five_thousand_conditions_give_the_same_answer() -> None:
     assert crowded == assessment(*found)
 
 
+# Decision 11.5.
 def test_pain_in_conditions_that_stand_beside_or_inside_a_visit_is_read() -> None:
     pain = condition(LOW_BACK_PAIN)
     beside = encounter(when=day(3), diagnosis=[{"condition": {"reference": name_of(pain)}}])

@@ -100,6 +100,7 @@ MATRIX: list[tuple[str, Json, int, Gap | None]] = [
 ]
 
 
+# Decision 6.1.
 @pytest.mark.parametrize(("prefetch", "count", "gap"), [row[1:] for row in MATRIX], ids=[row[0] for row in MATRIX])
 def test_each_prefetch_value_means_what_the_decision_matrix_says(prefetch: Json, count: int, gap: Gap | None) -> None:
     result = conditions(prefetch)
@@ -114,6 +115,7 @@ def test_one_entry_in_place_of_the_list_is_read_or_unknown_but_never_an_empty_ch
 # --- Entries that cannot be read
 
 
+# Decision 6.5.
 @pytest.mark.parametrize(
     "entry",
     [None, "x", 1, [], {}, {"resource": None}, {"resource": "x"}, {"resource": {}}, {"resource": {"resourceType": 1}}],
@@ -187,6 +189,7 @@ def test_a_stray_text_never_hides_the_coding_beside_it(junk: object) -> None:
     ]
 
 
+# Decision 6.5.
 @pytest.mark.parametrize(
     "code",
     [
@@ -250,12 +253,14 @@ def test_a_reference_to_the_patient_counts_in_every_form(reference: str) -> None
     assert len(conditions({"conditions": bundle(cancer(subject={"reference": reference}))}).items) == 1
 
 
+# Decision 6.4.
 @pytest.mark.parametrize("reference", FOREIGN_REFERENCES)
 def test_a_reference_to_anyone_else_is_refused(reference: str) -> None:
     result = conditions({"conditions": bundle(cancer(subject={"reference": reference}))})
     assert (result.items, result.gap) == ((), Gap.OTHER_PATIENT)
 
 
+# Decision 6.4.
 @pytest.mark.parametrize("subject", [None, "Patient/pt-1", {}, {"display": "pt-1"}, [], 1], ids=repr)
 def test_a_resource_that_names_no_patient_is_refused_and_unknown(subject: object) -> None:
     result = conditions({"conditions": bundle(cancer(subject=subject))})

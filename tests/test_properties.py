@@ -174,6 +174,7 @@ def test_resources_that_do_not_concern_the_rule_never_change_the_decision(
     assert decision(assessment(*resources, *own, *others)) == decision(assessment(*resources))
 
 
+# Decision 11.6.
 @examples
 @given(any_charts(), st.randoms(use_true_random=False))
 def test_the_order_of_entries_never_changes_the_decision(resources: list[Json], random: Any) -> None:
@@ -191,6 +192,7 @@ def test_the_order_of_entries_never_changes_which_vague_onset_is_named() -> None
     assert decision(assessment(person, cancer, *vague)) == decision(assessment(person, cancer, *reversed(vague)))
 
 
+# Decision 11.6.
 @examples
 @given(any_charts())
 def test_entries_that_are_sent_twice_never_change_the_decision(resources: list[Json]) -> None:
@@ -243,6 +245,7 @@ def test_a_card_always_rests_on_a_finding_of_cancer_and_one_of_pain(resources: l
     assert found.studies and found.studies[0].startswith("mri-")
 
 
+# Decision 7.9.
 @examples
 @given(likely_charts())
 def test_a_card_that_rests_on_text_alone_says_so(resources: list[Json]) -> None:
@@ -279,6 +282,7 @@ def unknown(values: Json, key: str, way: str, kept: int) -> Json:
 WAYS = ("absent", "error", "first page", "error inside", "empty entry")
 
 
+# Decision 6.1.
 @examples
 @given(
     any_charts(),
@@ -299,6 +303,7 @@ def test_unknown_never_reads_as_no(resources: list[Json], keys: list[str], way: 
         assert partial.missing
 
 
+# Decision 6.2.
 @examples
 @given(likely_charts(), st.sampled_from(DECIDING), st.sampled_from(WAYS))
 def test_unknown_data_only_ever_asks_for_more_or_keeps_the_card(resources: list[Json], key: str, way: str) -> None:
@@ -347,6 +352,7 @@ DETAILS = ("category", "clinicalStatus", "encounter", "bodySite", "note", "exten
 ELEMENTS = ("id", "verificationStatus", *DATES, *DETAILS)
 
 
+# Decision 6.5.
 @examples
 @given(st.dictionaries(st.sampled_from(ELEMENTS), junk, min_size=1), st.sampled_from([condition, observation]))
 def test_a_broken_resource_never_hides_the_others(elements: dict[str, Any], build: Any) -> None:

@@ -50,6 +50,7 @@ def card_beside(*resources: Json, **arguments: Any) -> Json:
 # --- Signs of cord or cauda equina compression
 
 
+# Decision 3.2.
 @pytest.mark.parametrize(
     "code",
     [
@@ -74,11 +75,13 @@ def test_a_new_sign_of_cord_compression_is_an_emergency(code: str) -> None:
     assert found.studies[0] == "mri-whole-spine"
 
 
+# Decision 3.1.
 @pytest.mark.parametrize(("days", "critical"), [(0, True), (84, True), (85, False)])
 def test_a_sign_is_new_up_to_84_days(days: int, critical: bool) -> None:
     assert beside(condition(CAUDA_EQUINA, onset=day(days))).critical is critical
 
 
+# Decision 3.1.
 def test_an_undated_sign_counts_in_the_current_visit() -> None:
     assert beside(condition(CAUDA_EQUINA, encounter=VISIT), encounter_id="visit-today").critical
 
@@ -113,6 +116,7 @@ def test_a_sign_that_is_over_untrue_or_only_suspected_is_no_emergency(elements: 
     assert not beside(condition(CAUDA_EQUINA, onset=day(5), **elements)).critical
 
 
+# Decision 3.1.
 @pytest.mark.parametrize("code", ["icd10cm G82.20", "snomed 60389000", CAUDA_EQUINA, "icd10cm R32"])
 def test_an_old_but_active_sign_is_history(code: str) -> None:
     found = beside(condition(code, onset="2012"))
@@ -120,6 +124,7 @@ def test_an_old_but_active_sign_is_history(code: str) -> None:
     assert found.studies[0] == "mri-lumbar-spine"
 
 
+# Decision 3.4.
 @pytest.mark.parametrize(
     "code",
     [
@@ -146,6 +151,7 @@ NONSPECIFIC = {
 }
 
 
+# Decision 3.3.
 @pytest.mark.parametrize("code", NONSPECIFIC.values(), ids=NONSPECIFIC)
 def test_one_nonspecific_sign_is_a_line_on_a_warning(code: str) -> None:
     card = card_beside(condition(code, onset=day(1)))
@@ -153,11 +159,13 @@ def test_one_nonspecific_sign_is_a_line_on_a_warning(code: str) -> None:
     assert "examine for cord compression today" in section(card, "Why this patient")
 
 
+# Decision 3.3.
 @pytest.mark.parametrize("code", NONSPECIFIC.values(), ids=NONSPECIFIC)
 def test_one_nonspecific_sign_is_an_emergency_where_the_site_says_so(code: str) -> None:
     assert beside(condition(code, onset=day(1)), options=RuleOptions(nonspecific_signs="critical")).critical
 
 
+# Decision 3.3.
 @pytest.mark.parametrize(
     ("first", "second", "critical"),
     [
@@ -180,6 +188,7 @@ def test_an_old_nonspecific_sign_is_not_mentioned() -> None:
 # --- With chronic pain, and without pain
 
 
+# Decision 2.9.
 def test_a_new_sign_makes_chronic_pain_new() -> None:
     chronic = condition(CHRONIC_BACK_PAIN, onset=day(2200))
     assert assessment(CANCER, chronic).reason is Reason.PAIN_NOT_NEW
@@ -192,6 +201,7 @@ def test_an_old_sign_leaves_chronic_pain_old() -> None:
     assert assessment(CANCER, chronic, condition(LEG_WEAKNESS, onset=day(85))).reason is Reason.PAIN_NOT_NEW
 
 
+# Decision 3.5.
 def test_a_sign_without_back_pain_on_record_is_silent_unless_the_site_wants_it() -> None:
     sign = condition(CAUDA_EQUINA, onset=day(1))
     assert assessment(CANCER, sign).reason is Reason.NO_BACK_PAIN
@@ -209,17 +219,20 @@ def test_a_card_for_a_sign_without_back_pain_does_not_say_that_there_is_back_pai
 # --- Fracture, infection, systemic signs
 
 
+# Decision 3.6.
 @pytest.mark.parametrize("code", ["icd10cm M84.58XA", "snomed 866087009", "icd9cm 733.13"])
 def test_a_new_pathological_fracture_is_an_emergency(code: str) -> None:
     assert beside(condition(code, onset=day(0))).critical
     assert not beside(condition(code, onset=day(85))).critical
 
 
+# Decision 2.10.
 def test_a_new_vertebral_collapse_stands_for_pain_and_takes_the_whole_spine() -> None:
     found = assessment(CANCER, condition(COLLAPSE, onset=day(3)))
     assert (found.outcome, found.critical, found.studies[0]) == (Outcome.FIRED, False, "mri-whole-spine")
 
 
+# Decision 2.10.
 def test_an_old_vertebral_collapse_stands_for_nothing() -> None:
     assert assessment(CANCER, condition(COLLAPSE, onset=day(85))).reason is Reason.NO_BACK_PAIN
 
@@ -229,6 +242,7 @@ def test_the_summary_of_a_collapse_without_pain_does_not_say_that_there_is_back_
     assert "back pain" not in card["summary"].lower()
 
 
+# Decision 3.7.
 @pytest.mark.parametrize(
     "code", ["icd10cm M46.46", "icd10cm M46.26", "icd10cm G06.1", "snomed 63627007", "icd10cm R50.9"]
 )
@@ -237,6 +251,7 @@ def test_a_new_spinal_infection_or_fever_is_an_emergency(code: str) -> None:
     assert not beside(condition(code, onset=day(85))).critical
 
 
+# Decision 3.10.
 def test_weight_loss_and_hypercalcemia_are_listed_on_a_warning() -> None:
     card = card_beside(condition("icd10cm R63.4", onset=day(20)), condition("icd10cm E83.52", onset=day(5)))
     assert card["indicator"] == "warning"
@@ -246,6 +261,7 @@ def test_weight_loss_and_hypercalcemia_are_listed_on_a_warning() -> None:
 # --- Known metastases
 
 
+# Decisions 3.9 and 7.1.
 @pytest.mark.parametrize("code", ["icd10cm C79.51", "icd9cm 198.5", "snomed 94602001"])
 def test_a_known_bone_metastasis_of_any_age_takes_the_whole_spine_without_being_an_emergency(
     code: str,
@@ -266,6 +282,7 @@ def test_a_bone_metastasis_that_was_treated_is_still_known(clinical: str) -> Non
     assert found.studies[0] == "mri-whole-spine"
 
 
+# Decision 3.8.
 @pytest.mark.parametrize("code", ["icd10cm C79.49", "snomed 94600009", "snomed 94601008"])
 def test_new_pain_with_a_known_metastasis_of_the_cord_is_an_emergency(code: str) -> None:
     assert beside(condition(code, onset=day(700))).critical
@@ -287,6 +304,7 @@ def test_a_liver_metastasis_is_told_in_the_summary() -> None:
 # --- Free text
 
 
+# Decision 3.2.
 @pytest.mark.parametrize(
     "text",
     [
@@ -336,6 +354,7 @@ def test_a_denied_quality_of_the_pain_is_not_told(text: str) -> None:
     assert "Suspicious pain" not in card["detail"]
 
 
+# Decision 11.4.
 def test_a_sign_in_the_words_of_a_coded_pain_is_an_emergency() -> None:
     pain = condition(LOW_BACK_PAIN, onset=day(3), text="Low back pain with saddle anesthesia and urinary retention")
     assert assessment(CANCER, pain).critical
@@ -380,6 +399,7 @@ def test_a_sign_as_the_reason_of_a_visit_is_an_emergency() -> None:
 # --- The card
 
 
+# Decision 3.11.
 def test_only_the_spine_mri_of_an_emergency_is_stat_and_it_comes_first() -> None:
     card = card_beside(condition(CAUDA_EQUINA, onset=day(0)), condition("icd10cm R51.9", onset=day(1)))
     orders = [(order["code"]["coding"][0]["code"], order["priority"]) for order in created(card)]
@@ -395,6 +415,7 @@ def test_without_an_emergency_no_order_is_stat() -> None:
     assert {order["priority"] for order in created(card_beside())} == {"urgent"}
 
 
+# Decision 3.11.
 def test_staging_is_never_put_before_the_mri_in_an_emergency() -> None:
     proposed = section(card_beside(condition(CAUDA_EQUINA, onset=day(0))), "Proposed")
     assert "within 24 hours" in proposed and "do not delay it" in proposed

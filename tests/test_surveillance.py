@@ -43,6 +43,7 @@ def cards(*resources: Json, drafts: list[Json] | None = None, **arguments: Any) 
 # --- Given
 
 
+# Decisions 9.1 and 9.2.
 @pytest.mark.parametrize(
     "order", [BONE_SCAN, CT, PET_CT, draft("loinc 81552-2")], ids=["bone scan", "CT", "FDG", "NaF"]
 )
@@ -81,6 +82,7 @@ def test_a_resolved_cancer_of_long_ago_is_advised_as_well() -> None:
 # --- Silenced by the history
 
 
+# Decision 9.2.
 @pytest.mark.parametrize(("days", "given"), [(364, False), (365, True)])
 def test_cancer_of_the_last_year_silences_the_advice(days: int, given: bool) -> None:
     assert bool(cards(condition(BREAST_CANCER, onset=day(days)))) is given
@@ -142,6 +144,7 @@ def test_a_metastasis_silences_it(metastasis: Json) -> None:
 # --- Silenced by a symptom or a reason
 
 
+# Decision 9.2.
 @pytest.mark.parametrize(
     "symptom",
     [
@@ -199,6 +202,7 @@ def test_a_fresh_complaint_that_is_not_understood_is_not_called_no_symptom(sympt
     assert not cards(CANCER, symptom)
 
 
+# Decision 9.2.
 @pytest.mark.parametrize(
     "reason",
     [

@@ -22,6 +22,7 @@ ICD_10 = "http://hl7.org/fhir/sid/icd-10"
 ICD_9_CM = "http://hl7.org/fhir/sid/icd-9-cm"
 
 
+# Decision 11.1.
 @pytest.mark.parametrize(
     ("system", "code", "set_id"),
     [
@@ -41,6 +42,7 @@ def test_icd_codes_match_with_and_without_dot_in_any_case_and_with_blanks(system
     assert set_id in TERMINOLOGY.sets(system, code)
 
 
+# Decision 11.1.
 @pytest.mark.parametrize(
     ("system", "code", "set_id"),
     [
@@ -60,6 +62,7 @@ def test_a_category_stands_for_every_code_that_begins_with_it(system: str, code:
     assert set_id in TERMINOLOGY.sets(system, code)
 
 
+# Decision 11.1.
 @pytest.mark.parametrize(
     ("code", "set_id"),
     [
@@ -116,6 +119,7 @@ def test_the_same_code_in_another_system_is_another_code(system: str, code: str)
     assert not TERMINOLOGY.sets(system, code)
 
 
+# Decision 11.1.
 @pytest.mark.parametrize("code", ["C50.911", "254837009", "M54.50"])
 def test_a_code_without_a_system_is_no_evidence(code: str) -> None:
     assert not TERMINOLOGY.sets("", code)

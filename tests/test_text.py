@@ -31,6 +31,7 @@ def sentences(*rows: tuple[str, set[str]]) -> pytest.MarkDecorator:
 # --- Breast cancer
 
 
+# Decision 1.8.
 @sentences(
     ("hx L breast ca 2011, mastectomy", {CANCER}),
     ("Breast cancer", {CANCER}),
@@ -65,6 +66,7 @@ def test_a_text_that_states_breast_cancer_is_evidence_of_it(text: str, expected:
     assert concepts(text) == expected
 
 
+# Decision 11.4.
 @sentences(
     ("mother had breast cancer", set()),
     ("Mother: breast cancer", set()),
@@ -219,6 +221,7 @@ def test_other_complaints_are_not_back_pain(text: str, expected: set[str]) -> No
     assert concepts(text) == expected
 
 
+# Decision 11.4.
 @sentences(
     ("mother had breast cancer; patient has low back pain", {LUMBAR}),
     ("Mother had breast cancer, patient has low back pain", {LUMBAR}),
@@ -234,6 +237,7 @@ def test_one_text_may_affirm_one_thing_and_deny_another(text: str, expected: set
 # --- What a text says of time
 
 
+# Decision 2.8.
 @pytest.mark.parametrize(
     ("text", "chronic", "changed"),
     [

@@ -144,7 +144,7 @@ def _create(
         *assessment.criterion("breast-cancer-history").findings[:_MOST_REASONS],
     ]
     spine = slug == _spine_mri(assessment)
-    # Clinical rule B.2: signs of cord compression within 24 hours, suspicious pain within a week.
+    # Signs of cord compression within 24 hours, suspicious pain within a week (decision 3.11).
     priority = "stat" if spine and assessment.critical else "urgent"
     suggestion: dict[str, Any] = {
         "label": words["label"].format(study=order.label),

@@ -46,7 +46,7 @@ def is_present(condition: Condition, calendar: Calendar) -> bool:
 
 
 def denies(value: Value, status: str, recognizer: Recognizer) -> bool:
-    """Whether an Observation whose own code is a finding does not state it (clinical decision 7).
+    """Whether an Observation whose own code is a finding does not state it (decision 2.12).
 
     It states it by true, a number above zero, a word that says so, or by no value at all in a final observation;
     anything else is no statement.

@@ -1,7 +1,7 @@
-"""Cautions: what must be said beside an order, and which studies go without contrast (clinical rule A.9, C.7).
+"""Cautions: what must be said beside an order, and which studies go without contrast.
 
-What the cautions are is content (`cautions.toml` of the rule). An MRI is never dropped: at most it goes without
-contrast.
+What the cautions are is content (`cautions.toml` of the rule; decisions 4.3, 4.5, 4.6 and 4.8). An MRI is never
+dropped: at most it goes without contrast (decision 4.1).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which studies were done or ordered since the pain began (clinical rules A.8, C.5).
+"""Which studies were done or ordered since the pain began (decisions 5.1 and 5.3).
 
 A study from before the pain does not answer it; a CT of the chest, abdomen and pelvis counts from 30 days before.
 An order that is still open counts whenever it was written: it will be done now.
@@ -17,7 +17,7 @@ from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.reading.value_sets import CT_OF_TRUNK
 
-# Setting of the clinical rule ("imaged since"): a CT up to 30 days before the onset still stages the patient.
+# A CT up to 30 days before the onset still stages the patient (decision 5.1).
 ALLOWANCE_DAYS = 30
 
 _DONE = {

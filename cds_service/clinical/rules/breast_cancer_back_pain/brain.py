@@ -1,4 +1,4 @@
-"""Receptor status of the breast cancer, and new symptoms that point to the brain (clinical rules A.5, A.6)."""
+"""Receptor status of the breast cancer, and new symptoms that point to the brain (decisions 10.1 and 10.3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.reading.statements import Statement, sign_of
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import DIAGNOSED_RECEPTORS, RuleValueSet
 
-# From 1 % of stained cells on a tumor counts as receptor positive ("low positive" up to 9 %).
+# From 1 % of stained cells on a tumor counts as receptor positive (decision 10.3).
 _POSITIVE_CELLS_PERCENT = 1
 
 

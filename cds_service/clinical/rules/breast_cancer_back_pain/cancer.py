@@ -1,7 +1,7 @@
-"""Does the patient have a history of breast cancer? (clinical rules A.1, B.5, B.6)
+"""Does the patient have a history of breast cancer? (chapter 1 of docs/clinical-decisions.md)
 
-Any breast cancer counts, active or past, without limit of time and for every sex. Codes of in situ disease,
-family history, screening, benign disease and metastasis *to* the breast do not.
+Any breast cancer counts, active or past, without limit of time and for every sex (decisions 1.1 and 1.2). Codes of in
+situ disease, family history, screening, benign disease and metastasis *to* the breast do not (decisions 1.3 and 1.4).
 """
 
 from __future__ import annotations

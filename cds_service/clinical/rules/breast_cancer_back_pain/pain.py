@@ -1,8 +1,9 @@
-"""Is the back pain new? (clinical rule B.4, decided for each spine region on its own)
+"""Is the back pain new? Decided for each spine region on its own (decisions 2.1, 2.2, 2.3 and 2.7).
 
 Pain of a region is new when its episode began inside the window (84 days) and the clean days before (180) hold
 no record of back pain in that region or in an unnamed one, and no older record calls it chronic. Pain that is
-recorded inside the window as worse or changed is new even when it is old.
+recorded inside the window as worse or changed is new even when it is old (decision 2.8), and so is pain beside new
+signs of cord compression (decision 2.9).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Red flags beside back pain, and known metastases (clinical rules A.3, A.4, B.2; decisions 2 and 3).
+"""Red flags beside back pain, and known metastases (chapter 3 of docs/clinical-decisions.md).
 
 Red flags are signs of now: they count when they hold and began inside the window of the pain, or are undated and
-belong to the current visit. An old paraplegia is history.
+belong to the current visit (decision 3.1). An old paraplegia is history.
 """
 
 from __future__ import annotations

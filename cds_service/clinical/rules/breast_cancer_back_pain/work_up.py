@@ -136,7 +136,7 @@ def is_spine_mri(slug: str) -> bool:
 def wanted_studies(
     region: str, content: Content, options: RuleOptions, raised: Sequence[RaisedCaution] = (), brain: bool = False
 ) -> tuple[str, ...]:
-    """The slugs to propose for pain of `region`, the MRI of the spine first (clinical rules B.1, B.3, C.7).
+    """The slugs to propose for pain of `region`, the MRI of the spine first (decisions 7.1, 7.2 and 4.2).
 
     Args:
         region: a spine region, `several` or `unspecified`.
