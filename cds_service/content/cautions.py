@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,8 @@ def read_cautions(files: ContentFiles, terminology: Terminology) -> Cautions:
     """The cautions in the order in which they stand on a card.
 
     Raises:
-        ContentError: the file cannot be used, or a caution names a set that is neither a value set nor a text concept.
+        ContentError: the file cannot be used, a number is out of bounds, or a caution names a set that is neither a
+            value set nor a text concept.
     """
     file = files.own("cautions")
     data = files.read_own("cautions")
@@ -33,6 +35,8 @@ def read_cautions(files: ContentFiles, terminology: Terminology) -> Cautions:
         field = f"caution.{item['id']}"
         for key in _SETS:
             check_known(file, f"{field}.{key}", (n for n in item.get(key, ()) if n not in text_only), terminology)
+        if item.get("egfr_from", 0) >= item.get("egfr_below", math.inf):
+            raise ContentError(file, f"{field}.egfr_from", "must be below egfr_below")
         check_placeholders(file, f"{field}.sentence", item["sentence"], CAUTION_NAMES)
         cautions.append(_caution(item))
     tests = {item["observation"]: (item["positive"], item["negative"]) for item in data["test"]}

@@ -45,6 +45,16 @@ class ContentFiles:
         """The data of a file that rules share; see `read_own`."""
         return _checked_toml(self.shared, f"{name}.toml", name)
 
+    def read_shared_and_own(self, name: str) -> Iterator[tuple[str, Any]]:
+        """A file that rules share and, where a rule has one, its own beside it: as errors name it, and its data."""
+        yield f"{name}.toml", self.read_shared(name)
+        if (self.shared / self.own(name)).exists():
+            yield self.own(name), self.read_own(name)
+
+    def value_set(self, set_id: str) -> str:
+        """The file of one value set, as errors name it."""
+        return next((file for file, path in self.value_sets() if path.stem == set_id), f"{_VALUE_SETS}/{set_id}.json")
+
     def value_sets(self) -> Iterator[tuple[str, Path]]:
         """Every ValueSet, the shared ones first: the file as errors name it, and its path."""
         for folder in (_VALUE_SETS, f"{self.rule}/{_VALUE_SETS}"):

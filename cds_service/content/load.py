@@ -11,8 +11,10 @@ from functools import cache
 from pathlib import Path
 
 from cds_service.content.cautions import read_cautions
+from cds_service.content.cross_checks import check_every_set_is_named, check_read_by_name
 from cds_service.content.error import ContentError
 from cds_service.content.evidence_base import EvidenceBase, read_evidence_base
+from cds_service.content.exclusions import check_exclusions
 from cds_service.content.files import ContentFiles
 from cds_service.content.model import Content, EvidenceStatement
 from cds_service.content.orders import read_orders
@@ -37,7 +39,7 @@ def content_folder() -> Path:
 
 
 def load_content(folder: Path | None, rule: RuleSource) -> Content:
-    """Read and check the content of one rule, once per process.
+    """Read and check the content of the only rule, once per process.
 
     Args:
         folder: what rules share, with the rule's folder in it; None for the content that came with the service.
@@ -46,13 +48,32 @@ def load_content(folder: Path | None, rule: RuleSource) -> Content:
     Raises:
         ContentError: a file is missing, is not well-formed, or does not say what its schema asks for.
     """
-    return _load(folder or content_folder(), rule)
+    return load_contents(folder, (rule,))[0]
+
+
+@cache
+def load_contents(folder: Path | None, rules: tuple[RuleSource, ...]) -> tuple[Content, ...]:
+    """Read and check the content of all rules that share a folder, once per process.
+
+    Args:
+        folder: see `load_content`.
+        rules: every rule; a shared value set must be read, or known to be passed over, by one of them.
+
+    Raises:
+        ContentError: see `load_content`.
+    """
+    shared = folder or content_folder()
+    contents = tuple(_load(shared, rule) for rule in rules)
+    check_every_set_is_named(shared, tuple(zip(rules, contents, strict=True)))
+    return contents
 
 
 @cache
 def _load(folder: Path, source: RuleSource) -> Content:
     files = ContentFiles(folder, source.folder)
     terminology = read_terminology(files)
+    check_read_by_name(files, source, terminology)
+    check_exclusions(files, terminology)
     orders = read_orders(files, terminology)
     wording = read_wording(files, source, orders)
     rule = read_rule(files, source, terminology, orders)

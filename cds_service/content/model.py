@@ -66,7 +66,10 @@ class ThresholdReason:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What `rule.toml` says: identity, purpose, owner, review, thresholds, and which sets mean what."""
+    """What `rule.toml` says: identity, purpose, owner, review, thresholds, and which sets mean what.
+
+    `passed_over` are the value sets that the rule knows and does not read, each with the reason.
+    """
 
     id: str
     version: str
@@ -84,6 +87,7 @@ class Rule:
     relevant_orders: frozenset[str]
     purpose: str
     threshold_reasons: Mapping[str, ThresholdReason]
+    passed_over: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ def read_rule(
     observations, relevant = data["prefetch"]["observations"], data["orders"]["relevant"]
     check_known(file, "prefetch.observations", observations, terminology)
     check_known(file, "orders.relevant", relevant, terminology)
+    passed_over = {name: item["why"] for item in data.get("passed_over", ()) for name in item["sets"]}
+    check_known(file, "passed_over", passed_over, terminology)
     return Rule(
         id=data["id"],
         version=data["version"],
@@ -57,6 +59,7 @@ def read_rule(
         threshold_reasons={
             name: ThresholdReason(item["why"], item["source"]) for name, item in data["threshold"].items()
         },
+        passed_over=passed_over,
     )
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from cds_service.content.error import ContentError
 from cds_service.content.files import ContentFiles
-from cds_service.content.terminology import CodeSystem, Terminology, ValueSet, is_icd_category
+from cds_service.content.terminology import CodeSystem, Terminology, ValueSet, icd_code, is_icd_category
 
 _NEEDED = ("id", "url", "version", "status", "title", "purpose", "copyright", "compose")
 
@@ -93,7 +93,20 @@ def _included(
         for rule in include.get("filter", ()):
             _check_category(file, f"{field}.filter", rule, system)
             categories.append((system.uri, rule["value"]))
+    _check_each_once(file, [(system, code) for system, code, _ in concepts], systems)
+    _check_each_once(file, categories, systems)
     return tuple(concepts), tuple(categories)
+
+
+def _check_each_once(file: str, listed: list[tuple[str, str]], systems: tuple[CodeSystem, ...]) -> None:
+    """Refuse a code that is listed twice, in whichever spelling."""
+    by_uri = {system.uri: system for system in systems}
+    seen: set[tuple[str, str]] = set()
+    for uri, code in listed:
+        key = uri, icd_code(code) if by_uri[uri].is_icd else code.strip()
+        if key in seen:
+            raise ContentError(file, "compose.include", f"{by_uri[uri].name} {code} is listed twice")
+        seen.add(key)
 
 
 def _check_category(file: str, field: str, rule: Mapping[str, str], system: CodeSystem) -> None:

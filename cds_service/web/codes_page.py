@@ -21,6 +21,7 @@ ROLES = {
     "match": ("Sets that answer a question", "A code of these sets counts as what the set is called."),
     "supporting": ("Sets that support", "These never decide anything alone."),
     "ambiguous": ("Ambiguous sets", "These codes may mean something else, and do not count by themselves."),
+    "passed over": ("Known and passed over", "No question of the rule reads these codes; each set says why."),
     "trap": ("Traps", "These codes look like evidence and are none; they never count."),
 }
 _OTHER_ROLE = ("Other sets", "")
