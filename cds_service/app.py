@@ -9,16 +9,15 @@ from typing import Any
 from flask import Flask
 from flask_cors import CORS
 
-from cds_service.clinical.reading.findings import Reason
+from cds_service.clinical.rules import registry
+from cds_service.clinical.rules.assessment import ANSWERED_EARLIER
 from cds_service.clock import Clock, utc_now
-from cds_service.content.model import Content
 from cds_service.decision.recall import recall_with
 from cds_service.decision.recorder import LedgerRecorder
 from cds_service.decision.recording import SWITCHED_OFF
 from cds_service.decision.support import DecisionSupport
 from cds_service.demo.scenarios import NoScenarios, scenarios_folder
 from cds_service.errors import CdsError
-from cds_service.protocol.services import SERVICES
 from cds_service.reporting.metrics import Metrics, Vocabulary
 from cds_service.settings import Settings, SettingsError
 from cds_service.web.as_of import clock_as_of
@@ -55,7 +54,7 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         SettingsError: the settings do not fit the content or the installation.
     """
     support = DecisionSupport(settings)
-    recorder = LedgerRecorder(settings, Metrics(support.content.version, _vocabulary(support.content)))
+    recorder = LedgerRecorder(settings, Metrics(_version(support), _vocabulary(support)))
     app = Flask(__name__, static_folder=None)
     app.extensions[RECORDER] = recorder
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
@@ -64,10 +63,10 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     add_failures(app, settings)
     asked = clock_as_of(clock) if settings.development else clock
     add_hooks(app, support, recorder, CallerAuthenticator(settings, recorder, clock), asked)
-    add_site(app, support.content, settings, support.options)
+    add_site(app, support, settings)
     if settings.development:
         _add_workbench(app, support, recorder, clock)
-    add_operations(app, support.content, recorder, settings)
+    add_operations(app, _version(support), recorder, settings)
     # Flask runs these in reverse order: the log line is written when all headers are set.
     add_call_log(app, recorder.metrics)
     app.after_request(with_safe_headers)
@@ -86,12 +85,20 @@ def _add_workbench(app: Flask, support: DecisionSupport, recorder: LedgerRecorde
     register_workbench(app, support, folder, clock, recall_with(recorder.answers, support.settings))
 
 
-def _vocabulary(content: Content) -> Vocabulary:
+def _version(support: DecisionSupport) -> str:
+    """The versions of all rules with their content, as metrics name them."""
+    return ", ".join(rule.content.version for rule in support.rules)
+
+
+def _vocabulary(support: DecisionSupport) -> Vocabulary:
     """The closed sets that may become labels of metrics."""
+    reasons = {reason for definition in registry.RULES for reason in definition.reasons}
     return Vocabulary(
-        hooks={service.id: service.hook for service in SERVICES.values()},
-        reasons=frozenset({*Reason, SWITCHED_OFF, *(kind.__name__ for kind in CdsError.__subclasses__())}),
-        override_reasons=frozenset(item.code for item in content.override_reasons),
+        hooks={service.id: service.hook for service in support.services.values()},
+        reasons=frozenset(
+            {*reasons, ANSWERED_EARLIER, SWITCHED_OFF, *(kind.__name__ for kind in CdsError.__subclasses__())}
+        ),
+        override_reasons=frozenset(item.code for rule in support.rules for item in rule.content.override_reasons),
         refusals=REFUSALS,
     )
 

@@ -30,15 +30,13 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from cds_service.addresses import base_of, server_problem
-from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import CLEAN_DAYS, NEW_WINDOW_DAYS
+from cds_service.clinical.rules.registry import service_ids
 from cds_service.content.bounds import EGFR_RECENT_DAYS
-from cds_service.content.model import Content
 from cds_service.ehr.limits import FhirLimits
 from cds_service.ledger.database import check_url
 from cds_service.ledger.entries import ANONYMOUS, EVERY, Mode
 from cds_service.protocol.limits import BodyLimits
-from cds_service.protocol.services import SERVICES
 from cds_service.trust.clients import Origin, TrustedClient, check_clients
 
 _PREFIX = "CDS_"
@@ -255,14 +253,16 @@ class Settings(BaseModel):
         """Names that are misspelled would be accepted and do nothing."""
         issuers = {EVERY, ANONYMOUS, *(client.issuer for client in self.clients)}
         for rule in self.modes:
-            if rule.service not in (EVERY, *SERVICES):
-                raise ValueError(f"modes: there is no service '{rule.service}'; there are {', '.join(SERVICES)}")
+            if rule.service not in (EVERY, *service_ids()):
+                raise ValueError(f"modes: there is no service '{rule.service}'; there are {', '.join(service_ids())}")
             if rule.client not in issuers:
                 raise ValueError(f"modes: there is no client '{rule.client}'; there are {', '.join(sorted(issuers))}")
         if len({(rule.service, rule.client) for rule in self.modes}) < len(self.modes):
             raise ValueError("modes: the same service and client stand there twice")
-        if unknown := {name for client in self.clients for name in client.services} - set(SERVICES):
-            raise ValueError(f"clients.services: there is no service '{min(unknown)}'; there are {', '.join(SERVICES)}")
+        if unknown := {name for client in self.clients for name in client.services} - set(service_ids()):
+            raise ValueError(
+                f"clients.services: there is no service '{min(unknown)}'; there are {', '.join(service_ids())}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -298,25 +298,6 @@ class Settings(BaseModel):
             bytes=self.fhir_max_bytes,
             parallel=self.fhir_parallel,
             ca_bundle=str(self.ca_bundle) if self.ca_bundle else None,
-        )
-
-    def rule_options(self, content: Content) -> RuleOptions:
-        """The choices that concern the rule, with the thresholds of the content where none is set."""
-        thresholds = content.rule.thresholds
-        return RuleOptions(
-            new_window_days=self.new_window_days or thresholds["new_window_days"],
-            clean_days=thresholds["clean_days"] if self.clean_days is None else self.clean_days,
-            egfr_recent_days=self.egfr_recent_days or content.cautions.egfr_recent_days,
-            text_match=self.text_match,
-            unconfirmed_cancer=self.unconfirmed_cancer,
-            undated_pain=self.undated_pain,
-            dcis_mode=self.dcis_mode,
-            region_unspecified=self.region_unspecified,
-            nonspecific_signs=self.nonspecific_signs,
-            pain_required_for_cord_signs=self.pain_required_for_cord_signs,
-            hospice_suppress=self.hospice_suppress,
-            brain_any_subtype=self.brain_any_subtype,
-            surveillance_advice=self.surveillance_advice,
         )
 
 

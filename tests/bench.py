@@ -14,8 +14,8 @@ from typing import Any
 
 from cds_service.decision.support import DecisionSupport
 from cds_service.protocol.hook_request import decode
-from cds_service.protocol.services import SERVICES
 from cds_service.settings import Settings
+from tests.builders import SERVICES
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SERVICE = SERVICES["breast-cancer-back-pain-patient-view"]

@@ -17,10 +17,15 @@ from cds_service.chart.records import Chart
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
-from cds_service.clinical.rules.breast_cancer_back_pain.rule import assess
+from cds_service.clinical.rules.breast_cancer_back_pain.rule import BreastCancerBackPain
+from cds_service.clinical.rules.breast_cancer_back_pain.services import SERVICES as _SERVICES
 from cds_service.decision.support import Decision, DecisionSupport
-from cds_service.protocol.services import SERVICES
+from cds_service.protocol.services import Service
 from cds_service.settings import make_settings
+
+# The services by id.
+SERVICES: dict[str, Service] = {service.id: service for service in _SERVICES}
+
 
 Json = dict[str, Any]
 
@@ -240,6 +245,19 @@ def chart(*resources: Json, encounter_id: str | None = None, drafts: Sequence[Js
     return build_chart(PATIENT_ID, prefetch(*resources), encounter_id, drafts)
 
 
+def rule(options: RuleOptions | None = None) -> BreastCancerBackPain:
+    """The rule with the content that came with the service."""
+    return BreastCancerBackPain(load_content(), options or RuleOptions())
+
+
+def assess(known: Chart, now: datetime = NOW, options: RuleOptions | None = None) -> Assessment:
+    """What the rule says of a chart."""
+    asked = rule(options)
+    found = asked.assess(known, asked.reader(), now)
+    assert isinstance(found, Assessment)
+    return found
+
+
 def assessment(
     *resources: Json,
     now: datetime = NOW,
@@ -249,7 +267,7 @@ def assessment(
 ) -> Assessment:
     """What the rule says of the patient with exactly these resources, all else being known to be empty."""
     known = chart(*resources, encounter_id=encounter_id, drafts=drafts)
-    return assess(known, load_content(), options or RuleOptions(), now)
+    return assess(known, now, options)
 
 
 def request(
@@ -364,7 +382,7 @@ def assessed(
 ) -> Assessment:
     """As `assessment`, with devices and imaging studies; keys in `replaced` have the value given there."""
     known = build_chart(PATIENT_ID, supplied(*resources) | dict(replaced or {}), encounter_id)
-    return assess(known, load_content(), options or RuleOptions(), now)
+    return assess(known, now, options)
 
 
 @lru_cache(maxsize=32)

@@ -6,6 +6,7 @@ Each test calls the service over HTTP as an EHR does, with a clock of its own an
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from cds_service.app import make_app
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
-from cds_service.decision.answered import evidence, with_answers
+from cds_service.decision.answered import with_answers
 from cds_service.decision.explanation import explain
 from cds_service.decision.pseudonyms import Pseudonyms
 from cds_service.ledger.entries import EarlierAnswer
@@ -315,14 +316,14 @@ def test_explain_says_which_answer_keeps_the_card_away_and_until_when(tmp_path: 
     earlier = EarlierAnswer("overridden", "patient-declines", NOW, "imaging-advised", {})
     silenced = with_answers(fired, {}, [earlier], load_content(), NOW + timedelta(days=1))
     answered = decision(CANCER, PAIN)
-    text = explain(type(answered)(answered.id, silenced, {}, (), {"cards": []}), "1.0.0")
+    text = explain(replace(answered, assessment=silenced))
     assert "turned down on 2026-11-22 (patient-declines). It stays away until 2026-12-22, or newer evidence" in text
     assert "Outcome suppressed, reason answered-earlier" in text
 
 
 def test_fingerprints_hold_no_code_and_no_date_and_differ_between_patients() -> None:
     pseudonyms = Pseudonyms("a key of the tests, that guards nothing")
-    found = evidence(assessed(CANCER, PAIN))["pain"]
+    found = assessed(CANCER, PAIN).evidence()["pain"]
     one, other = (pseudonyms.findings(name, found) for name in ("a", "b"))
     assert found and one != other
     assert not any("M54" in text or "2026" in text for text in one)
@@ -334,7 +335,7 @@ def test_an_open_visit_is_the_same_evidence_on_the_next_day() -> None:
     prints = [
         pseudonyms.findings(
             "a",
-            evidence(assessed(CANCER, now=now, encounter_id="e-1", replaced={"encounters": bundle(visit)}))["pain"],
+            assessed(CANCER, now=now, encounter_id="e-1", replaced={"encounters": bundle(visit)}).evidence()["pain"],
         )
         for now in (NOW, NOW + timedelta(days=1))
     ]

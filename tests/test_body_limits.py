@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import make_app
+from cds_service.clinical.rules.breast_cancer_back_pain.rule import BreastCancerBackPain
 from cds_service.decision.open_ledger import open_ledger
-from cds_service.decision.support import DecisionSupport
 from cds_service.errors import TooMuch
 from cds_service.protocol.limits import BodyLimits, check_limits
 from cds_service.settings import make_settings
@@ -69,13 +69,13 @@ def test_draft_orders_are_counted_too(tmp_path: Path) -> None:
 def test_an_answer_that_took_too_long_is_an_error_and_not_silence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = DecisionSupport._look
+    look = BreastCancerBackPain.assess
 
-    def slow(self: DecisionSupport, *parts: Any) -> Any:
+    def slow(self: BreastCancerBackPain, *parts: Any) -> Any:
         time.sleep(0.05)
         return look(self, *parts)
 
-    monkeypatch.setattr(DecisionSupport, "_look", slow)
+    monkeypatch.setattr(BreastCancerBackPain, "assess", slow)
     answer = client_in(tmp_path, call_seconds=0.02).post(PATH, json=request("patient-view", supplied(CANCER, PAIN)))
     assert (answer.status_code, answer.get_json()["issue"][0]["code"]) == (503, "timeout")
     assert "does not mean that there is no risk" in answer.text

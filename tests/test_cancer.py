@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 
 from cds_service.chart.build import build_chart
-from cds_service.clinical.reading.findings import Answer, Criterion, Note, Outcome, Reason
+from cds_service.clinical.rules.assessment import Answer, Criterion, Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
-from cds_service.clinical.rules.breast_cancer_back_pain.rule import assess
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
 from tests.builders import (
     BREAST_CANCER,
     BREAST_CANCER_HISTORY,
     IN_SITU,
     LOW_BACK_PAIN,
-    NOW,
     PATIENT_ID,
     Json,
+    assess,
     assessment,
     bundle,
     coding,
@@ -355,7 +355,7 @@ def test_a_coded_and_dated_diagnosis_is_named_before_text() -> None:
 
 def answer_with(conditions: object) -> Assessment:
     values = prefetch(observation("snomed 279039007", day(2))) | {"conditions": conditions}
-    return assess(build_chart(PATIENT_ID, values), load_content(), RuleOptions(), NOW)
+    return assess(build_chart(PATIENT_ID, values))
 
 
 @pytest.mark.parametrize(

@@ -19,15 +19,16 @@ import orjson
 import pytest
 from fhir.resources.R4B.servicerequest import ServiceRequest
 
-from cds_service.clinical.reading.findings import Outcome, Reason
+from cds_service.clinical.rules.assessment import Outcome
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.decision.support import DecisionSupport
-from cds_service.protocol.services import SERVICES
 from cds_service.protocol.validation import problem
 from tests.builders import (
     BREAST_CANCER,
     LOW_BACK_PAIN,
     NOW,
     PATIENT_ID,
+    SERVICES,
     Json,
     bundle,
     concept,
@@ -196,7 +197,7 @@ class Answered:
 
     facts: Facts
     outcome: Outcome
-    reason: Reason
+    reason: str
     response: Json
 
     @property
@@ -232,7 +233,7 @@ def service() -> DecisionSupport:
     return DecisionSupport()
 
 
-def answer(document: Json) -> tuple[Outcome, Reason, Json]:
+def answer(document: Json) -> tuple[Outcome, str, Json]:
     decision = service().decide(SERVICES[f"breast-cancer-back-pain-{document['hook']}"], document, NOW)
     return decision.assessment.outcome, decision.assessment.reason, dict(decision.response_or_error())
 

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,17 @@ import pytest
 from fhir.resources.R4B.servicerequest import ServiceRequest
 
 from cds_service.advice.call import Call, OrderOptions
-from cds_service.advice.card import summary
+from cds_service.advice.detail import in_words
 from cds_service.advice.service_request import service_request
-from cds_service.clinical.reading.findings import Finding, Note, Outcome, Reason
+from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.rules.assessment import Outcome, ProposedOrder
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.card import summary
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags
-from cds_service.clinical.rules.breast_cancer_back_pain.work_up import wanted_studies
+from cds_service.clinical.rules.breast_cancer_back_pain.studies import wanted_studies
 from cds_service.clinical.rules.cautions import RaisedCaution
 from cds_service.content.error import ContentError
 from cds_service.content.load import content_folder
@@ -489,10 +492,10 @@ def summaries(region: str, notes: frozenset[Note], content: Content) -> list[str
     metastases = RedFlags(bone_metastasis=(Finding("", ""),))
     imaging = [
         Assessment(
-            Outcome.FIRED,
-            Reason.IMAGING_ADVISED,
-            (),
-            studies=studies,
+            outcome=Outcome.FIRED,
+            reason=Reason.IMAGING_ADVISED,
+            criteria=(),
+            orders=tuple(ProposedOrder(slug, "urgent") for slug in studies),
             region=region,
             notes=notes,
             critical=critical,
@@ -503,10 +506,10 @@ def summaries(region: str, notes: frozenset[Note], content: Content) -> list[str
         for flags in (RedFlags(), metastases)
     ]
     others = [
-        Assessment(Outcome.FIRED, reason, (), region=region, notes=notes)
+        Assessment(outcome=Outcome.FIRED, reason=reason, criteria=(), region=region, notes=notes)
         for reason in (Reason.IN_SITU_ONLY, Reason.CHILD, Reason.NO_SYMPTOMS)
     ]
-    return [summary(assessment, content) for assessment in (*imaging, *others)]
+    return [in_words(summary(found, content), content.wording, date(2026, 11, 22)) for found in (*imaging, *others)]
 
 
 @pytest.mark.parametrize("region", ["cervical", "thoracic", "lumbar", "sacral", "several", "unspecified"])

@@ -12,32 +12,33 @@ import pytest
 
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.rule import BreastCancerBackPain
 from cds_service.content.error import ContentError
 from cds_service.content.evidence_base import EvidenceBase, ModalityAccuracy, Proportion
 from cds_service.content.load import content_folder
 from cds_service.content.model import Caution, Content, EvidenceStatement, OverrideReason
 from cds_service.plots.svg import PLOT_STYLE
-from cds_service.protocol.services import SERVICES
 from cds_service.web.codes_page import codes_html
 from cds_service.web.evidence_page import SOURCE_ATTRIBUTES, caution_effect, evidence_html, front_html, reason_effect
 from cds_service.web.pages import STATIC_FOLDER, capital
-from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, assessment, condition, day, draft
+from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, SERVICES, assessment, condition, day, draft, rule
 from tests.html_reading import Reading, plain
 
 CONTENT = load_content()
-OPTIONS = RuleOptions()
+RULE = rule()
 
 SOURCES = {
-    "front": front_html(CONTENT),
-    "evidence": evidence_html(CONTENT, OPTIONS),
+    "front": front_html(RULE),
+    "evidence": evidence_html(RULE),
     "codes": codes_html(CONTENT),
 }
 PAGES = {name: Reading(html) for name, html in SOURCES.items()}
 FRONT, EVIDENCE = PAGES["front"], PAGES["evidence"]
 
 
-def page_of(content: Content, options: RuleOptions = OPTIONS) -> Reading:
-    return Reading(evidence_html(content, options))
+def page_of(content: Content, **choices: object) -> Reading:
+    """The page with this content, where a site made these choices."""
+    return Reading(evidence_html(BreastCancerBackPain(content, RuleOptions.of(content, choices))))
 
 
 # --- What it says
@@ -78,7 +79,8 @@ def test_an_interval_is_drawn_only_where_the_source_gives_one() -> None:
     mri, *others = CONTENT.evidence_base.accuracy.modalities
     known = replace(mri, sensitivity=Proportion(90.6, (85.1, 94.4)))
     accuracy = replace(CONTENT.evidence_base.accuracy, modalities=(known, *others))
-    page = evidence_html(replace(CONTENT, evidence_base=replace(CONTENT.evidence_base, accuracy=accuracy)), OPTIONS)
+    content = replace(CONTENT, evidence_base=replace(CONTENT.evidence_base, accuracy=accuracy))
+    page = evidence_html(replace(RULE, content=content))
     assert "plot-range" in page
     assert "(85.1 to 94.4)" in page
     assert "plot-range" not in SOURCES["evidence"]
@@ -101,7 +103,7 @@ def test_the_questions_are_those_that_the_rule_asks_in_its_order() -> None:
     pain = condition(LOW_BACK_PAIN, onset=day(5))
     asked = assessment(condition(BREAST_CANCER), pain, drafts=[draft("loinc 24967-2")]).criteria
     assert [(item.id, item.question) for item in CONTENT.evidence_base.criteria] == [
-        (item.id, item.question) for item in asked
+        (item.id, CONTENT.wording["question"][item.id]) for item in asked
     ]
     for criterion in CONTENT.evidence_base.criteria:
         assert EVIDENCE.row(criterion.question)[1:] == [criterion.met_by, criterion.not_met_by]
@@ -119,25 +121,25 @@ def test_every_threshold_stands_with_its_reason_and_source() -> None:
 
 
 def test_a_threshold_that_the_site_chose_is_shown_beside_that_of_the_content() -> None:
-    page = page_of(CONTENT, replace(OPTIONS, new_window_days=60, egfr_recent_days=30))
+    page = page_of(CONTENT, new_window_days=60, egfr_recent_days=30)
     assert page.row("new_window_days")[1] == "60 site's choice; content: 84"
     assert page.row("clean_days")[1] == "180"
     assert "An eGFR counts for 30 days" in page.text
 
 
 def test_every_choice_of_the_site_stands_with_its_value_and_meaning() -> None:
-    page = page_of(CONTENT, replace(OPTIONS, dcis_mode="info", hospice_suppress=False, region_unspecified="spine"))
+    page = page_of(CONTENT, dcis_mode="info", hospice_suppress=False, region_unspecified="spine")
     meaning = "In situ disease alone with new back pain: silence, or an info card without orders"
     assert page.row("dcis_mode") == ["dcis_mode", "info", meaning]
     assert page.row("hospice_suppress")[1] == "false"
     assert f"No region named {CONTENT.orders['mri-spine'].label} Staging" in page.text
     for field in fields(RuleOptions):
-        assert EVIDENCE.row(field.name)[1] == str(getattr(OPTIONS, field.name)).lower()
+        assert EVIDENCE.row(field.name)[1] == str(getattr(RULE.options, field.name)).lower()
 
 
 def test_a_site_that_reads_no_free_text_is_not_said_to_read_it() -> None:
     assert "Where there is none, free text counts" in EVIDENCE.text
-    page = page_of(CONTENT, replace(OPTIONS, text_match=False))
+    page = page_of(CONTENT, text_match=False)
     assert "Where there is none, free text counts" not in page.text
     assert "does not read free text" in page.text
 
@@ -293,7 +295,8 @@ def test_text_of_the_content_is_never_markup() -> None:
         rule=replace(CONTENT.rule, title=odd, owner=odd),
         evidence_base=replace(CONTENT.evidence_base, source_page=odd),
     )
-    for html in (evidence_html(content, OPTIONS), codes_html(content), front_html(content)):
+    changed = replace(RULE, content=content)
+    for html in (evidence_html(changed), codes_html(content), front_html(changed)):
         assert "<script>alert" not in html
         assert plain(odd) in Reading(html).text
 

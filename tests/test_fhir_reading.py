@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 
 from cds_service import Settings, create_app
-from cds_service.clinical.reading.findings import Note, Outcome, Reason
-from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
+from cds_service.clinical.rules.assessment import Outcome
+from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
 from cds_service.decision.support import Decision, DecisionSupport
 from cds_service.errors import InvalidRequest, MissingData
-from cds_service.protocol.services import SERVICES, prefetch_templates
 from tests.builders import (
     BREAST_CANCER,
     LOW_BACK_PAIN,
     NOW,
     PATIENT_ID,
+    SERVICES,
     SYMPTOM,
     THORACIC_PAIN,
     Json,
@@ -35,14 +36,12 @@ from tests.builders import (
     prefetch,
     reference,
     request,
+    rule,
 )
 from tests.wire_fhir_server import BASE_PATH, Exchange, Handler, WireFhirServer
 
 TOKEN = "token-5f0c7a"
-TEMPLATES = {
-    key: template.replace("{{context.patientId}}", PATIENT_ID)
-    for key, template in prefetch_templates(load_content()).items()
-}
+TEMPLATES = {key: template.replace("{{context.patientId}}", PATIENT_ID) for key, template in rule().prefetch.items()}
 DECIDING = ("patient", "conditions", "observations")
 REFINING = ("serviceRequests", "diagnosticReports", "procedures", "allergies", "encounters")
 
@@ -362,7 +361,7 @@ def test_visits_at_hand_still_count_when_another_is_read() -> None:
     with WireFhirServer(encounter(when=day(400), id="e-2")) as server:
         decision = decide(server.base, chart)
         assert server.asked == ["Encounter/e-2"]
-    assert decision.assessment.region == "lumbar"
+    assert isinstance(decision.assessment, Assessment) and decision.assessment.region == "lumbar"
     assert Note.ONSET_NOT_RECORDED not in decision.assessment.notes
 
 

@@ -25,7 +25,7 @@ from werkzeug.test import TestResponse
 from cds_service.app import make_app
 from cds_service.settings import make_settings
 from cds_service.web.openapi import openapi
-from tests.builders import NOW, Json
+from tests.builders import NOW, SERVICES, Json
 from tests.fuzz_answers import Listener, Tally, check_answer
 from tests.fuzz_bulk import BULK, MANY_ACCEPTED, MOST_FEEDBACK, TOO_MUCH_FEEDBACK
 from tests.fuzz_calls import CALLS, FEEDBACK
@@ -255,7 +255,7 @@ SHORT = 120
 
 DESCRIBED = _Described()
 SCHEMA = schemathesis.openapi.from_dict(
-    openapi("1.0.0", None),
+    openapi(SERVICES.values(), "1.0.0", None),
     config=SchemathesisConfig.from_dict(
         {
             "generation": {"deterministic": not LONG, "max-examples": LONG or SHORT, "database": "none"},

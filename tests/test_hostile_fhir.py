@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 from cds_service import Settings
-from cds_service.clinical.reading.findings import Reason
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.decision.support import Decision, DecisionSupport
 from cds_service.errors import MissingData
-from cds_service.protocol.services import SERVICES
 from tests.builders import (
     BREAST_CANCER,
     LOW_BACK_PAIN,
     NOW,
     PATIENT_ID,
+    SERVICES,
     Json,
     condition,
     day,

@@ -30,9 +30,9 @@ from cds_service.app import make_app
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.decision.support import DecisionSupport
 from cds_service.demo.scenarios import read_request
-from cds_service.protocol.services import SERVICES
 from cds_service.protocol.validation import problem
 from cds_service.settings import make_settings
+from tests.builders import SERVICES
 
 Json = dict[str, Any]
 
@@ -803,12 +803,12 @@ import json, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from cds_service.demo.scenarios import read_request
-from cds_service.decision.support import DecisionSupport, service_for
+from cds_service.decision.support import DecisionSupport
 now = datetime(2026, 11, 22, 12, tzinfo=UTC)
 support = DecisionSupport()
 for folder in sorted(Path(sys.argv[1]).iterdir()):
     call = read_request(folder, now)
-    print(json.dumps(support.decide(service_for(call), call, now).response))
+    print(json.dumps(support.decide(support.service_for(call), call, now).response))
 """
 
 

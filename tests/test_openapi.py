@@ -19,13 +19,12 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from cds_service.app import make_app
 from cds_service.errors import CdsError
-from cds_service.protocol.services import SERVICES
 from cds_service.protocol.validation import SCHEMAS, load, problem
 from cds_service.settings import make_settings
 from cds_service.web.openapi import openapi
-from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, Json, condition, day, draft, request, supplied
+from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, SERVICES, Json, condition, day, draft, request, supplied
 
-DESCRIPTION = openapi("1.0.0", None)
+DESCRIPTION = openapi(SERVICES.values(), "1.0.0", None)
 OPERATIONS = [
     (path, method, operation) for path, methods in DESCRIPTION["paths"].items() for method, operation in methods.items()
 ]
@@ -211,7 +210,9 @@ def test_the_decision_id_is_described_and_sent(client: FlaskClient) -> None:
 
 def test_the_public_address_is_named_where_it_is_set_and_only_there() -> None:
     assert "servers" not in DESCRIPTION
-    assert openapi("1.0.0", "https://cds.example.org/")["servers"] == [{"url": "https://cds.example.org"}]
+    assert openapi(SERVICES.values(), "1.0.0", "https://cds.example.org/")["servers"] == [
+        {"url": "https://cds.example.org"}
+    ]
 
 
 def test_it_names_no_operation_twice() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.clinical.reading.findings import Reason
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from tests.builders import (
     BREAST_CANCER,
     LOW_BACK_PAIN,

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from cds_service.chart.build import build_chart
-from cds_service.clinical.reading.findings import Basis, Note, Outcome, Reason
+from cds_service.clinical.reading.findings import Basis
+from cds_service.clinical.rules.assessment import Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
-from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
-from cds_service.clinical.rules.breast_cancer_back_pain.rule import assess
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
 from tests.builders import (
     BACK_PAIN,
     BREAST_CANCER,
@@ -21,7 +21,6 @@ from tests.builders import (
     LOWER_BACK,
     LUMBAR_SPINE,
     NECK_PAIN,
-    NOW,
     PAIN_ANYWHERE,
     PAIN_LOCATION,
     PAIN_SCORE,
@@ -30,6 +29,7 @@ from tests.builders import (
     THORACIC_PAIN,
     THORACIC_SPINE,
     Json,
+    assess,
     assessment,
     bundle,
     coding,
@@ -685,7 +685,7 @@ def test_five_thousand_conditions_give_the_same_answer() -> None:
     found = [CANCER, low_back_pain(5)]
     others = [condition(f"local {number}", text=f"Finding {number}", onset=day(number)) for number in range(5000)]
     values = prefetch(*others[:2500], found[0], *others[2500:], found[1])
-    crowded = assess(build_chart(PATIENT_ID, values), load_content(), RuleOptions(), NOW)
+    crowded = assess(build_chart(PATIENT_ID, values))
     assert crowded == assessment(*found)
 
 
@@ -700,6 +700,6 @@ def test_pain_in_conditions_that_stand_beside_or_inside_a_visit_is_read() -> Non
     )
     for encounters in (bundle(beside, pain), bundle(inside)):
         values = prefetch(CANCER) | {"encounters": encounters}
-        found = assess(build_chart(PATIENT_ID, values), load_content(), RuleOptions(), NOW)
+        found = assess(build_chart(PATIENT_ID, values))
         [finding] = found.criterion("new-back-pain").findings
         assert (str(finding.when), finding.basis) == (day(3), Basis.ENCOUNTER)

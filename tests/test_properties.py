@@ -13,14 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from cds_service.chart.build import build_chart
-from cds_service.clinical.reading.findings import Note, Outcome
+from cds_service.clinical.rules.assessment import Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
-from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
-from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
-from cds_service.clinical.rules.breast_cancer_back_pain.rule import assess
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note
 from cds_service.decision.support import DecisionSupport
 from cds_service.errors import MissingData
-from cds_service.protocol.services import SERVICES
 from tests.builders import (
     BACK_PAIN,
     BREAST_CANCER,
@@ -30,9 +27,11 @@ from tests.builders import (
     NECK_PAIN,
     NOW,
     PATIENT_ID,
+    SERVICES,
     SYMPTOM,
     THORACIC_PAIN,
     Json,
+    assess,
     assessment,
     bundle,
     concept,
@@ -148,7 +147,7 @@ def decision(found: Assessment) -> Assessment:
 
 
 def decide(values: Mapping[str, Any]) -> Assessment:
-    return assess(build_chart(PATIENT_ID, values), load_content(), RuleOptions(), NOW)
+    return assess(build_chart(PATIENT_ID, values))
 
 
 UNRELATED = (

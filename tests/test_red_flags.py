@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from cds_service.clinical.reading.findings import Outcome, Reason
+from cds_service.clinical.rules.assessment import Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from tests.builders import (
     BREAST_CANCER,
     CHIEF_COMPLAINT,

@@ -19,13 +19,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import make_app
-from cds_service.decision.support import DecisionSupport, service_for
+from cds_service.decision.support import DecisionSupport
 from cds_service.demo.patients import EHR_BASE
 from cds_service.demo.scenarios import read_scenario, scenarios_folder
 from cds_service.errors import CdsError
 from cds_service.protocol.outcome import operation_outcome
 from cds_service.settings import make_settings
-from tests.builders import bundle, draft, name_of, reference, removed
+from tests.builders import SERVICES, bundle, draft, name_of, reference, removed
 
 if TYPE_CHECKING:
     from tests.fhir_server import LoadedServer
@@ -143,7 +143,7 @@ def _support(settings: str, fhir_server: str) -> DecisionSupport:
 
 
 def _answer(support: DecisionSupport, call: Json, now: datetime) -> Answer:
-    service = service_for(call)
+    service = support.service_for(call)
     assert service is not None
     decision = support.decide(service, call, now)
     status, body = 200, decision.response
@@ -220,8 +220,7 @@ def _ask(server: LoadedServer, token: str) -> tuple[int, Json]:
     call = _sending(_call(scenarios_folder() / "row-001-lumbar-pain-icd10", server), ())
     if token:
         call["fhirAuthorization"] = {"access_token": token, "token_type": "Bearer"}
-    service = service_for(call)
-    assert service is not None
+    service = next(item for item in SERVICES.values() if item.hook == call["hook"])
     response = _client(server.base_url, server.now).post(f"/cds-services/{service.id}", json=call)
     return response.status_code, response.get_json()
 

@@ -22,11 +22,11 @@ from flask.testing import FlaskClient
 
 from cds_service.app import make_app
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
-from cds_service.decision.support import DecisionSupport, service_for
+from cds_service.decision.support import DecisionSupport
 from cds_service.demo.scenarios import Scenario, read_scenario
-from cds_service.protocol.services import SERVICES, prefetch_templates
 from cds_service.protocol.validation import problem
 from cds_service.settings import make_settings
+from tests.builders import SERVICES
 
 Json = dict[str, Any]
 
@@ -95,7 +95,7 @@ def _slugs() -> dict[str, str]:
 def _answer(case: Case, day: str) -> tuple[int, Json]:
     """Status and body of the call over HTTP."""
     request = case.scenario(day).request
-    service = service_for(request)
+    service = _support(case.settings).service_for(request)
     assert service is not None
     response = _client(case.settings, day).post(f"/cds-services/{service.id}", json=request)
     return response.status_code, response.get_json()
@@ -125,7 +125,7 @@ def _differences(case: Case, day: str) -> Iterator[str]:
 def _found_and_expected(case: Case, day: str) -> Iterator[tuple[str, object, object]]:
     """What the table speaks of, what the service came to, and what the table says."""
     request, expected = case.scenario(day).request, case.expected(day)
-    service = service_for(request)
+    service = _support(case.settings).service_for(request)
     assert service is not None
     assessment = _support(case.settings).decide(service, request, DAYS[day]).assessment
     yield "the outcome", assessment.outcome, expected["outcome"]
@@ -173,13 +173,13 @@ def test_no_patient_needs_an_observation_that_discovery_does_not_ask_for(case: C
     """An EHR sends what the prefetch template asks for, and no more: the answer must be the same without the rest."""
     day = "an ordinary day"
     request = case.scenario(day).request
-    service = service_for(request)
+    service = _support(case.settings).service_for(request)
     assert service is not None
     support = _support(case.settings)
     whole = support.decide(service, request, DAYS[day]).assessment
     observations = request["prefetch"].get("observations")
     if isinstance(observations, dict):
-        template = prefetch_templates(support.content)["observations"]
+        template = support.rule_of(service).prefetch["observations"]
         wanted = set(parse_qs(template.partition("?")[2])["code"][0].split(","))
         observations["entry"] = [entry for entry in observations.get("entry", ()) if _codes(entry) & wanted]
     asked_for = support.decide(service, request, DAYS[day]).assessment

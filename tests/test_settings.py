@@ -11,11 +11,11 @@ import pytest
 
 from cds_service import create_app
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
+from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.content.error import ContentError
 from cds_service.decision.support import DecisionSupport
-from cds_service.protocol.services import SERVICES
 from cds_service.settings import LocalCoding, Settings, SettingsError, make_settings, read_settings
-from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, condition, day, prefetch, request
+from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, SERVICES, condition, day, prefetch, request
 
 Json = dict[str, Any]
 
@@ -66,13 +66,17 @@ def test_without_file_and_environment_the_defaults_hold(setting: str, default: o
     assert getattr(read_settings({"PATH": "/usr/bin"}), setting) == default
 
 
+def options_of(settings: Settings) -> RuleOptions:
+    return RuleOptions.of(load_content(), settings.model_dump())
+
+
 def test_thresholds_come_from_the_content_where_a_site_sets_none() -> None:
-    options = Settings().rule_options(load_content())
+    options = options_of(Settings())
     assert (options.new_window_days, options.clean_days) == (84, 180)
 
 
 def test_a_site_can_set_both_thresholds_even_to_no_clean_days() -> None:
-    options = Settings(new_window_days=42, clean_days=0).rule_options(load_content())
+    options = options_of(Settings(new_window_days=42, clean_days=0))
     assert (options.new_window_days, options.clean_days) == (42, 0)
 
 

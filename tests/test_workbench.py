@@ -17,8 +17,8 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from cds_service.clinical.reading.findings import Note
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags
 from cds_service.content.terminology import Terminology
 from cds_service.decision.recall import recall_with
@@ -27,14 +27,15 @@ from cds_service.demo.scenarios import read_scenario, scenarios_folder
 from cds_service.errors import InvalidRequest
 from cds_service.ledger.entries import EarlierAnswer
 from cds_service.protocol.hook_request import read_hook_request
-from cds_service.protocol.services import SERVICES
 from cds_service.settings import make_settings
 from cds_service.workbench import register_workbench
 from cds_service.workbench.offered_drafts import offered_drafts
-from cds_service.workbench.patients import HOOKS, FixturePatients, PatientLine
-from cds_service.workbench.why import FLAGS, NOTES
-from tests.builders import LOW_BACK_PAIN, NOW, condition, day, patient, request, supplied
+from cds_service.workbench.patients import FixturePatients, PatientLine
+from tests.builders import LOW_BACK_PAIN, NOW, SERVICES, condition, day, patient, request, supplied
 from tests.workbench import workbench_app
+
+HOOKS = [service.hook for service in SERVICES.values()]
+
 
 Json = dict[str, Any]
 
@@ -55,7 +56,7 @@ def workbench() -> Iterator[FlaskClient]:
 
 @pytest.fixture(scope="module")
 def patients() -> FixturePatients:
-    return FixturePatients(scenarios_folder(), load_content())
+    return FixturePatients(scenarios_folder(), load_content(), HOOKS)
 
 
 def line(patients: FixturePatients, name: str) -> PatientLine:
@@ -91,7 +92,7 @@ def written(folder: Path, title: str, **of_patient: object) -> FixturePatients:
     (scenario / "request.json").write_text(json.dumps(call), encoding="utf-8")
     about = {"title": title, "expected": {"status": 200, "outcome": "not-applicable"}}
     (scenario / "scenario.json").write_text(json.dumps(about), encoding="utf-8")
-    return FixturePatients(folder, load_content())
+    return FixturePatients(folder, load_content(), HOOKS)
 
 
 # --- The list
@@ -369,9 +370,12 @@ def test_a_call_that_is_not_declared_as_json_is_refused(workbench: FlaskClient) 
 
 
 def test_every_note_and_every_red_flag_has_its_words() -> None:
-    assert NOTES.keys() == set(Note)
+    wording = load_content().wording
+    assert wording["note"].keys() == set(Note)
     flags = RedFlags()
-    assert FLAGS.keys() == {item.name for item in fields(flags) if isinstance(getattr(flags, item.name), tuple)}
+    assert {item.name for item in fields(flags) if isinstance(getattr(flags, item.name), tuple)} <= wording[
+        "group"
+    ].keys()
 
 
 def test_low_back_pain_alone_is_explained_without_cancer(workbench: FlaskClient) -> None:

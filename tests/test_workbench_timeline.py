@@ -11,18 +11,18 @@ from xml.etree.ElementTree import Element, fromstring
 import pytest
 
 from cds_service.chart.span import Span
+from cds_service.clinical.rules.timeline import Entry, Row, Timeline, Window
 from cds_service.decision.support import DecisionSupport
-from cds_service.protocol.services import SERVICES
 from cds_service.settings import make_settings
 from cds_service.workbench.picture import picture
 from cds_service.workbench.scale import TimeScale
-from cds_service.workbench.timeline import Entry, Row, Timeline, Window
 from cds_service.workbench.why import explained
 from tests.builders import (
     BREAST_CANCER,
     IN_SITU,
     LOW_BACK_PAIN,
     NOW,
+    SERVICES,
     condition,
     day,
     draft,

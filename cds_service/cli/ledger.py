@@ -17,6 +17,7 @@ from uuid import UUID
 import click
 
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
+from cds_service.clinical.rules.registry import service_ids
 from cds_service.clock import utc_now
 from cds_service.content.error import ContentError
 from cds_service.content.model import Content
@@ -24,7 +25,6 @@ from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.recall import pseudonyms_of
 from cds_service.ledger.entries import ANONYMOUS, EVERY, FeedbackEntry, Mode, ModeChange
 from cds_service.ledger.store import FILE_NAME, Ledger, LedgerDown
-from cds_service.protocol.services import SERVICES
 from cds_service.reporting.control_chart import check
 from cds_service.reporting.decision_text import decision_text, mode_lines
 from cds_service.reporting.export import csv_text, json_text, rows
@@ -191,7 +191,7 @@ def mode(mode: str | None, service: str, client: str, who: str | None, why: str 
         raise click.UsageError("a change of mode needs --by and --why: who changes it, and why")
     if not who.strip() or not why.strip():
         _stop("--by and --why must not be empty: the change is recorded with them")
-    _known("service", service, list(SERVICES))
+    _known("service", service, list(service_ids()))
     _known("client", client, [ANONYMOUS, *(trusted.issuer for trusted in settings.clients)])
     change = ModeChange(utc_now(), service, client, Mode(mode), who.strip(), why.strip())
     with _ledger(settings, prepare=True) as ledger:

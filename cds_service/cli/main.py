@@ -17,13 +17,14 @@ import orjson
 from click.core import ParameterSource
 
 from cds_service.cli.ledger import LEDGER_COMMANDS
+from cds_service.clinical.rules.registry import services
 from cds_service.clock import utc_now
 from cds_service.content.error import ContentError
 from cds_service.decision.caller import Caller
 from cds_service.decision.explanation import explain as explained
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.recall import recall_with
-from cds_service.decision.support import Decision, DecisionSupport, service_for
+from cds_service.decision.support import Decision, DecisionSupport
 from cds_service.demo.processes import DemoError, on_end_of_parent
 from cds_service.demo.scenarios import read_request
 from cds_service.errors import CdsError
@@ -31,7 +32,6 @@ from cds_service.ledger.entries import ANONYMOUS, EarlierAnswer
 from cds_service.ledger.store import LedgerDown
 from cds_service.protocol.fhir_check import Verdict, verdicts
 from cds_service.protocol.outcome import operation_outcome
-from cds_service.protocol.services import SERVICES
 from cds_service.server.run import address_to_listen_on, port_problem, run_server, url_of
 from cds_service.settings import Settings, SettingsError, read_settings
 from cds_service.trust.exposure import openness, start_problem
@@ -39,7 +39,7 @@ from cds_service.trust.exposure import openness, start_problem
 # Exit codes beside 0: 1 the service answered with an error or found fault; 2 the command was not understood.
 _REFUSED = 1
 
-_HOOKS = [service.hook for service in SERVICES.values()]
+_HOOKS = list(dict.fromkeys(service.hook for service in services()))
 _REQUEST = click.argument("request_file", metavar="REQUEST", type=click.Path(exists=True, path_type=Path))
 _AS_OF = click.option(
     "--as-of",
@@ -144,11 +144,11 @@ def evaluate(
         raise click.UsageError("REQUEST names its own patient and hook; --patient and --hook go with --fhir-server")
     try:
         if request_file is not None:
-            decision, support = _decide(_read(request_file, as_of), as_of, client)
+            decision = _decide(_read(request_file, as_of), as_of, client)
         else:
-            decision, support = _decide(_call_for(str(fhir_server), str(patient), hook, token), as_of, client)
+            decision = _decide(_call_for(str(fhir_server), str(patient), hook, token), as_of, client)
         if in_words:
-            click.echo(explained(decision, support.content.version))
+            click.echo(explained(decision))
         else:
             _print_json(decision.response_or_error())
     except CdsError as error:
@@ -176,10 +176,10 @@ def _call_for(server: str, patient: str, hook: str, token: str | None) -> dict[s
 def explain(request_file: Path, as_of: datetime | None, client: str) -> None:
     """Say of the hook call in REQUEST why there is or is no card: every criterion, its answer, the evidence."""
     try:
-        decision, support = _decide(_read(request_file, as_of), as_of, client)
+        decision = _decide(_read(request_file, as_of), as_of, client)
     except CdsError as error:
         _stop(error.text)
-    click.echo(explained(decision, support.content.version))
+    click.echo(explained(decision))
 
 
 @main.command()
@@ -234,14 +234,14 @@ def _support() -> DecisionSupport:
         _stop(str(error))
 
 
-def _decide(document: object, as_of: datetime | None, client: str) -> tuple[Decision, DecisionSupport]:
-    service = service_for(document)
+def _decide(document: object, as_of: datetime | None, client: str) -> Decision:
+    support = _support()
+    service = support.service_for(document)
     if service is None:
         _stop(f"not a hook call; its 'hook' must be one of {', '.join(_HOOKS)}")
-    support = _support()
     now = _moment(as_of)
     recall = recall_with(partial(_earlier_answers, support.settings), support.settings)
-    return support.decide(service, document, now, Caller(client), recall), support
+    return support.decide(service, document, now, Caller(client), recall)
 
 
 def _earlier_answers(settings: Settings, client: str, tenant: str, patient: str) -> Sequence[EarlierAnswer]:

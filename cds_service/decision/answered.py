@@ -7,33 +7,14 @@ times and what brings the card back stand in `cards/breast_cancer_back_pain/over
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from cds_service.clinical.reading.findings import Answered, Basis, Finding, Outcome, Reason
-from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.assessment import ANSWERED_EARLIER, RED_FLAG, Answered, Assessment, Outcome
 from cds_service.content.model import Content, OverrideReason
 from cds_service.ledger.entries import EarlierAnswer
 
-PAIN, RED_FLAG, CANCER = "pain", "red-flag", "cancer"
-
 Prints = Mapping[str, Sequence[str]]
-
-
-def evidence(assessment: Assessment) -> dict[str, tuple[Finding, ...]]:
-    """The findings of an assessment by the kind of evidence that they are.
-
-    The reason on an order that is just being written is no evidence of its own: whoever writes it knows the answer.
-    """
-    criteria = {item.id: item.findings for item in assessment.criteria}
-    flags = [getattr(assessment.flags, item.name) for item in fields(assessment.flags)]
-    found = {
-        PAIN: criteria.get("new-back-pain", ()),
-        RED_FLAG: tuple(finding for flag in flags if isinstance(flag, tuple) for finding in flag)
-        + (*assessment.brain, *assessment.injuries),
-        CANCER: criteria.get("breast-cancer-history", ()),
-    }
-    return {kind: tuple(item for item in some if item.basis is not Basis.ORDERED) for kind, some in found.items()}
 
 
 def with_answers(
@@ -50,7 +31,7 @@ def with_answers(
         return assessment
     reasons = {item.code: item for item in content.override_reasons}
     for answer in sorted(earlier, key=lambda item: item.answered_at, reverse=True):
-        if answer.card_reason != assessment.reason.value:
+        if answer.card_reason != assessment.reason:
             continue
         if answer.outcome != "overridden":
             # A card that was taken settles whatever was said before it.
@@ -59,7 +40,7 @@ def with_answers(
         reason = reasons.get(answer.reason)
         if reason and _holds(reason, answer, prints, now):
             answered = Answered(reason.code, answer.answered_at, _end(reason, answer))
-            return replace(assessment, outcome=Outcome.SUPPRESSED, reason=Reason.ANSWERED_EARLIER, answered=answered)
+            return replace(assessment, outcome=Outcome.SUPPRESSED, reason=ANSWERED_EARLIER, answered=answered)
     return assessment
 
 

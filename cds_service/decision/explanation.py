@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
-from cds_service.advice.phrases import joined
-from cds_service.clinical.reading.findings import Answer, Answered, Criterion, Finding, Outcome, Reason
-from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.advice.phrases import Wording, joined
+from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.rules.assessment import Answer, Answered, Assessment, Criterion, Outcome
 from cds_service.decision.support import Decision
 
 _SIGNS = {Answer.MET: "yes", Answer.NOT_MET: "no", Answer.UNKNOWN: "cannot tell"}
 
 
-def explain(decision: Decision, rule_version: str) -> str:
+def explain(decision: Decision) -> str:
     """Every criterion with its answer and evidence, and in one sentence why there is or is no card."""
-    assessment = decision.assessment
-    lines = [verdict(assessment), ""]
+    assessment, content = decision.assessment, decision.rule.content
+    lines = [verdict(assessment, content.wording), ""]
     for criterion in assessment.criteria:
-        lines += _criterion(criterion)
+        lines += _criterion(criterion, content.wording)
     if assessment.studies and assessment.outcome is Outcome.FIRED:
         lines += ["", f"Proposed: {', '.join(assessment.studies)}"]
     if assessment.present:
@@ -25,38 +23,23 @@ def explain(decision: Decision, rule_version: str) -> str:
         lines.append(f"There already: {there}")
     if assessment.removals:
         lines.append(f"Removal offered: {', '.join(item.reference for item in assessment.removals)}")
-    lines += _beside(assessment)
+    lines += _additional_findings(assessment, content.wording)
     if decision.gaps:
         lines += ["", "Not wholly known:"]
         lines += [f"  {key}: {why}" for key, why in decision.gaps.items()]
     if assessment.unread:
         lines += ["", f"Not read, wholly or in part ({assessment.unreadable} entries), or refused:"]
         lines += [f"  {place}" for place in assessment.unread]
-    lines += ["", f"Outcome {assessment.outcome}, reason {assessment.reason}, rule {rule_version}"]
+    lines += ["", f"Outcome {assessment.outcome}, reason {assessment.reason}, rule {content.version}"]
     return "\n".join(lines)
 
 
-_FIRED = {
-    Reason.IMAGING_ADVISED: "Card: a history of breast cancer and new back pain (or what stands for it) are recorded.",
-    Reason.IN_SITU_ONLY: "Card, for information: only in situ disease of the breast, with new back pain.",
-    Reason.CHILD: "Card, for information: a breast cancer code and back pain in a child.",
-    Reason.NO_SYMPTOMS: "Card, for information: a search for metastases is ordered without any symptom on record.",
-}
-_SUPPRESSED = {
-    Reason.ALREADY_DRAFTED: "No card: the criteria are met, but every study to propose is drafted already.",
-    Reason.ALREADY_IMAGED: "No card: the criteria are met, but every study to propose is done, ordered or drafted.",
-    Reason.HOSPICE: "No card: the criteria are met, but hospice or comfort care is recorded.",
-}
-
-
-def verdict(assessment: Assessment) -> str:
+def verdict(assessment: Assessment, wording: Wording) -> str:
     """In one sentence, why there is or is no card."""
-    if assessment.outcome is Outcome.FIRED:
-        return _FIRED[assessment.reason]
     if assessment.answered:
         return _answered(assessment.answered)
-    if assessment.outcome is Outcome.SUPPRESSED:
-        return _SUPPRESSED[assessment.reason]
+    if assessment.outcome in (Outcome.FIRED, Outcome.SUPPRESSED):
+        return wording["verdict"][assessment.reason]
     if assessment.outcome is Outcome.UNDETERMINED:
         return f"No answer: it depends on data that is missing ({joined(assessment.missing)})."
     refusal = next(item for item in assessment.criteria if item.answer is Answer.NOT_MET)
@@ -71,24 +54,19 @@ def _answered(answered: Answered) -> str:
     )
 
 
-def _beside(assessment: Assessment) -> list[str]:
-    """Red flags, metastases, brain symptoms and cautions, with the evidence for each."""
+def _additional_findings(assessment: Assessment, wording: Wording) -> list[str]:
+    """What stands beside the criteria, and the cautions, with the evidence for each."""
     lines: list[str] = []
-    for item in fields(assessment.flags):
-        value = getattr(assessment.flags, item.name)
-        if isinstance(value, tuple) and value:
-            lines += [f"{item.name.replace('_', ' ')}:".capitalize(), *(f"    - {_finding(entry)}" for entry in value)]
-    if assessment.brain:
-        lines += [f"Brain symptoms (receptors: {assessment.receptors}):"]
-        lines += [f"    - {_finding(entry)}" for entry in assessment.brain]
+    for group in assessment.groups:
+        lines += [f"{wording['group'][group.id]}:", *(f"    - {_finding(entry)}" for entry in group.findings)]
     for raised in assessment.cautions:
         value_shown = f", eGFR {raised.value}" if raised.value else ""
         lines.append(f"Caution {raised.caution.id}: {_finding(raised.finding)}{value_shown}")
     return ["", *lines] if lines else []
 
 
-def _criterion(criterion: Criterion) -> list[str]:
-    lines = [f"[{_SIGNS[criterion.answer]}] {criterion.question}", f"    {criterion.because}"]
+def _criterion(criterion: Criterion, wording: Wording) -> list[str]:
+    lines = [f"[{_SIGNS[criterion.answer]}] {wording['question'][criterion.id]}", f"    {criterion.because}"]
     return lines + [f"    - {_finding(finding)}" for finding in criterion.findings]
 
 

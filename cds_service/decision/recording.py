@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from cds_service.advice.card import indicator
-from cds_service.clinical.reading.findings import Answer, Outcome
+from cds_service.clinical.rules.assessment import Answer, Outcome
 from cds_service.content.model import Content
 from cds_service.decision.caller import Caller
 from cds_service.decision.pseudonyms import Pseudonyms
@@ -40,10 +39,9 @@ def decision_entry(
     mode: Mode,
     now: datetime,
     milliseconds: float,
-    content: Content,
 ) -> DecisionEntry:
     """The row of one answered call."""
-    assessment = decision.assessment
+    assessment, content = decision.assessment, decision.rule.content
     card = next(iter(decision.response["cards"]), None)
     suggestions = card.get("suggestions", ()) if card else ()
     what = (*assessment.studies, *(REMOVE for _ in assessment.removals)) if card else ()
@@ -56,9 +54,9 @@ def decision_entry(
         hook=service.hook,
         mode=mode,
         outcome=assessment.outcome.value,
-        reason=assessment.reason.value,
+        reason=assessment.reason,
         answered=assessment.answered.reason if assessment.answered else "",
-        indicator=indicator(assessment) if card else "",
+        indicator=assessment.indicator if card else "",
         met=_ids(decision, Answer.MET),
         unknown=_ids(decision, Answer.UNKNOWN),
         rule_version=content.rule.version,

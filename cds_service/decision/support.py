@@ -24,20 +24,18 @@ from cds_service.advice.card import cards, proposed
 from cds_service.chart.build import build_chart
 from cds_service.chart.prefetch import FetchedPrefetch
 from cds_service.chart.records import Chart, Gap
-from cds_service.clinical.reading.findings import Outcome, Reason
-from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules import registry
+from cds_service.clinical.rules.assessment import Assessment, Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
-from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import visits_without_date
-from cds_service.clinical.rules.breast_cancer_back_pain.rule import assess
-from cds_service.content.model import Content
-from cds_service.decision.answered import evidence, with_answers
+from cds_service.clinical.rules.rule import Rule
+from cds_service.decision.answered import with_answers
 from cds_service.decision.caller import ANONYMOUS_CALLER, Caller
 from cds_service.decision.memory import PatientMemory
 from cds_service.ehr.completion import complete
 from cds_service.ehr.reader import FhirReader
 from cds_service.errors import InvalidRequest, MissingData
 from cds_service.protocol.hook_request import HookRequest, read_hook_request
-from cds_service.protocol.services import SERVICES, Service, prefetch_templates
+from cds_service.protocol.services import Service
 from cds_service.settings import Settings, SettingsError
 
 # A key that was supplied and held nothing, where something is needed: the patient record.
@@ -58,6 +56,7 @@ class Decision:
     """One call, answered: the assessment, the response body, and the id under which it is spoken of.
 
     Attributes:
+        rule: that answered.
         gaps: by prefetch key, why it is not wholly known.
         fetched: which addresses were asked for on the FHIR server.
         prefetched: the prefetch keys that came with the call.
@@ -67,6 +66,7 @@ class Decision:
     """
 
     id: UUID
+    rule: Rule = field(repr=False)
     assessment: Assessment
     gaps: Mapping[str, str]
     fetched: tuple[str, ...] = field(repr=False)
@@ -95,18 +95,34 @@ class DecisionSupport:
     def __init__(self, settings: Settings | None = None) -> None:
         """Raises ContentError where the content cannot be used, SettingsError where the settings do not fit it."""
         self.settings = settings or Settings()
-        self.content: Content = load_content(self.settings.content_folder)
+        choices = {name: getattr(self.settings, name) for name in Settings.model_fields}
+        content = load_content(self.settings.content_folder)
+        self.rules = tuple(definition.make(content, choices) for definition in registry.RULES)
+        self._answered_by = {service.id: (service, rule) for rule in self.rules for service in rule.services}
+        known = {slug for rule in self.rules for slug in rule.content.orders}
         for slug in self.settings.order_codings:
-            if slug not in self.content.orders:
+            if slug not in known:
                 raise SettingsError(f"setting 'order_codings.{slug}': there is no such order")
         key = self.settings.pseudonym_key
         self._key = key.get_secret_value() if key else ""
-        self._templates = prefetch_templates(self.content)
-        self.options = self.settings.rule_options(self.content)
         self._orders = OrderOptions(
             {slug: [item.model_dump() for item in own] for slug, own in self.settings.order_codings.items()},
             self.settings.order_intent,
         )
+
+    @property
+    def services(self) -> Mapping[str, Service]:
+        """The services of all rules, by id."""
+        return {name: service for name, (service, _) in self._answered_by.items()}
+
+    def rule_of(self, service: Service) -> Rule:
+        """The rule that answers a service."""
+        return self._answered_by[service.id][1]
+
+    def service_for(self, document: object) -> Service | None:
+        """The first service that answers the hook named in a document, for callers without an address."""
+        hook = document.get("hook") if isinstance(document, dict) else None
+        return next((service for service in self.services.values() if service.hook == hook), None)
 
     def decide(
         self,
@@ -131,12 +147,13 @@ class DecisionSupport:
             InvalidRequest: the body is not a valid call of this service.
         """
         request = read_hook_request(document, service.hook)
-        reader = self._reader(request, caller, seconds_left)
+        rule = self.rule_of(service)
+        reader = self._fhir_reader(request, caller, seconds_left)
         chart, assessment, prefetch = self._assessed(request, service, reader, now)
         memory = recall(caller, request)
-        prints = memory.prints(evidence(assessment)) if memory else {}
+        prints = memory.prints(assessment.evidence()) if memory else {}
         if memory and assessment.outcome is Outcome.FIRED:
-            assessment = with_answers(assessment, prints, memory.answers(), self.content, now)
+            assessment = with_answers(assessment, prints, memory.answers(), rule.content, now)
         call = Call(
             service_id=service.id,
             client=caller.client,
@@ -153,12 +170,13 @@ class DecisionSupport:
         source_url = str(self.settings.source_url) if self.settings.source_url else evidence_url
         refused = request.fhir_server is not None and reader is None
         return Decision(
-            id=call.decision_id(self.content.version, proposed(assessment)),
+            id=call.decision_id(rule.content.version, proposed(assessment)),
+            rule=rule,
             assessment=assessment,
             gaps={key: _gap(result.gap, refused) for key, result in chart.by_prefetch_key().items() if result.gap},
             fetched=tuple(reader.requests_made) if reader else (),
-            response={"cards": cards(assessment, call, self.content, self._orders, source_url, evidence_url)},
-            prefetched=tuple(key for key in self._templates if key in request.prefetch),
+            response={"cards": cards(assessment, call, rule, self._orders, source_url, evidence_url)},
+            prefetched=tuple(key for key in rule.prefetch if key in request.prefetch),
             reads={key: value.gap for key, value in prefetch.items() if isinstance(value, FetchedPrefetch)},
             hook_instance=request.hook_instance,
             memory=memory,
@@ -174,41 +192,32 @@ class DecisionSupport:
 
         First what decides, where the call left the answer open; then what refines, for a card that will fire.
         """
-        prefetch = request.prefetch
-        chart, assessment = self._look(request, service, prefetch, now)
+        rule, prefetch = self.rule_of(service), request.prefetch
+        reading = rule.reader()
+
+        def assess(values: Mapping[str, Any]) -> tuple[Chart, Assessment]:
+            chart = chart_of(request, service, values)
+            return chart, rule.assess(chart, reading, now)
+
+        def completed(keys: Sequence[str], visits: Sequence[str]) -> dict[str, Any]:
+            assert reader is not None
+            return complete(prefetch, keys, visits, rule.prefetch, request.patient_id, reader)
+
+        chart, assessment = assess(prefetch)
         if reader is None:
             return chart, assessment, prefetch
         # What is read may open another question (a birth date, how old a pain is). Each key is asked for once.
-        while wanted := [key for key in _deciding(assessment) if not isinstance(prefetch.get(key), FetchedPrefetch)]:
-            prefetch = self._complete(request, prefetch, wanted, (), reader)
-            chart, assessment = self._look(request, service, prefetch, now)
-        if assessment.reason is Reason.IMAGING_ADVISED:
-            visits = visits_without_date(chart, assessment.criterion("new-back-pain").findings)
-            # What was asked for once and not given is not asked for again.
-            open_keys = (*assessment.unchecked, *assessment.partly)
-            wanted = [key for key in open_keys if not isinstance(prefetch.get(key), FetchedPrefetch)]
-            if wanted or visits:
-                prefetch = self._complete(request, prefetch, wanted, visits, reader)
-                chart, assessment = self._look(request, service, prefetch, now)
+        while wanted := _not_yet_read(assessment.deciding, prefetch):
+            prefetch = completed(wanted, ())
+            chart, assessment = assess(prefetch)
+        # What was asked for once and not given is not asked for again.
+        wanted = _not_yet_read(assessment.refining, prefetch)
+        if wanted or assessment.visits:
+            prefetch = completed(wanted, assessment.visits)
+            chart, assessment = assess(prefetch)
         return chart, assessment, prefetch
 
-    def _look(
-        self, request: HookRequest, service: Service, prefetch: Mapping[str, Any], now: datetime
-    ) -> tuple[Chart, Assessment]:
-        chart = chart_of(request, service, prefetch)
-        return chart, assess(chart, self.content, self.options, now)
-
-    def _complete(
-        self,
-        request: HookRequest,
-        prefetch: Mapping[str, Any],
-        keys: Sequence[str],
-        visits: Sequence[str],
-        reader: FhirReader,
-    ) -> dict[str, Any]:
-        return complete(prefetch, keys, visits, self._templates, request.patient_id, reader)
-
-    def _reader(self, request: HookRequest, caller: Caller, seconds_left: float | None) -> FhirReader | None:
+    def _fhir_reader(self, request: HookRequest, caller: Caller, seconds_left: float | None) -> FhirReader | None:
         """A reader of the call's FHIR server; None where it names none, or one that is not allowed.
 
         Raises:
@@ -242,13 +251,9 @@ def chart_of(request: HookRequest, service: Service, prefetch: Mapping[str, Any]
     )
 
 
-def _deciding(assessment: Assessment) -> Sequence[str]:
-    """The prefetch keys that could still turn the answer: what is missing, or visits where no new pain was found."""
-    if assessment.outcome is Outcome.UNDETERMINED:
-        return assessment.missing
-    if assessment.reason in (Reason.NO_BACK_PAIN, Reason.PAIN_NOT_NEW):
-        return [key for key in (*assessment.unchecked, *assessment.partly) if key == "encounters"]
-    return ()
+def _not_yet_read(keys: Sequence[str], prefetch: Mapping[str, Any]) -> list[str]:
+    """Those of the prefetch keys that were not read from the FHIR server in this call."""
+    return [key for key in keys if not isinstance(prefetch.get(key), FetchedPrefetch)]
 
 
 def _gap(gap: Gap, refused: bool) -> str:
@@ -256,9 +261,3 @@ def _gap(gap: Gap, refused: bool) -> str:
     if refused and gap is Gap.NOT_SUPPLIED:
         return f"{gap}, and reading from the FHIR server of the call is {Gap.NOT_ALLOWED}"
     return str(gap)
-
-
-def service_for(document: object) -> Service | None:
-    """The service that answers the hook named in a document, for callers without an address."""
-    hook = document.get("hook") if isinstance(document, dict) else None
-    return next((service for service in SERVICES.values() if service.hook == hook), None)

@@ -8,14 +8,13 @@ passed: a page made at the start would go on saying so, or not, for as long as t
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Mapping
 from functools import lru_cache
 
-from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.rule import Rule
 from cds_service.content.evidence_base import Proportion
 from cds_service.content.model import Caution, Content, OverrideReason
 from cds_service.plots.svg import Figures, Range, Value, bar_chart, table
-from cds_service.protocol.services import SERVICES
 from cds_service.settings import Settings
 from cds_service.web.pages import capital, page
 
@@ -44,20 +43,25 @@ _OFFERED_ON = {
 }
 
 
-def front_html(content: Content) -> str:
+def front_html(rule: Rule) -> str:
     """The short page at `/`: what this is, and where to go from here."""
-    return page("front.html.jinja", current="/", rule=content.rule, services=SERVICES)
+    return page(
+        "front.html.jinja",
+        current="/",
+        rule=rule.content.rule,
+        services={service.id: service for service in rule.services},
+    )
 
 
 # Made once for each content, not for each application.
 @lru_cache(maxsize=4)
-def evidence_html(content: Content, options: RuleOptions) -> str:
+def evidence_html(rule: Rule) -> str:
     """The page at `/evidence`.
 
     Args:
-        content: the clinical content in use.
-        options: the site's choices; thresholds are shown as they count here.
+        rule: with its content, and the choices of the site; thresholds are shown as they count here.
     """
+    content, choices = rule.content, rule.choices
     figures = _figures(content)
     return page(
         "evidence.html.jinja",
@@ -65,13 +69,13 @@ def evidence_html(content: Content, options: RuleOptions) -> str:
         content=content,
         rule=content.rule,
         evidence_base=content.evidence_base,
-        options=options,
+        choices=choices,
         recommendations=[statement for statement in content.evidence if statement.by],
         facts=[statement for statement in content.evidence if not statement.by],
         chart=bar_chart(figures),
         chart_table=table(figures),
-        thresholds=_thresholds(content, options),
-        choices=_choices(content, options),
+        thresholds=_thresholds(content, choices),
+        settings=_settings(content, choices),
         capital=capital,
         orders=content.orders.values(),
         system_name=content.terminology.system_name,
@@ -101,21 +105,21 @@ def _value(proportion: Proportion) -> Value:
     return Range(proportion.percent, *proportion.interval) if proportion.interval else proportion.percent
 
 
-def _thresholds(content: Content, options: RuleOptions) -> list[tuple[str, int, int, str, str]]:
+def _thresholds(content: Content, choices: Mapping[str, object]) -> list[tuple[str, int, object, str, str]]:
     """Name, value of the content, value in use here, why, and source of every threshold."""
     return [
-        (name, value, getattr(options, name, value), reason.why, reason.source)
+        (name, value, choices.get(name, value), reason.why, reason.source)
         for name, value in content.rule.thresholds.items()
         for reason in [content.rule.threshold_reasons[name]]
     ]
 
 
-def _choices(content: Content, options: RuleOptions) -> list[tuple[str, str, str]]:
+def _settings(content: Content, choices: Mapping[str, object]) -> list[tuple[str, str, str]]:
     """Name, value as a setting is written, and meaning of every choice of the site that is no threshold."""
-    names = [field.name for field in fields(options) if field.name not in content.rule.thresholds]
+    names = [name for name in choices if name not in content.rule.thresholds]
     # The descriptions are Markdown, of which they use no more than marks for code.
     meanings = {name: (Settings.model_fields[name].description or "").replace("`", "") for name in names}
-    return [(name, str(getattr(options, name)).lower(), meanings[name]) for name in names]
+    return [(name, str(choices[name]).lower(), meanings[name]) for name in names]
 
 
 def caution_effect(caution: Caution) -> str:

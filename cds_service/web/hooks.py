@@ -20,7 +20,7 @@ from cds_service.decision.support import Decision, DecisionSupport
 from cds_service.errors import CdsError, InvalidRequest, MissingData, NotRecorded, TookTooLong, UnknownService
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.protocol.feedback import read_feedback
-from cds_service.protocol.services import SERVICES, Service, discovery
+from cds_service.protocol.services import Service, discovery
 from cds_service.web.caller_authentication import CallerAuthenticator
 from cds_service.web.messages import DECISION_HEADER, document, json_response, refusal
 
@@ -31,7 +31,9 @@ def add_hooks(
     app: Flask, support: DecisionSupport, recorder: LedgerRecorder, authenticator: CallerAuthenticator, clock: Clock
 ) -> None:
     """Add discovery, calls and feedback."""
-    discovered = orjson.dumps(discovery(support.content))
+    discovered = orjson.dumps(
+        discovery((service, support.rule_of(service).prefetch) for service in support.services.values())
+    )
     handler = HookHandler(support, recorder)
 
     @app.get("/cds-services")
@@ -43,16 +45,16 @@ def add_hooks(
     @app.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
         caller = authenticator.authenticate()
-        return handler.answer(_service(service_id), caller, clock())
+        return handler.answer(_service(support, service_id), caller, clock())
 
     @app.post("/cds-services/<service_id>/feedback")
     def feedback(service_id: str) -> Response:
         caller = authenticator.authenticate()
-        return handler.take_feedback(_service(service_id), caller, clock())
+        return handler.take_feedback(_service(support, service_id), caller, clock())
 
 
-def _service(service_id: str) -> Service:
-    service = SERVICES.get(service_id)
+def _service(support: DecisionSupport, service_id: str) -> Service:
+    service = support.services.get(service_id)
     if service is None:
         raise UnknownService
     g.service = service
@@ -72,7 +74,9 @@ class HookHandler:
         started: float = g.started
         mode = self._recorder.mode(service.id, caller.client)
         if mode is Mode.OFF:
-            entry = unanswered_entry(SWITCHED_OFF, SWITCHED_OFF, service, caller, mode, now, self._support.content)
+            entry = unanswered_entry(
+                SWITCHED_OFF, SWITCHED_OFF, service, caller, mode, now, self._support.rule_of(service).content
+            )
             return self._entered(entry, json_response(orjson.dumps(_NO_CARDS)))
         body = document(self._support.settings.body_limits())
         try:
@@ -103,7 +107,7 @@ class HookHandler:
         g.line = {"hook_instance": instance, "fetched": list(decision.reads)}
         response = _shown(decision, mode)
         milliseconds = (time.perf_counter() - started) * 1000
-        return decision_entry(decision, service, caller, mode, now, milliseconds, self._support.content), response
+        return decision_entry(decision, service, caller, mode, now, milliseconds), response
 
     def take_feedback(self, service: Service, caller: Caller, now: datetime) -> Response:
         """Store feedback; the answer says so only when it is stored."""
@@ -113,7 +117,7 @@ class HookHandler:
             caller,
             now,
             self._support.settings,
-            self._support.content,
+            self._support.rule_of(service).content,
         )
         receipt = self._recorder.record_feedback(entries)
         # Of a batch in which only some cards are known, the receipt does not say which.
@@ -143,9 +147,8 @@ class HookHandler:
         """A crash is a row too, named by the kind of error: its text may hold patient data."""
         g.decision_id = uuid4()
         milliseconds = (time.perf_counter() - started) * 1000
-        entry = unanswered_entry(
-            FAILED, type(error).__name__, service, caller, mode, now, self._support.content, g.decision_id, milliseconds
-        )
+        content, kind = self._support.rule_of(service).content, type(error).__name__
+        entry = unanswered_entry(FAILED, kind, service, caller, mode, now, content, g.decision_id, milliseconds)
         g.decision = entry
         self._recorder.metrics.call(entry)
         try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from cds_service.protocol.services import SERVICES
+from cds_service.protocol.services import Service
 from cds_service.protocol.validation import SCHEMAS, load
 
 Json = dict[str, Any]
@@ -32,7 +33,7 @@ _ANY = ("401", "404", "405", "429", "500", "503")
 _WITH_BODY = ("400", "403", "408", "413", "415", *_ANY)
 
 
-def openapi(version: str, base_url: str | None) -> Json:
+def openapi(services: Iterable[Service], version: str, base_url: str | None) -> Json:
     """The description, with the public address of the service where one is set."""
     paths: Json = {
         "/cds-services": {"get": _operation("Discovery", {"200": _json("The services.", "discovery")}, _ANY)},
@@ -41,7 +42,7 @@ def openapi(version: str, base_url: str | None) -> Json:
             "get": _operation("Whether calls are answered", {"200": _plain("They are."), "503": _plain("Not yet.")}, ())
         },
     }
-    for service in SERVICES.values():
+    for service in services:
         address = f"/cds-services/{service.id}"
         answer = {"200": _json("The cards, if any.", "response")}
         paths[address] = {

@@ -5,14 +5,13 @@ from __future__ import annotations
 import orjson
 from flask import Flask, Response
 
-from cds_service.content.model import Content
 from cds_service.decision.recorder import LedgerRecorder
 from cds_service.settings import Settings
 from cds_service.web.messages import json_response
 
 
-def add_operations(app: Flask, content: Content, recorder: LedgerRecorder, settings: Settings) -> None:
-    """Add `/health/live`, `/health/ready` and `/metrics`."""
+def add_operations(app: Flask, version: str, recorder: LedgerRecorder, settings: Settings) -> None:
+    """Add `/health/live`, `/health/ready` and `/metrics`; `version` names the rules with their content."""
 
     @app.get("/health/live")
     def live() -> Response:
@@ -25,7 +24,7 @@ def add_operations(app: Flask, content: Content, recorder: LedgerRecorder, setti
         usable = problem is None or not settings.ledger_strict
         state = {
             "status": "ready" if usable else "not ready",
-            "rule": content.version,
+            "rule": version,
             "ledger": "ok" if problem is None else f"down: {problem}",
             "memory_of_answers": "on" if settings.pseudonym_key else "off: the setting pseudonym_key is not set",
         }

@@ -5,8 +5,7 @@ from __future__ import annotations
 import orjson
 from flask import Flask, Response, send_from_directory
 
-from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
-from cds_service.content.model import Content
+from cds_service.decision.support import DecisionSupport
 from cds_service.settings import Settings
 from cds_service.web.codes_page import codes_html
 from cds_service.web.evidence_page import evidence_html, front_html
@@ -21,12 +20,17 @@ _POLICY = (
 )
 
 
-def add_site(app: Flask, content: Content, settings: Settings, options: RuleOptions) -> None:
-    """Add `/evidence`, `/openapi.json`, `/static/` and, but in development, the front page."""
+def add_site(app: Flask, support: DecisionSupport, settings: Settings) -> None:
+    """Add `/evidence`, `/openapi.json`, `/static/` and, but in development, the front page.
+
+    The pages are those of the first rule.
+    """
+    rule = support.rules[0]
+    content, services = rule.content, support.services
     # None of it changes while the service runs.
-    evidence, codes = evidence_html(content, options), codes_html(content)
+    evidence, codes = evidence_html(rule), codes_html(content)
     base_url = str(settings.base_url) if settings.base_url else None
-    description = orjson.dumps(openapi(content.version, base_url))
+    description = orjson.dumps(openapi(services.values(), content.version, base_url))
 
     @app.get("/evidence")
     def evidence_page() -> str:
@@ -45,7 +49,7 @@ def add_site(app: Flask, content: Content, settings: Settings, options: RuleOpti
         return send_from_directory(STATIC_FOLDER, name)
 
     if not settings.development:
-        front = front_html(content)
+        front = front_html(rule)
 
         @app.get("/")
         def front_page() -> str:

@@ -16,12 +16,10 @@ from cds_service.chart.span import read_date
 from cds_service.content.model import Content
 from cds_service.demo.scenarios import Scenario, read_scenario
 from cds_service.errors import InvalidRequest
-from cds_service.protocol.services import SERVICES
 from cds_service.workbench.offered_drafts import OfferedDraft, offered_drafts
 
 Json = dict[str, Any]
 
-HOOKS = tuple(service.hook for service in SERVICES.values())
 _WITHOUT_ORDERS = "patient-view"
 
 # In a list of drafts: those that the fixture itself brings.
@@ -45,7 +43,8 @@ class PatientLine:
 class FixturePatients:
     """All fixture patients, and the draft orders that may be given to them."""
 
-    def __init__(self, folder: Path, content: Content) -> None:
+    def __init__(self, folder: Path, content: Content, hooks: Sequence[str]) -> None:
+        self.hooks = tuple(hooks)
         self._folders = {path.parent.name: path.parent for path in sorted(folder.glob("*/request.json"))}
         self.drafts: Mapping[str, OfferedDraft] = offered_drafts(content, folder)
 
@@ -72,8 +71,8 @@ class FixturePatients:
         """
         if name not in self._folders:
             raise InvalidRequest("patient", "must be a name of the list of patients")
-        if hook is not None and hook not in HOOKS:
-            raise InvalidRequest("hook", f"must be one of {', '.join(HOOKS)}")
+        if hook is not None and hook not in self.hooks:
+            raise InvalidRequest("hook", f"must be one of {', '.join(self.hooks)}")
         request = read_scenario(self._folders[name], now).request
         context = request["context"]
         own = context.pop("draftOrders", None), context.pop("selections", [])

@@ -10,8 +10,8 @@ from __future__ import annotations
 from datetime import date
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from cds_service.clinical.rules.timeline import Entry, Row, Timeline, grouped, undated
 from cds_service.workbench.scale import TimeScale
-from cds_service.workbench.timeline import Entry, Row, Timeline, grouped, undated
 
 # Heights in pixels, for type of 12 pixels.
 _WINDOW_HEIGHT = 24

@@ -13,15 +13,15 @@ from typing import Any
 import orjson
 from flask import Blueprint, Flask, Response, request
 
+from cds_service.clinical.rules.rule import Rule
 from cds_service.clock import Clock
-from cds_service.decision.support import DecisionSupport, Recall, nothing_remembered, service_for
+from cds_service.decision.support import DecisionSupport, Recall, nothing_remembered
 from cds_service.errors import InvalidRequest
-from cds_service.protocol.services import SERVICES
 from cds_service.web.as_of import clock_as_of, read_day
 from cds_service.web.messages import document, json_response
 from cds_service.web.pages import page_environment
 from cds_service.workbench.detail import detail_html
-from cds_service.workbench.patients import HOOKS, OWN_DRAFTS, FixturePatients, noon
+from cds_service.workbench.patients import OWN_DRAFTS, FixturePatients, noon
 from cds_service.workbench.picture import picture
 from cds_service.workbench.why import explained
 
@@ -47,14 +47,16 @@ def register_workbench(
         clock: the moment of a call that names no other day.
         recall: what is remembered of a patient when `app` answers a call; without it, nothing is.
     """
-    patients = FixturePatients(scenarios_folder, support.content)
+    # The synthetic patients are those of the first rule.
+    rule = support.rules[0]
+    patients = FixturePatients(scenarios_folder, rule.content, [service.hook for service in rule.services])
     blueprint = Blueprint("workbench", __name__, static_folder="static", static_url_path="/workbench/static")
-    _add_page(blueprint, patients, clock)
+    _add_page(blueprint, patients, rule, clock)
     _add_answers(blueprint, support, patients, clock, recall)
     app.register_blueprint(blueprint)
 
 
-def _add_page(blueprint: Blueprint, patients: FixturePatients, clock: Clock) -> None:
+def _add_page(blueprint: Blueprint, patients: FixturePatients, rule: Rule, clock: Clock) -> None:
     # Reading all patients takes a second at most; their ages change once a day.
     pages: dict[date, str] = {}
 
@@ -63,12 +65,12 @@ def _add_page(blueprint: Blueprint, patients: FixturePatients, clock: Clock) -> 
         today = clock().astimezone(UTC).date()
         if today not in pages:
             pages.clear()
-            pages[today] = _page(patients, today)
+            pages[today] = _page(patients, rule, today)
         return pages[today]
 
 
-def _page(patients: FixturePatients, today: date) -> str:
-    services = {service.hook: service.id for service in SERVICES.values()}
+def _page(patients: FixturePatients, rule: Rule, today: date) -> str:
+    services = {service.hook: service.id for service in rule.services}
     return _TEMPLATES.get_template("workbench.html.jinja").render(
         patients=patients.lines(noon(today)),
         drafts=patients.drafts.values(),
@@ -98,8 +100,8 @@ def _add_answers(
     @blueprint.post("/workbench/why")
     def why() -> Response:
         call = document(limits)
-        if (service := service_for(call)) is None:
-            raise InvalidRequest("hook", f"must be one of {', '.join(HOOKS)}")
+        if (service := support.service_for(call)) is None:
+            raise InvalidRequest("hook", f"must be one of {', '.join(patients.hooks)}")
         answer = explained(support, service, call, asked(), recall)
         drawn = answer.timeline
         shown = _TEMPLATES.get_template("timeline.html.jinja").render(timeline=drawn, picture=picture(drawn))

@@ -6,49 +6,20 @@ The sentence of the verdict is that of `cds-service explain`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from cds_service.advice.phrases import when_words
-from cds_service.clinical.reading.findings import Criterion, Finding, Note, Outcome
-from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
-from cds_service.clinical.rules.breast_cancer_back_pain.evidence import read_evidence, reading_tools
+from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.rules.assessment import Assessment, Criterion, Outcome
+from cds_service.clinical.rules.timeline import Timeline
 from cds_service.content.model import Content
 from cds_service.decision.explanation import verdict
-from cds_service.decision.support import Decision, DecisionSupport, Recall, chart_of, nothing_remembered
-from cds_service.protocol.hook_request import read_hook_request
+from cds_service.decision.support import Decision, DecisionSupport, Recall, nothing_remembered
 from cds_service.protocol.services import Service
-from cds_service.workbench.chart_reading import timeline
-from cds_service.workbench.timeline import Timeline
 
 Json = dict[str, Any]
-
-NOTES = {
-    Note.TEXT_ONLY: "A criterion rests on free text alone.",
-    Note.ONSET_NOT_RECORDED: "The onset of the pain is not recorded.",
-    Note.ONSET_IMPRECISE: "The onset of the pain is recorded too vaguely to be used.",
-    Note.PAIN_CHANGED: "Old pain counts as new, because it is recorded as worse or changed.",
-    Note.CHECK_PREGNANCY: "Pregnancy is not recorded either way.",
-    Note.BONE_SCAN_DONE: "A bone scan was done since the pain began.",
-    Note.MRI_AT_ONCE: "The MRI that is there is ordered as an emergency.",
-    Note.MRI_WITHOUT_CONTRAST: "The MRI that is there is without contrast.",
-}
-
-
-# What `RedFlags` names by its fields, in the order in which it is shown.
-FLAGS = {
-    "cord": "Signs of cord compression",
-    "nonspecific": "Signs that may be one: examine today",
-    "infection": "Infection",
-    "pathological_fracture": "Pathological fracture",
-    "cord_metastasis": "Metastasis of the spinal cord",
-    "collapse": "Vertebral collapse",
-    "systemic": "Weight loss, hypercalcemia",
-    "bone_metastasis": "Bone metastasis",
-    "other_metastasis": "Other metastasis",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +44,8 @@ def explained(
     decision = support.decide(service, document, now, recall=recall)
     today = now.astimezone(UTC).date()
     return Explained(
-        facts=_facts(decision, support.content, today),
-        timeline=_timeline(support, service, document, now, decision.assessment),
+        facts=_facts(decision, decision.rule.content, today), timeline=decision.rule.timeline(decision.assessment)
     )
-
-
-def _timeline(
-    support: DecisionSupport, service: Service, document: object, now: datetime, assessment: Assessment
-) -> Timeline:
-    """The timeline of what came with the call; what was read from a FHIR server is not drawn."""
-    request = read_hook_request(document, service.hook)
-    chart = chart_of(request, service, request.prefetch)
-    options = support.options
-    recognizer, calendar = reading_tools(support.content, options, now)
-    return timeline(read_evidence(chart, support.content, options, recognizer, calendar), assessment)
 
 
 def _facts(decision: Decision, content: Content, today: date) -> Json:
@@ -96,9 +55,9 @@ def _facts(decision: Decision, content: Content, today: date) -> Json:
         "reason": assessment.reason,
         "verdict": _verdict(assessment, content),
         "criteria": [_criterion(item, content, today) for item in assessment.criteria],
-        "beside": _beside(assessment, content, today),
+        "beside": _additional_findings(assessment, content, today),
         "orders": _orders(assessment, content),
-        "notes": [NOTES[note] for note in sorted(assessment.notes)],
+        "notes": [content.wording["note"][note] for note in sorted(assessment.notes)],
         "gaps": [{"key": key, "why": why} for key, why in decision.gaps.items()],
         "missing": list(assessment.missing),
         "unread": list(assessment.unread),
@@ -109,7 +68,7 @@ def _facts(decision: Decision, content: Content, today: date) -> Json:
 
 def _verdict(assessment: Assessment, content: Content) -> str:
     """The sentence of `explain`, with the words of an override reason in place of its code."""
-    sentence = verdict(assessment)
+    sentence = verdict(assessment, content.wording)
     if not assessment.answered:
         return sentence
     code = assessment.answered.reason
@@ -120,7 +79,7 @@ def _verdict(assessment: Assessment, content: Content) -> str:
 def _criterion(criterion: Criterion, content: Content, today: date) -> Json:
     return {
         "id": criterion.id,
-        "question": criterion.question,
+        "question": content.wording["question"][criterion.id],
         "answer": criterion.answer,
         "because": criterion.because,
         "findings": [_finding(finding, content, today) for finding in criterion.findings],
@@ -141,17 +100,11 @@ def _finding(finding: Finding, content: Content, today: date) -> Json:
     }
 
 
-def _beside(assessment: Assessment, content: Content, today: date) -> list[Json]:
-    """What stands beside the two criteria: red flags, metastases, brain symptoms, cautions; empty groups left out."""
-    groups: list[tuple[str, Iterable[Finding]]] = [
-        (title, getattr(assessment.flags, name)) for name, title in FLAGS.items()
-    ]
-    groups.append((f"Brain symptoms (receptors: {assessment.receptors})", assessment.brain))
-    groups.append(("Injuries", assessment.injuries))
-    groups.append(("Radiographs", assessment.radiographs))
-    groups += [(_caution_title(raised.caution.name, raised.value), [raised.finding]) for raised in assessment.cautions]
-    named = [(title, [_finding(finding, content, today) for finding in found]) for title, found in groups]
-    return [{"title": title, "findings": found} for title, found in named if found]
+def _additional_findings(assessment: Assessment, content: Content, today: date) -> list[Json]:
+    """What stands beside the criteria: the rule's groups, and cautions."""
+    groups = [(content.wording["group"][group.id], group.findings) for group in assessment.groups]
+    groups += [(_caution_title(raised.caution.name, raised.value), (raised.finding,)) for raised in assessment.cautions]
+    return [{"title": title, "findings": [_finding(item, content, today) for item in found]} for title, found in groups]
 
 
 def _caution_title(name: str, value: str) -> str:

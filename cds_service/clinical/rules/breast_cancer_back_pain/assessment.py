@@ -1,64 +1,61 @@
-"""The answer of the rule to one call."""
+"""The answer of this rule to one call: what every rule answers, and what only this one knows."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cds_service.clinical.reading.findings import Answered, Criterion, Finding, Note, Outcome, Present, Reason, Removal
+from cds_service.clinical.reading.findings import Basis, Finding
+from cds_service.clinical.rules import assessment as every_rule
+from cds_service.clinical.rules.assessment import RED_FLAG
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors
+from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags
-from cds_service.clinical.rules.cautions import Egfr, RaisedCaution
+from cds_service.clinical.rules.cautions import Egfr
+
+# The ids of the questions; their words stand in the content.
+ORDER, PATIENT, CANCER_HISTORY, NEW_PAIN = "relevant-order", "current-patient", "breast-cancer-history", "new-back-pain"
+
+# The kinds of evidence that an override reason may name (`back_with`).
+PAIN, CANCER = "pain", "cancer"
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """The answer to one call, for the card, `explain` and the records alike.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment(every_rule.Assessment):
+    """The answer to one call.
 
     Attributes:
-        outcome, reason: what was decided, and its stable code.
-        criteria: every question with its answer and evidence, in the order in which they were asked.
-        studies: slugs of the orders to propose, the first one first.
-        present: wanted studies that are drafted, ordered or done already.
-        removals: selected drafts that the card offers to remove.
-        critical: there are signs of an emergency.
         region: the spine region of the new pain (`several`, `unspecified`), empty if there is none.
         flags: what is recorded beside the pain.
         brain: new symptoms that point to the brain, and `receptors` as far as they matter.
         pain_quality: the words that make the pain suspicious, from the EHR.
-        cautions: what must be said beside the orders.
         vague_onset: an onset too vague to be used, as it is recorded (`2026`).
         egfr: the newest eGFR, if any, for what is not recent.
-        answered: the earlier answer that keeps the card away, if one does.
-        missing: prefetch keys without which nothing can be concluded (outcome `undetermined`).
-        unchecked, partly: prefetch keys of which nothing, or not all, is known; they could refine the advice.
-        unread: places in the chart that could not be read or were refused, and how many entries were not readable.
+        read: what the chart says, read once at most; None where no chart was at hand.
     """
 
-    outcome: Outcome
-    reason: Reason
-    criteria: tuple[Criterion, ...]
-    studies: tuple[str, ...] = ()
-    present: tuple[Present, ...] = ()
-    removals: tuple[Removal, ...] = ()
-    critical: bool = False
     region: str = ""
     flags: RedFlags = field(default_factory=RedFlags)
     brain: tuple[Finding, ...] = ()
     receptors: Receptors = Receptors.UNKNOWN
-    cautions: tuple[RaisedCaution, ...] = ()
     vague_onset: str = ""
-    notes: frozenset[Note] = frozenset()
     pain_quality: str = ""
     injuries: tuple[Finding, ...] = ()
     radiographs: tuple[Finding, ...] = ()
     egfr: Egfr | None = None
     egfr_recent_days: int = 90
-    answered: Answered | None = None
-    missing: tuple[str, ...] = ()
-    unchecked: tuple[str, ...] = ()
-    partly: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()
-    unreadable: int = 0
+    read: Callable[[], Evidence] | None = field(repr=False, compare=False, default=None)
 
-    def criterion(self, criterion_id: str) -> Criterion:
-        return next(item for item in self.criteria if item.id == criterion_id)
+    def evidence(self) -> Mapping[str, Sequence[Finding]]:
+        """The findings by kind of evidence.
+
+        The reason on an order that is just being written is no evidence of its own: whoever writes it knows the answer.
+        """
+        asked = {item.id: item.findings for item in self.criteria}
+        flags = [finding for _, findings in self.flags.named() for finding in findings]
+        found = {
+            PAIN: asked.get(NEW_PAIN, ()),
+            RED_FLAG: (*flags, *self.brain, *self.injuries),
+            CANCER: asked.get(CANCER_HISTORY, ()),
+        }
+        return {kind: tuple(item for item in some if item.basis is not Basis.ORDERED) for kind, some in found.items()}

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cds_service.chart.records import Chart, Coding, Condition
-from cds_service.clinical.reading.findings import Answer, Criterion, Finding, Reason
+from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar, start_of
 from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.clinical.rules.assessment import Answer, Criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import RuleValueSet
-
-QUESTION = "Does the patient have a history of breast cancer?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +97,10 @@ def cancer_criterion(chart: Chart, history: CancerHistory) -> Criterion:
     """The criterion; unknown only where the conditions at hand show no breast cancer and may not be all."""
     if history.proven:
         because = "Breast cancer is recorded."
-        return Criterion("breast-cancer-history", QUESTION, Answer.MET, because, history.proven)
+        return Criterion("breast-cancer-history", Answer.MET, because, history.proven)
     aside = f" Passed over: {'; '.join(history.passed_over)}." if history.passed_over else ""
     if not chart.conditions.complete:
         because = f"No breast cancer in the conditions at hand, but they are not all: {chart.conditions.gap}.{aside}"
-        return Criterion("breast-cancer-history", QUESTION, Answer.UNKNOWN, because, missing=("conditions",))
+        return Criterion("breast-cancer-history", Answer.UNKNOWN, because, missing=("conditions",))
     because = f"No breast cancer among the patient's conditions.{aside}"
-    return Criterion("breast-cancer-history", QUESTION, Answer.NOT_MET, because, reason=Reason.NO_CANCER_HISTORY)
+    return Criterion("breast-cancer-history", Answer.NOT_MET, because, reason=Reason.NO_CANCER_HISTORY)

@@ -34,10 +34,9 @@ class Evidence:
     pain: PainAnswer
 
 
-def reading_tools(content: Content, options: RuleOptions, now: datetime) -> tuple[Recognizer, Calendar]:
-    """What a chart is read with: the meaning of codes and texts, and the day of the call in UTC."""
-    calendar = Calendar(now.astimezone(UTC), options.new_window_days, options.clean_days)
-    return Recognizer(content, options.text_match), calendar
+def calendar_of(options: RuleOptions, now: datetime) -> Calendar:
+    """The day of the call, in UTC, with the windows that the site chose."""
+    return Calendar(now.astimezone(UTC), options.new_window_days, options.clean_days)
 
 
 def read_evidence(

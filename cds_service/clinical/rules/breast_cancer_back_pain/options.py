@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from cds_service.content.model import Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +26,13 @@ class RuleOptions:
     hospice_suppress: bool = True
     brain_any_subtype: Literal["consider", "seed-strict"] = "consider"
     surveillance_advice: Literal["info", "off"] = "info"
+
+    @classmethod
+    def of(cls, content: Content, choices: Mapping[str, Any]) -> RuleOptions:
+        """A site's choices by the names of its settings, with the thresholds of the content where none is set."""
+        known = {"egfr_recent_days": content.cautions.egfr_recent_days, **content.rule.thresholds}
+        chosen: dict[str, Any] = {}
+        for item in fields(cls):
+            value = choices.get(item.name)
+            chosen[item.name] = known.get(item.name, item.default) if value is None else value
+        return cls(**chosen)

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from cds_service.chart.records import Drafts, Order
-from cds_service.clinical.reading.findings import Answer, Criterion, Present, Reason, Removal, State
 from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.clinical.rules.assessment import Answer, Criterion, Present, Removal, State
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import regions_in
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BACK_PAIN, RuleValueSet
 from cds_service.clinical.rules.imaging_history import PastStudy
 from cds_service.content.model import OrderDefinition, Rule
 
-QUESTION = "Does a selected order concern back pain or the search for metastases?"
 # A card offers to remove a few drafts; nobody selects more at once.
 _MOST_REMOVALS = 5
 
@@ -39,9 +39,9 @@ def order_criterion(drafts: Drafts, rule: Rule, recognizer: Recognizer) -> Crite
     for order in selected_orders(drafts):
         if _is_relevant(order, rule, recognizer) or _is_for_back_pain(order, recognizer):
             because = f"{order.reference or order.kind} does."
-            return Criterion("relevant-order", QUESTION, Answer.MET, because)
+            return Criterion("relevant-order", Answer.MET, because)
     because = "No selected order does." if drafts.selected else "No order is selected."
-    return Criterion("relevant-order", QUESTION, Answer.NOT_MET, because, reason=Reason.UNRELATED_ORDER)
+    return Criterion("relevant-order", Answer.NOT_MET, because, reason=Reason.UNRELATED_ORDER)
 
 
 def _is_relevant(order: Order, rule: Rule, recognizer: Recognizer) -> bool:

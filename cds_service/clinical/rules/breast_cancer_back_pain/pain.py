@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from cds_service.chart.records import Chart
-from cds_service.clinical.reading.findings import Answer, Criterion, Finding, Note, Reason
+from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
+from cds_service.clinical.rules.assessment import Answer, Criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import REGIONS, UNSPECIFIED
 
-QUESTION = "Does the patient have new back pain?"
 SEVERAL = "several"
 INSTEAD_OF_PAIN = "instead"
 _PAIN_KEYS = ("conditions", "observations")
@@ -205,19 +206,19 @@ def pain_criterion(chart: Chart, records: list[PainRecord], answer: PainAnswer) 
     """The criterion. Data that is missing can only add pain: what is found stands."""
     if answer.new:
         because = f"Pain of region {', '.join(pain.region for pain in answer.new)} is new."
-        return Criterion("new-back-pain", QUESTION, Answer.MET, because, _findings(answer))
+        return Criterion("new-back-pain", Answer.MET, because, _findings(answer))
     if answer.equivalents:
         because = "No back pain is recorded, but a finding that stands for it."
-        return Criterion("new-back-pain", QUESTION, Answer.MET, because, answer.equivalents)
+        return Criterion("new-back-pain", Answer.MET, because, answer.equivalents)
     aside = f" Not new: {'; '.join(answer.not_new)}." if answer.not_new else ""
     if missing := tuple(key for key in _PAIN_KEYS if not chart.by_prefetch_key()[key].complete):
         gaps = ", ".join(f"{key} ({chart.by_prefetch_key()[key].gap})" for key in missing)
         because = f"No new back pain in the data at hand, but it is not all: {gaps}.{aside}"
-        return Criterion("new-back-pain", QUESTION, Answer.UNKNOWN, because, missing=missing)
+        return Criterion("new-back-pain", Answer.UNKNOWN, because, missing=missing)
     visits = "conditions, observations or visits" if chart.encounters.complete else "conditions or observations"
     because = f"No new back pain in {visits}.{aside}"
     reason = Reason.PAIN_NOT_NEW if records else Reason.NO_BACK_PAIN
-    return Criterion("new-back-pain", QUESTION, Answer.NOT_MET, because, reason=reason)
+    return Criterion("new-back-pain", Answer.NOT_MET, because, reason=reason)
 
 
 def _findings(answer: PainAnswer) -> tuple[Finding, ...]:

@@ -6,8 +6,8 @@ belong to the current visit (decision 3.1). An old paraplegia is history.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
@@ -57,6 +57,13 @@ class RedFlags:
     def emergencies(self) -> tuple[Finding, ...]:
         unclear = self.nonspecific if self.nonspecific_is_critical else ()
         return (*self.cord, *unclear, *self.pathological_fracture, *self.infection, *self.cord_metastasis)
+
+    def named(self) -> Iterator[tuple[str, tuple[Finding, ...]]]:
+        """The findings by the names of their fields."""
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, tuple):
+                yield item.name, value
 
     @property
     def whole_spine(self) -> bool:

@@ -1,51 +1,99 @@
 """The rule: breast cancer history and new back pain, from a chart to an assessment.
 
-Pure: the same chart, content, options and moment give the same assessment. Answers have three values; what is
-unknown is never read as "no", and data that cannot change the answer is never missed.
+Answers have three values; what is unknown is never read as "no", and data that cannot change the answer is never
+missed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import cache, cached_property
 
 from cds_service.chart.records import Chart
-from cds_service.clinical.reading.findings import Answer, Criterion, Outcome, Reason
-from cds_service.clinical.reading.recognition import MOST_TEXT
-from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.reading.recognition import MOST_TEXT, Recognizer
+from cds_service.clinical.rules import assessment as every_rule
+from cds_service.clinical.rules.assessment import Answer, Criterion, Outcome
+from cds_service.clinical.rules.breast_cancer_back_pain.assessment import PATIENT, Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.cancer import cancer_criterion
-from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence, read_evidence, reading_tools
+from cds_service.clinical.rules.breast_cancer_back_pain.card import card_text
+from cds_service.clinical.rules.breast_cancer_back_pain.conclusion import completed, decided
+from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence, calendar_of, read_evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import order_criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.pain import pain_criterion
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
+from cds_service.clinical.rules.breast_cancer_back_pain.services import SERVICES, prefetch_templates
 from cds_service.clinical.rules.breast_cancer_back_pain.surveillance import routine_searches
+from cds_service.clinical.rules.breast_cancer_back_pain.timeline import timeline
 from cds_service.clinical.rules.breast_cancer_back_pain.work_up import work_up
+from cds_service.clinical.rules.sentences import CardText
+from cds_service.clinical.rules.timeline import Timeline
 from cds_service.content.model import Content
+from cds_service.protocol.services import Service
 
-_PATIENT_QUESTION = "Is this the current record of a living patient?"
+
+@dataclass(frozen=True)
+class BreastCancerBackPain:
+    """The rule with its content and a site's choices (see `cds_service.clinical.rules.rule`)."""
+
+    content: Content
+    options: RuleOptions
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """One for each hook."""
+        return SERVICES
+
+    @cached_property
+    def prefetch(self) -> Mapping[str, str]:
+        """The prefetch templates by key."""
+        return prefetch_templates(self.content)
+
+    @property
+    def choices(self) -> Mapping[str, object]:
+        """The site's choices by the names of their settings."""
+        return {item.name: getattr(self.options, item.name) for item in fields(self.options)}
+
+    def reader(self) -> Recognizer:
+        """What codes and words are read with."""
+        return Recognizer(self.content, self.options.text_match)
+
+    def assess(self, chart: Chart, reader: Recognizer, now: datetime) -> Assessment:
+        """Answer the rule for one patient; days are counted in UTC."""
+        calendar = calendar_of(self.options, now)
+        # Read where the first criterion leaves it open, or where someone wants to see why.
+        read = cache(lambda: read_evidence(chart, self.content, self.options, reader, calendar))
+        answer = replace(self._answer(chart, reader, read), read=read)
+        if reader.has_read_all:
+            return answer
+        return replace(answer, unread=(*answer.unread, f"free text: the rest beyond {MOST_TEXT:,} characters"))
+
+    def _answer(self, chart: Chart, reader: Recognizer, read: Callable[[], Evidence]) -> Assessment:
+        criteria: list[Criterion] = []
+        if chart.drafts is not None:
+            criteria.append(order_criterion(chart.drafts, self.content.rule, reader))
+            if criteria[0].answer is Answer.NOT_MET:
+                return decided(Outcome.NOT_APPLICABLE, Reason.UNRELATED_ORDER, criteria, chart)
+        return completed(_answered(read(), criteria), chart)
+
+    def card(self, assessment: every_rule.Assessment, brevity: int) -> CardText:
+        """What the card of a fired assessment says."""
+        return card_text(_own(assessment), self.content, brevity)
+
+    def timeline(self, assessment: every_rule.Assessment) -> Timeline:
+        """What the rule read in the chart of an assessment."""
+        own = _own(assessment)
+        if own.read is None:
+            raise ValueError("the assessment was not made from a chart")
+        return timeline(own.read(), own)
 
 
-def assess(chart: Chart, content: Content, options: RuleOptions, now: datetime) -> Assessment:
-    """Answer the rule for one patient.
-
-    Args:
-        chart: what is known.
-        content: value sets, orders and thresholds of `cards/`.
-        options: the site's choices.
-        now: the moment of the call, with a time zone; days are counted in UTC.
-    """
-    recognizer, calendar = reading_tools(content, options, now)
-    criteria: list[Criterion] = []
-    if chart.drafts is not None:
-        criteria.append(order_criterion(chart.drafts, content.rule, recognizer))
-        if criteria[0].answer is Answer.NOT_MET:
-            return decided(Outcome.NOT_APPLICABLE, Reason.UNRELATED_ORDER, criteria, chart)
-    evidence = read_evidence(chart, content, options, recognizer, calendar)
-    answer = _answered(evidence, criteria)
-    if recognizer.has_read_all:
-        return answer
-    return replace(answer, unread=(*answer.unread, f"free text: the rest beyond {MOST_TEXT:,} characters"))
+def _own(assessment: every_rule.Assessment) -> Assessment:
+    if not isinstance(assessment, Assessment):
+        raise TypeError("an assessment of another rule")
+    return assessment
 
 
 def _answered(evidence: Evidence, criteria: list[Criterion]) -> Assessment:
@@ -68,16 +116,14 @@ def patient_criterion(chart: Chart) -> Criterion:
     if not patients:
         gap = chart.patient.gap or "it was supplied, but is empty"
         because = f"The patient record is not at hand: {gap}."
-        return Criterion("current-patient", _PATIENT_QUESTION, Answer.UNKNOWN, because, missing=("patient",))
+        return Criterion(PATIENT, Answer.UNKNOWN, because, missing=("patient",))
     if any(patient.deceased for patient in patients):
         because = "The patient is recorded as deceased."
-        return Criterion("current-patient", _PATIENT_QUESTION, Answer.NOT_MET, because, reason=Reason.DECEASED)
+        return Criterion(PATIENT, Answer.NOT_MET, because, reason=Reason.DECEASED)
     if any(patient.replaced or not patient.active for patient in patients):
         because = "The record is inactive or was merged into another."
-        return Criterion(
-            "current-patient", _PATIENT_QUESTION, Answer.NOT_MET, because, reason=Reason.RECORD_NOT_CURRENT
-        )
-    return Criterion("current-patient", _PATIENT_QUESTION, Answer.MET, "Nothing says otherwise.")
+        return Criterion(PATIENT, Answer.NOT_MET, because, reason=Reason.RECORD_NOT_CURRENT)
+    return Criterion(PATIENT, Answer.MET, "Nothing says otherwise.")
 
 
 def _cancer(evidence: Evidence) -> Criterion:
@@ -87,35 +133,16 @@ def _cancer(evidence: Evidence) -> Criterion:
     if evidence.options.dcis_mode == "off" or cancer.answer is not Answer.NOT_MET or not in_situ:
         return cancer
     because = "Only in situ disease of the breast is recorded."
-    return Criterion(cancer.id, cancer.question, Answer.MET, because, in_situ)
+    return Criterion(cancer.id, Answer.MET, because, in_situ)
 
 
 def _refused(evidence: Evidence, criteria: Sequence[Criterion]) -> Assessment:
     """A criterion is not met: silence, but for routine imaging without symptoms that is just being ordered."""
     refusals = [item for item in criteria if item.answer is Answer.NOT_MET]
     reason = refusals[0].reason
-    assert reason is not None
     no_pain = [item.reason for item in refusals] == [Reason.NO_BACK_PAIN]
     met = all(item.answer is Answer.MET for item in criteria if item not in refusals)
     if no_pain and met and (searches := routine_searches(evidence)):
         advice = decided(Outcome.FIRED, Reason.NO_SYMPTOMS, criteria, evidence.chart)
         return replace(advice, removals=searches)
-    return decided(Outcome.NOT_APPLICABLE, reason, criteria, evidence.chart)
-
-
-def decided(outcome: Outcome, reason: Reason, criteria: Sequence[Criterion], chart: Chart) -> Assessment:
-    """An assessment with what every one has: its criteria, and what of the chart is not known."""
-    results = chart.by_prefetch_key()
-    unread = [entry for result in results.values() for entry in result.unread]
-    unread += chart.drafts.unread if chart.drafts else ()
-    missing = dict.fromkeys(key for item in criteria for key in item.missing)
-    return Assessment(
-        outcome=outcome,
-        reason=reason,
-        criteria=tuple(criteria),
-        missing=tuple(missing) if outcome is Outcome.UNDETERMINED else (),
-        unchecked=tuple(key for key, item in results.items() if not item.complete and not item.items),
-        partly=tuple(key for key, item in results.items() if not item.complete and item.items),
-        unread=tuple(f"{entry.where}: {entry.why}" for entry in unread),
-        unreadable=sum(result.unreadable for result in results.values()),
-    )
+    return decided(Outcome.NOT_APPLICABLE, Reason(reason), criteria, evidence.chart)

@@ -22,7 +22,45 @@ _KEYS = (
     "allergies",
 )
 
+_VERDICTS = (
+    "imaging-advised",
+    "in-situ-only",
+    "child",
+    "no-symptoms",
+    "already-drafted",
+    "already-imaged-or-ordered",
+    "hospice",
+)
+_GROUPS = (
+    "cord",
+    "nonspecific",
+    "infection",
+    "pathological_fracture",
+    "cord_metastasis",
+    "collapse",
+    "systemic",
+    "bone_metastasis",
+    "other_metastasis",
+    "brain_her2_positive",
+    "brain_triple_negative",
+    "brain_other",
+    "brain_unknown",
+    "injuries",
+    "radiographs",
+)
+_NOTES = (
+    "text-only",
+    "onset-not-recorded",
+    "onset-imprecise",
+    "pain-changed",
+    "check-pregnancy",
+    "bone-scan-done",
+    "mri-at-once",
+    "mri-without-contrast",
+)
+
 SENTENCES: Sentences = {
+    "question": dict.fromkeys(("relevant-order", "current-patient", "breast-cancer-history", "new-back-pain"), _NONE),
     "summary": {
         "critical": frozenset({"pain", "study"}),
         "critical_imaged": frozenset({"pain"}),
@@ -110,5 +148,8 @@ SENTENCES: Sentences = {
         "delete_description": frozenset({"study"}),
     },
     "link": {"evidence": _NONE},
+    "verdict": dict.fromkeys(_VERDICTS, _NONE),
+    "group": dict.fromkeys(_GROUPS, _NONE),
+    "note": dict.fromkeys(_NOTES, _NONE),
     "removal": dict.fromkeys(("radiograph", "spine-ct", "bone-scan", "ct", "pet-ct"), _NONE),
 }

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from cds_service.chart.records import Condition
-from cds_service.clinical.reading.findings import Removal
 from cds_service.clinical.reading.onset import start_of
 from cds_service.clinical.reading.recognition import words_of
 from cds_service.clinical.reading.value_sets import SharedValueSet
+from cds_service.clinical.rules.assessment import Removal
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import removable
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import PAIN_QUALITY, REASONS_TO_SEARCH, RuleValueSet

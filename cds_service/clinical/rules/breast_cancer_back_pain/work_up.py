@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
-from cds_service.clinical.reading.findings import Finding, Note, Outcome, Present, Reason, State
-from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.rules.assessment import Outcome, Present, ProposedOrder, State
+from cds_service.clinical.rules.breast_cancer_back_pain.assessment import CANCER_HISTORY, NEW_PAIN, Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors, brain_symptoms, receptors
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
-from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import (
     done_since,
     drafted_sets,
@@ -20,13 +20,17 @@ from cds_service.clinical.rules.breast_cancer_back_pain.orders import (
 )
 from cds_service.clinical.rules.breast_cancer_back_pain.pain import SEVERAL
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import injuries
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
+from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri, spine_mri_of, wanted_studies
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BONE_SCANS, PREGNANCY_RECORDS, RuleValueSet
-from cds_service.clinical.rules.cautions import RaisedCaution, newest_egfr, raised_cautions, withdrawn, without_contrast
+from cds_service.clinical.rules.cautions import RaisedCaution, newest_egfr, raised_cautions
 from cds_service.clinical.rules.imaging_history import PastStudy, studies_since
-from cds_service.content.model import Content
 
 # Hospice is for a life expectancy of about half a year; a referral from before that is no longer in force.
 _HOSPICE_DAYS = 180
+
+# Of each kind, so many findings go on an order as its reasons.
+_MOST_REASONS = 3
 
 # Imaging of adults is meant throughout; breast cancer in a child is nearly always an error of coding.
 _ADULT_FROM_YEARS = 18
@@ -76,7 +80,8 @@ def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
     studies = tuple(slug for slug in wanted if slug not in {item.slug for item in present})
     still_open = drafted.union(*(study.sets for study in past if not study.done))
     cautions = _beside(studies, still_open, raised, evidence)
-    advice = replace(advice, studies=studies, present=present, cautions=cautions, receptors=status, egfr=egfr)
+    orders = proposed_orders(studies, advice)
+    advice = replace(advice, orders=orders, present=present, cautions=cautions, receptors=status, egfr=egfr)
     if not studies and not _must_be_said(advice, past, evidence):
         all_drafted = all(item.state is State.DRAFTED for item in present)
         reason = Reason.ALREADY_DRAFTED if all_drafted else Reason.ALREADY_IMAGED
@@ -92,6 +97,28 @@ def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
         radiographs=tuple(
             study.finding for study in past if RuleValueSet.SPINE_RADIOGRAPH in study.sets and study.done
         ),
+    )
+
+
+def proposed_orders(studies: Sequence[str], advice: Assessment) -> tuple[ProposedOrder, ...]:
+    """The studies as orders: the MRI of the spine first among them, as soon as the findings demand.
+
+    Signs of cord compression want it within 24 hours, suspicious pain within a week (decision 3.11).
+    """
+    reasons = (
+        *advice.flags.emergencies[:_MOST_REASONS],
+        *advice.criterion(NEW_PAIN).findings[:_MOST_REASONS],
+        *advice.criterion(CANCER_HISTORY).findings[:_MOST_REASONS],
+    )
+    first = spine_mri_of(studies)
+    return tuple(
+        ProposedOrder(
+            slug,
+            priority="stat" if slug == first and advice.critical else "urgent",
+            recommended=slug == first,
+            reasons=reasons,
+        )
+        for slug in studies
     )
 
 
@@ -126,37 +153,6 @@ def _in_hospice(evidence: Evidence) -> bool:
             if item.finding.kind == "Condition" or when is None or when.latest >= first:
                 return True
     return False
-
-
-def is_spine_mri(slug: str) -> bool:
-    """Whether a slug is an MRI of the spine."""
-    return slug.startswith("mri-") and "spine" in slug
-
-
-def wanted_studies(
-    region: str, content: Content, options: RuleOptions, raised: Sequence[RaisedCaution] = (), brain: bool = False
-) -> tuple[str, ...]:
-    """The slugs to propose for pain of `region`, the MRI of the spine first (decisions 7.1, 7.2 and 4.2).
-
-    Args:
-        region: a spine region, `several` or `unspecified`.
-        content, options: orders and the site's choices.
-        raised: cautions; they turn a study into the one without contrast, or withdraw CT and bone scan.
-        brain: whether an MRI of the brain is wanted too.
-    """
-    rule, orders = content.rule, content.orders
-    mri = rule.mri_of_region[region]
-    slugs = [str(mri if isinstance(mri, str) else mri[options.region_unspecified]), *rule.staging]
-    if brain:
-        slugs.append(rule.brain)
-    wanted = []
-    for slug in slugs:
-        modality = orders[slug].modality
-        if withdrawn(modality, raised):
-            continue
-        plain = slug + rule.without_contrast_suffix
-        wanted.append(plain if without_contrast(modality, raised) and plain in orders else slug)
-    return tuple(wanted)
 
 
 def _wants_brain_mri(symptoms: Sequence[Finding], status: Receptors, evidence: Evidence) -> bool:

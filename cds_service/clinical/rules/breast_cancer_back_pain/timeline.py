@@ -19,7 +19,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.brain import brain_sympt
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord
 from cds_service.clinical.rules.imaging_history import studies_since
-from cds_service.workbench.timeline import Entry, Row, Timeline, Window
+from cds_service.clinical.rules.timeline import Entry, Row, Timeline, Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,270 @@
+"""What the card says: the one line, why this patient, what is proposed, what was not checked, what the evidence is.
+
+Sentences that matter less go first where the card would grow too long (`goes`). Emergencies, the first finding of
+cancer and pain, the orders and the cautions stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.rules.assessment import Present, State
+from cds_service.clinical.rules.breast_cancer_back_pain.assessment import CANCER_HISTORY, NEW_PAIN, Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.pain import INSTEAD_OF_PAIN
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import WITHOUT_IMAGING, Note, Reason
+from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri, spine_mri_of
+from cds_service.clinical.rules.cautions import RaisedCaution
+from cds_service.clinical.rules.sentences import (
+    EVIDENCE,
+    EXTRA,
+    HELPS,
+    MORE,
+    NEEDED,
+    STAYS,
+    CardText,
+    Listed,
+    Quote,
+    Sentence,
+    Value,
+    What,
+    When,
+)
+from cds_service.content.model import Content
+
+# So many cautions stand there in full at each brevity; the rest is named.
+_MOST_CAUTIONS = (3, 2, 1)
+
+Words = Mapping[str, str]
+
+
+def card_text(assessment: Assessment, content: Content, brevity: int) -> CardText:
+    """The card in sentences; `brevity` (0 to 2) says how many cautions are only named."""
+    detail = _Detail(assessment, content, _MOST_CAUTIONS[brevity])
+    return CardText(summary(assessment, content), detail.sections())
+
+
+def summary(assessment: Assessment, content: Content) -> Sentence:
+    """One sentence of at most 139 characters, without a word from the EHR."""
+    name, values = _summary(assessment, content)
+    undated = Note.ONSET_NOT_RECORDED in assessment.notes
+    pain = content.wording["pain_undated" if undated else "pain"].get(assessment.region, "")
+    return Sentence(content.wording["summary"][name], {"pain": pain, **values})
+
+
+def _summary(assessment: Assessment, content: Content) -> tuple[str, Mapping[str, Value]]:
+    """The name of the sentence, and what it says beside the pain."""
+    if name := WITHOUT_IMAGING.get(Reason(assessment.reason)):
+        return name, {}
+    if slug := spine_mri_of(assessment.studies):
+        return _imaging_sentence(assessment), {"study": content.orders[slug].title}
+    spine = next((item for item in assessment.present if is_spine_mri(item.slug)), None)
+    if assessment.critical:
+        return _emergency_sentence(assessment, spine), {}
+    if not assessment.studies or spine is None:
+        return "cautioned", {}
+    modalities = Listed([content.orders[slug].modality for slug in assessment.studies])
+    return "staging_only", {"modalities": modalities, "state": content.wording["state_short"][spine.state.value]}
+
+
+def _emergency_sentence(assessment: Assessment, spine: Present | None) -> str:
+    """The sentence of an emergency whose MRI is not to be ordered any more."""
+    if spine is not None and spine.state is State.DONE:
+        return "critical_done"
+    return "critical_at_once" if Note.MRI_AT_ONCE in assessment.notes else "critical_imaged"
+
+
+def _imaging_sentence(assessment: Assessment) -> str:
+    if assessment.critical:
+        return "critical"
+    known = assessment.flags.bone_metastasis or assessment.flags.other_metastasis
+    return "known_metastases" if known else "imaging"
+
+
+class _Detail:
+    """The sections of one card's detail, in the order in which a physician needs them."""
+
+    def __init__(self, assessment: Assessment, content: Content, most_cautions: int) -> None:
+        self._assessment = assessment
+        self._content = content
+        self._words = content.wording
+        self._most_cautions = most_cautions
+
+    def sections(self) -> tuple[tuple[Sentence, ...], ...]:
+        built: list[tuple[str, Callable[[], Iterator[Sentence]]]] = [("why", self._why), ("proposed", self._proposed)]
+        if self._assessment.reason == Reason.IMAGING_ADVISED:
+            built += [("unchecked", self._unchecked), ("evidence", self._evidence)]
+        return tuple((Sentence(self._words[name]["heading"]), *sentences()) for name, sentences in built)
+
+    def _why(self) -> Iterator[Sentence]:
+        """Each finding with its date and source; emergencies first."""
+        found = self._assessment
+        flags = found.flags
+        cancer = "in_situ" if found.reason == Reason.IN_SITU_ONLY else "cancer"
+        yield from self._listed("emergency", flags.emergencies if flags.critical else (), 2, STAYS)
+        yield from self._listed(cancer, found.criterion(CANCER_HISTORY).findings, 2, STAYS)
+        yield from self._listed("metastasis", (*flags.bone_metastasis, *flags.other_metastasis), 1, NEEDED)
+        yield from self._listed("pain", self._pain(), 3, STAYS)
+        yield from self._listed("collapse", flags.collapse, 1, NEEDED)
+        if not flags.nonspecific_is_critical:
+            yield from self._listed("nonspecific", flags.nonspecific, 2, NEEDED)
+        yield from self._listed("systemic", flags.systemic, 2, HELPS)
+        yield from self._listed("brain", found.brain, 1, NEEDED)
+        yield from self._listed("recent_injury", found.injuries[:1], 1, MORE)
+        yield from self._provisos()
+
+    def _pain(self) -> tuple[Finding, ...]:
+        """The findings of pain, without those that stand for it and are named as what they are."""
+        flags = self._assessment.flags
+        others = {item.source for item in (*flags.collapse, *flags.emergencies, *flags.nonspecific)}
+        findings = self._assessment.criterion(NEW_PAIN).findings
+        if self._assessment.region != INSTEAD_OF_PAIN:
+            return findings
+        return tuple(item for item in findings if item.source not in others)
+
+    def _provisos(self) -> Iterator[Sentence]:
+        notes, words = self._assessment.notes, self._words["why"]
+        if quality := self._assessment.pain_quality:
+            yield Sentence(words["pain_quality"], {"finding": Quote(quality)}, MORE)
+        if Note.PAIN_CHANGED in notes:
+            yield Sentence(words["changed"], goes=MORE)
+        if Note.TEXT_ONLY in notes:
+            yield Sentence(words["text_only"], goes=NEEDED)
+        if Note.ONSET_IMPRECISE in notes:
+            yield Sentence(words["onset_imprecise"], {"onset": self._assessment.vague_onset}, NEEDED)
+        elif Note.ONSET_NOT_RECORDED in notes:
+            yield Sentence(words["onset_not_recorded"], goes=NEEDED)
+
+    def _listed(self, name: str, findings: Sequence[Finding], most: int, goes: int) -> Iterator[Sentence]:
+        """The first findings as sentences; those behind the first one go sooner, the rest is counted."""
+        for index, finding in enumerate(findings[:most]):
+            source = self._words["source"].get(finding.kind, finding.kind)
+            values: Mapping[str, Value] = {"finding": What(finding), "when": When(finding), "source": source}
+            yield Sentence(self._words["why"][name], values, goes if index == 0 else max(goes, MORE))
+        if len(findings) > most:
+            yield Sentence(self._words["why"]["more"], {"count": len(findings) - most}, EXTRA)
+
+    def _proposed(self) -> Iterator[Sentence]:
+        """The orders, the most important first, each caution beside what it concerns."""
+        found, words = self._assessment, self._words["proposed"]
+        if name := WITHOUT_IMAGING.get(Reason(found.reason)):
+            yield Sentence(words[name])
+            return
+        spine = [slug for slug in found.studies if is_spine_mri(slug)]
+        brain = [slug for slug in found.studies if slug.startswith(self._content.rule.brain)]
+        staging = [slug for slug in found.studies if slug not in spine and slug not in brain]
+        for slug in spine:
+            yield Sentence(words["mri_critical" if found.critical else "mri"], {"study": self._label(slug)})
+        yield from self._already_there()
+        if staging:
+            yield Sentence(
+                words[self._staging_sentence()], {"studies": Listed([self._label(slug) for slug in staging])}
+            )
+        for slug in brain:
+            yield self._brain(slug)
+        yield from self._cautions()
+        if Note.BONE_SCAN_DONE in found.notes:
+            yield Sentence(words["bone_scan_negative"], goes=HELPS)
+        for radiograph in found.radiographs[:1]:
+            yield Sentence(words["radiograph"], {"when": When(radiograph)}, MORE)
+
+    def _staging_sentence(self) -> str:
+        if self._assessment.critical and not self._mri_is_done():
+            return "staging_critical"
+        return "staging_known" if self._assessment.flags.bone_metastasis else "staging"
+
+    def _mri_is_done(self) -> bool:
+        return any(is_spine_mri(item.slug) and item.state is State.DONE for item in self._assessment.present)
+
+    def _brain(self, slug: str) -> Sentence:
+        status = self._assessment.receptors.value
+        name = "brain" if status in ("HER2-positive", "triple-negative") else "brain_consider"
+        values = {"study": self._label(slug), "receptors": self._words["receptors"][status]}
+        return Sentence(self._words["proposed"][name], values)
+
+    def _already_there(self) -> Iterator[Sentence]:
+        words = self._words["proposed"]
+        for item in self._assessment.present:
+            if is_spine_mri(item.slug):
+                yield Sentence(words[self._mri_sentence()], {"state": self._state(item)})
+        rest = [item for item in self._assessment.present if not is_spine_mri(item.slug)]
+        for state in dict.fromkeys((item.state, item.when) for item in rest):
+            same = [item for item in rest if (item.state, item.when) == state]
+            names = Listed([self._content.orders[item.slug].name for item in same])
+            yield Sentence(words["present"], {"studies": names, "state": self._state(same[0])}, NEEDED)
+
+    def _mri_sentence(self) -> str:
+        if self._assessment.critical and not self._mri_is_done():
+            return "mri_present_at_once" if Note.MRI_AT_ONCE in self._assessment.notes else "mri_present_critical"
+        return "without_contrast_present" if Note.MRI_WITHOUT_CONTRAST in self._assessment.notes else "mri_present"
+
+    def _state(self, item: Present) -> str:
+        if item.state is State.DONE:
+            return self._words["state"]["done"].format(date=item.when or "")
+        when = f" ({item.when})" if item.when else ""
+        return self._words["state"][item.state.value].format(date=when)
+
+    def _cautions(self) -> Iterator[Sentence]:
+        words = self._words["proposed"]
+        raised = self._assessment.cautions
+        for item in raised[: self._most_cautions]:
+            modalities = Listed(item.caution.concerns)
+            yield Sentence(words["caution"], {"modalities": modalities, "sentence": _caution(item)})
+        if rest := raised[self._most_cautions :]:
+            yield Sentence(words["more_cautions"], {"names": Listed([item.caution.name for item in rest])})
+
+    def _unchecked(self) -> Iterator[Sentence]:
+        """What could not be checked, in one line."""
+        words = self._words["unchecked"]
+        if gaps := tuple(self._gaps(words)):
+            yield Sentence(words["line"], {"what": Listed(gaps, separator="; ", capital=True)}, NEEDED)
+        else:
+            yield Sentence(words["nothing"], goes=NEEDED)
+
+    def _gaps(self, words: Words) -> Iterator[Sentence]:
+        found = self._assessment
+        if found.unchecked:
+            yield Sentence(words["missing"], {"keys": self._keys(found.unchecked)})
+        if found.partly:
+            yield Sentence(words["partly"], {"keys": self._keys(found.partly)})
+        if self._uses_contrast() and "observations" not in found.unchecked:
+            yield from self._no_recent_egfr(words)
+        if Note.CHECK_PREGNANCY in found.notes:
+            yield Sentence(words["pregnancy"])
+        if found.unreadable:
+            yield Sentence(words["unread"], {"count": found.unreadable})
+
+    def _keys(self, keys: Sequence[str]) -> Listed:
+        return Listed([self._words["key"][key] for key in keys])
+
+    def _uses_contrast(self) -> bool:
+        return any("with IV contrast" in self._label(slug) for slug in self._assessment.studies)
+
+    def _no_recent_egfr(self, words: Words) -> Iterator[Sentence]:
+        egfr = self._assessment.egfr
+        if egfr is None:
+            yield Sentence(words["no_egfr"], {"days": self._assessment.egfr_recent_days})
+        elif not egfr.usable:
+            yield Sentence(words["odd_egfr"])
+        elif not egfr.recent:
+            yield Sentence(words["old_egfr"], {"value": egfr.reported, "when": When(egfr.finding)})
+
+    def _evidence(self) -> Iterator[Sentence]:
+        """The statements that belong on the card, each with its citation."""
+        words = self._words["evidence"]
+        for item in self._content.evidence:
+            if item.on_card:
+                yield Sentence(words["statement"], {"text": item.text, "cite": item.cite}, EVIDENCE)
+
+    def _label(self, slug: str) -> str:
+        return self._content.orders[slug].label
+
+
+def _caution(item: RaisedCaution) -> Sentence:
+    named = item.finding.label or item.finding.quote
+    values: Mapping[str, Value] = {
+        "finding": What(item.finding) if named else "",
+        "when": When(item.finding),
+        "value": item.value,
+    }
+    return Sentence(item.caution.sentence, values)

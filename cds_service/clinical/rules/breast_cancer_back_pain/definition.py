@@ -1,0 +1,22 @@
+"""What the registry knows of this rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
+from cds_service.clinical.rules.breast_cancer_back_pain.rule import BreastCancerBackPain
+from cds_service.clinical.rules.breast_cancer_back_pain.services import SERVICES
+from cds_service.clinical.rules.rule import RuleDefinition
+from cds_service.content.model import Content
+
+
+def _make(content: Content, choices: Mapping[str, Any]) -> BreastCancerBackPain:
+    return BreastCancerBackPain(content, RuleOptions.of(content, choices))
+
+
+BREAST_CANCER_BACK_PAIN = RuleDefinition(
+    id="breast-cancer-back-pain", services=SERVICES, reasons=frozenset(Reason), make=_make
+)

@@ -1,0 +1,83 @@
+"""What the service knows of a rule: which services it answers, what it makes of a chart, and what its card says.
+
+A rule is a folder here, with the code, and a folder of `cards/`, with the content. `registry` names all of them.
+Nothing outside those two folders knows what a rule is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from cds_service.chart.records import Chart
+from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.clinical.rules.assessment import Assessment
+from cds_service.clinical.rules.sentences import CardText
+from cds_service.clinical.rules.timeline import Timeline
+from cds_service.content.model import Content
+from cds_service.protocol.services import Service
+
+
+class Rule(Protocol):
+    """One rule with its content and a site's choices. Pure: the same arguments give the same answer."""
+
+    def __hash__(self) -> int:
+        """Rules with the same content and choices are one: what is made of them is made once."""
+
+    @property
+    def content(self) -> Content:
+        """The rule's content: its questions, wording, orders and override reasons, and what all rules share."""
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The CDS services that the rule answers, one for each hook."""
+
+    @property
+    def prefetch(self) -> Mapping[str, str]:
+        """The prefetch templates by key, the same for each of the rule's services."""
+
+    @property
+    def choices(self) -> Mapping[str, object]:
+        """The site's choices that concern the rule, thresholds among them, by the names of their settings."""
+
+    def reader(self) -> Recognizer:
+        """What codes and words are read with; one for each call, so that each text is read once."""
+
+    def assess(self, chart: Chart, reader: Recognizer, now: datetime) -> Assessment:
+        """The rule's answer for one patient.
+
+        Args:
+            chart: what is known.
+            reader: of this rule, for this call.
+            now: the moment of the call, with a time zone.
+        """
+
+    def card(self, assessment: Assessment, brevity: int) -> CardText:
+        """What the card of a fired assessment says.
+
+        Args:
+            assessment: of this rule.
+            brevity: 0, 1 or 2: how much is to be summed up rather than listed, where the card would be too long.
+        """
+
+    def timeline(self, assessment: Assessment) -> Timeline:
+        """What the rule read in the chart of an assessment, as dated entries."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleDefinition:
+    """A rule before its content is loaded: what the registry holds.
+
+    Attributes:
+        id: as in the content.
+        services: the CDS services that it answers.
+        reasons: every reason code of its assessments.
+        make: the rule, from its content and the site's settings by name.
+    """
+
+    id: str
+    services: tuple[Service, ...]
+    reasons: frozenset[str]
+    make: Callable[[Content, Mapping[str, Any]], Rule]
