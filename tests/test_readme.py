@@ -1,4 +1,4 @@
-"""The README says what is so."""
+"""README, CONTRIBUTING and SECURITY name what exists, and the README shows what is so."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from cds_service.cli.main import main
@@ -37,12 +38,14 @@ def test_the_card_shown_is_the_card_that_comes_back() -> None:
     assert between("card") == shown
 
 
-def test_every_file_and_make_target_it_names_exists() -> None:
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_every_file_and_make_target_it_names_exists(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"`make (\w+)`", README):
+    for target in re.findall(r"(?:`|^    )make ([a-z-]+)", text, re.M):
         assert f"\n{target}:" in makefile
-    for path in re.findall(r"`?((?:fixtures|cards|tests)/[\w./-]+)", README):
-        assert (ROOT / path.rstrip("./")).exists()
+    for path in re.findall(r"((?:cards|cds_service|docs|fixtures|tests)/[\w./-]+)", text):
+        assert (ROOT / path.rstrip("./")).exists(), path
 
 
 def test_every_command_it_names_exists() -> None:
