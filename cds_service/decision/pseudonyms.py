@@ -14,7 +14,7 @@ import orjson
 
 from cds_service.clinical.reading.findings import Basis, Finding
 
-# 128 of the 256 bits: two patients of one hospital never meet, and a row stays short.
+# 128 of the 256 bits: no collision between the patients of a hospital is to be expected, and a row stays short.
 _HEX_DIGITS = 32
 
 
@@ -33,7 +33,7 @@ class Pseudonyms:
         return self._keyed("user", client, tenant, user_id)
 
     def foreign_id(self, text: str) -> UUID:
-        """Of a card or suggestion that is none of ours: its id could be anything."""
+        """Of a card or suggestion that is none of ours: its id may hold any text."""
         return UUID(hex=self._keyed("foreign", text), version=5)
 
     def findings(self, patient: str, findings: Iterable[Finding]) -> tuple[str, ...]:

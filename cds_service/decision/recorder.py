@@ -66,7 +66,7 @@ class LedgerRecorder:
                 raise LedgerDown("it failed a moment ago")
             self._ready().record_decision(entry, durable=self._strict)
         except Exception as error:
-            # Whatever is wrong with the ledger, the card is not to blame.
+            # No failure of the ledger may stop the card, whatever its cause.
             self._failed("decision", error)
             if self._strict:
                 raise NotRecorded from None

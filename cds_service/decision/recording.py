@@ -132,7 +132,7 @@ def feedback_entries(
 
 
 def _uuid(text: str, pseudonyms: Pseudonyms | None) -> UUID:
-    """Our own ids are UUIDs; anything else could be anything.
+    """The UUID of a card or suggestion; an id that is none is not ours, and may hold any text.
 
     It is kept under one that is derived from it by the site's key, so that nobody can try out what it was. Without a
     key all of them are one.

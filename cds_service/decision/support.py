@@ -5,9 +5,9 @@
 3. clinical: what does it mean?
 4. advice: which card, and was it answered before?
 
-Nothing flows back, but for one loop: where the answer is open, or a card will fire, the chart is completed from the
-EHR's FHIR server, if it may be read, and looked at once more. The clock is an argument, so that the same call at the
-same moment gives the same answer.
+Each step hands its result to the next. One step may be repeated: where the answer is open, or a card will fire, the
+chart is completed from the EHR's FHIR server, if it may be read, and assessed once more. The moment is an argument, so
+that the same call at the same moment gives the same answer.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ Recall = Callable[[Caller, HookRequest], PatientMemory | None]
 
 
 def nothing_remembered(_caller: Caller, _request: HookRequest) -> None:
-    """The memory of those who have none."""
+    """A memory that holds nothing, for callers that have none."""
     return
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One call, answered: the assessment, the response body, and the id under which it is spoken of.
+    """One call, answered: the assessment, the response body, and the decision's id.
 
     Attributes:
         rule: that answered.
@@ -221,7 +221,7 @@ class DecisionSupport:
         """A reader of the call's FHIR server; None where it names none, or one that is not allowed.
 
         Raises:
-            InvalidRequest: the token is for another patient, or the patient's id would bend an address.
+            InvalidRequest: the token is for another patient, or the patient's id would change the path of an address.
         """
         if request.fhir_server is None or server_problem(request.fhir_server):
             return None

@@ -11,7 +11,7 @@ from cds_service.errors import InvalidRequest
 
 AS_OF_HEADER = "X-As-Of"
 
-# Ages and windows are counted from the day; near the ends of the calendar there is nothing to count to.
+# Ages and windows are counted back and forth from the day; near the ends of the calendar they would leave it.
 _YEARS = range(1900, 2201)
 
 # As at the command line: the middle of the day, so that it is that day in most places.

@@ -5,11 +5,11 @@
 | `timestamp`, `level`, `event` | `info`, `warning` (refused) or `error` (our fault); always `request` |
 | `method`, `route`, `status`, `milliseconds` | of HTTP; the route is the pattern, never the address asked for |
 | `decision_id` | as in the header `X-Decision-Id`; of a hook call, that of its row in the ledger |
-| `issuer`, `tenant` | the trusted client, or `anonymous`; of one turned away, whom its token names, if we know it |
+| `issuer`, `tenant` | the trusted client, or `anonymous`; of a refused one, the known client its token names |
 | `service`, `hook`, `hook_instance` | of a call or feedback; the instance only with `pseudonym_key`, and if a UUID |
 | `mode`, `outcome`, `reason` | how it was answered, as in the ledger |
 | `fetched` | the prefetch keys that were read from the FHIR server |
-| `refusal` | why a caller was turned away (401, 403, 429) |
+| `refusal` | why a caller was refused (401, 403, 429) |
 | `stored`, `repeated`, `unknown_cards` | of feedback |
 
 Every line has all keys; what does not apply is null.
@@ -92,7 +92,7 @@ def add_call_log(app: Flask, metrics: Metrics) -> None:
 
 def _line(response: Response) -> dict[str, Any]:
     line: dict[str, Any] = dict.fromkeys(_KEYS)
-    # A method that HTTP does not know could be anything.
+    # An unknown method may be any text, and is not logged.
     line["method"] = request.method if request.method in ("GET", "HEAD", "POST", "OPTIONS") else "other"
     line["route"] = request.url_rule.rule if request.url_rule else None
     line["status"] = response.status_code

@@ -1,4 +1,4 @@
-"""Who calls, and may they: tokens of trusted clients, and how often they call."""
+"""Authenticate callers: tokens of trusted clients, and how often they may call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cds_service.trust.token_verifier import NotPermitted, RefusalReason, Refuse
 
 NOT_PERMITTED, TOO_MANY_CALLS = "not-permitted", "too-many-calls"
 
-# All reasons for turning a caller away, as they stand in log and metrics.
+# All reasons for refusing a caller, as they stand in log and metrics.
 REFUSALS = frozenset({*RefusalReason, NOT_PERMITTED, TOO_MANY_CALLS})
 
 
@@ -35,7 +35,7 @@ class CallerAuthenticator:
         self._rate = RateLimit(settings.calls_per_minute)
         self._verifier: TokenVerifier | None = None
         if settings.clients:
-            # The settings see to it; without an address no token could be checked, and nobody may come in.
+            # The settings demand it: without a base address the audience of a token could not be checked.
             assert settings.base_url is not None
             bundle = str(settings.ca_bundle) if settings.ca_bundle else None
             self._verifier = TokenVerifier(

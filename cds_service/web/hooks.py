@@ -144,7 +144,7 @@ class HookHandler:
     def _record_failure(
         self, error: Exception, service: Service, caller: Caller, mode: Mode, now: datetime, started: float
     ) -> None:
-        """A crash is a row too, named by the kind of error: its text may hold patient data."""
+        """Record a crash under the name of the error's type; its text may hold patient data."""
         g.decision_id = uuid4()
         milliseconds = (time.perf_counter() - started) * 1000
         content, kind = self._support.rule_of(service).content, type(error).__name__
@@ -154,7 +154,7 @@ class HookHandler:
         try:
             self._recorder.record_decision(entry)
         except CdsError:
-            # The crash is what the client is told.
+            # The client is answered with the crash itself.
             return
 
 
@@ -170,7 +170,7 @@ def _shown(decision: Decision, mode: Mode) -> Response:
 
 
 def _uuid_or_none(text: str) -> str | None:
-    """A hook instance as the specification wants it; anything else could be anything, and is not logged."""
+    """A hook instance that is a UUID, as CDS Hooks demands; any other may hold any text, and is not logged."""
     try:
         return str(UUID(text))
     except ValueError:

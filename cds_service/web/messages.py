@@ -1,4 +1,4 @@
-"""What goes in and out of a route: JSON bodies, and errors as an OperationOutcome."""
+"""Decode JSON bodies of requests, and answer errors with an OperationOutcome."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def document(limits: BodyLimits) -> object:
         raise WrongMediaType
     body = request.get_data(cache=False)
     if request.content_length is None and len(body) >= (request.max_content_length or len(body) + 1):
-        # A body of unannounced length is cut at the limit without a word.
+        # Werkzeug cuts a body without Content-Length at the limit and raises nothing.
         raise RequestEntityTooLarge
     decoded = decode(body)
     check_limits(decoded, limits)

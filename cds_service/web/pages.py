@@ -1,4 +1,4 @@
-"""The HTML pages' one way from a template to text: everything escaped, nothing left undefined.
+"""Render HTML pages from templates: every value escaped, an undefined one refused.
 
 Flask escapes by the ending of a template's name, and leaves `.html.jinja` unescaped; here every value is escaped. Pages
 carry no style and no script of their own (the Content-Security-Policy allows neither): both lie in `static/`.

@@ -1,4 +1,4 @@
-"""What people read in a browser: the front page, the evidence page, and the files they need. No patient data."""
+"""Routes of the pages: the front page, the evidence page, and the files that they load. No patient data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cds_service.web.messages import json_response
 from cds_service.web.openapi import openapi
 from cds_service.web.pages import STATIC_FOLDER
 
-# Pages load their own style and script, talk to this service, and stand in nobody's frame.
+# Pages load style and script from here alone, send requests to this service only, and may not be framed.
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -57,9 +57,9 @@ def add_site(app: Flask, support: DecisionSupport, settings: Settings) -> None:
 
 
 def with_safe_headers(response: Response) -> Response:
-    """Headers that keep a browser from guessing, framing, and telling others where it came from."""
+    """Security headers: no content sniffing, no framing, no referrer."""
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    # Clinical answers are true for the moment in which they are given.
+    # A clinical answer holds for its moment only, and is not to be cached.
     response.headers.setdefault("Cache-Control", "no-store")
     if response.mimetype == "text/html":
         response.headers["Content-Security-Policy"] = _POLICY

@@ -16,7 +16,7 @@ from cds_service.content.model import TextPatterns
 # Texts are read up to here: a chief complaint is one line, a problem text a few words. A longer note is cut.
 LONGEST_TEXT = 2000
 
-# A sentence that names a thing more often than this says nothing new of it.
+# Mentions of one concept in one sentence that are looked at; more of them add nothing.
 _MOST_MENTIONS = 4
 
 # A doubt beside one of these is about the course of a disease that is there.

@@ -19,7 +19,7 @@ _NUMBERS = {
 _UNITS = {"day": 1, "d": 1, "week": 7, "wk": 7, "month": 30, "mo": 30, "mth": 30}
 _UNITS |= {"year": 365, "yr": 365, "y": 365}
 
-# An onset is a few words; what is longer is a story that cannot be dated for certain.
+# An onset is a few words; a longer text cannot be dated for certain.
 _LONGEST = 80
 
 _AGO = re.compile(

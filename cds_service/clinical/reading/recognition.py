@@ -13,7 +13,7 @@ from cds_service.clinical.reading.free_text import LONGEST_TEXT, Mention, TextMa
 from cds_service.content.model import Content
 
 # Free text read in one call, in characters: a chart of thousands of entries has less, and reading it takes about a
-# second. A body full of prose must not hold a worker for longer.
+# second. A longer text must not occupy a worker for longer.
 MOST_TEXT = 1_000_000
 
 # What SNOMED CT appends to its fully specified names.

@@ -125,7 +125,7 @@ class Assessment:
         present: wanted studies that are drafted, ordered or done already.
         removals: selected drafts that the card offers to remove.
         critical: there are signs of an emergency.
-        indicator: how loud the card is (CDS Hooks, card attribute `indicator`).
+        indicator: urgency of the card (CDS Hooks, card attribute `indicator`).
         cautions: what must be said beside the orders.
         groups: findings beside the criteria.
         notes: what the card must say beside its findings, as ids of the content.

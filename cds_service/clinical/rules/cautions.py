@@ -38,7 +38,7 @@ class RaisedCaution:
 class Egfr:
     """The newest eGFR, as a number and as reported (`>60`).
 
-    `recent` says whether it is young enough, `usable` whether it is in mL/min/1.73 m2.
+    `recent` says whether it is of the last days that count, `usable` whether it is in mL/min/1.73 m2.
     """
 
     number: float

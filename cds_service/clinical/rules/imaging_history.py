@@ -32,7 +32,7 @@ _OPEN = {
     "DiagnosticReport": frozenset({"registered", "partial"}),
 }
 
-# An order that has been open longer than a year was forgotten, not carried out.
+# An order that has been open longer than a year counts as never carried out (decision 5.3).
 _FORGOTTEN_DAYS = 365
 
 

@@ -1,4 +1,4 @@
-"""From answered criteria to an assessment: what every one has, and what only a finished one has."""
+"""Make an assessment of the answered criteria: indicator, findings beside them, and what of the chart is not known."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def decided(outcome: Outcome, reason: Reason, criteria: Sequence[Criterion], cha
 
 
 def completed(answer: Assessment, chart: Chart) -> Assessment:
-    """The assessment with how loud its card is, what stands beside it, and what more of the chart could change."""
+    """The assessment with its indicator, the findings beside the criteria, and what more of the chart could change."""
     open_keys = (*answer.unchecked, *answer.partly)
     advised = answer.reason == Reason.IMAGING_ADVISED
     return replace(

@@ -1,4 +1,4 @@
-"""What the registry knows of this rule."""
+"""The definition of this rule for the registry."""
 
 from __future__ import annotations
 

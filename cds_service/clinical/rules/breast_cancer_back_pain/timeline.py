@@ -1,6 +1,6 @@
-"""From a chart that was read to its timeline.
+"""The timeline of a chart: what the rule read in it, as dated entries in rows.
 
-A pure function. It judges nothing: what counts, what is new and what is over comes from `cds_service.clinical`.
+A pure function. It decides nothing: what counts, what is new and what is over comes from `cds_service.clinical`.
 """
 
 from __future__ import annotations

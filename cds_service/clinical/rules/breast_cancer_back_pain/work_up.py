@@ -1,4 +1,4 @@
-"""Both criteria are met: which studies are wanted, which are there already, and what stands beside them."""
+"""Plan the imaging once the criteria are met: studies that are wanted, studies that are there already, and cautions."""
 
 from __future__ import annotations
 
