@@ -17,7 +17,7 @@ FUZZ_EXAMPLES ?= 1000
 # Browser clients that make serve lets in: the public CDS Hooks Sandbox, on its site and run locally.
 CDS_CORS_ORIGINS ?= ["https://sandbox.cds-hooks.org","http://localhost:8080","http://127.0.0.1:8080"]
 
-.PHONY: help serve test lint fuzz bench lock pictures clean
+.PHONY: help serve test lint rooms fuzz bench lock pictures clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -39,9 +39,13 @@ test: $(STAMP) ## Run the whole test suite
 lint: $(STAMP) ## Check style, types, installed dependencies and their known vulnerabilities
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pip check
 	$(BIN)/python -m tests.audit
+
+rooms: $(STAMP) ## Show which room of the code imports which, and the floors on which they stand
+	$(BIN)/python -m tests.rooms
 
 fuzz: $(STAMP) ## Send the service many bad calls, for some minutes (FUZZ_EXAMPLES= sets how many)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/test_fuzz.py

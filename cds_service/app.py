@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 from flask_cors import CORS
 
-from cds_service.clinical.rules import registry
+from cds_service.clinical import registry
 from cds_service.clinical.rules.assessment import ANSWERED_EARLIER
 from cds_service.clock import Clock, utc_now
 from cds_service.decision.recall import recall_with

@@ -30,8 +30,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from cds_service.addresses import base_of, server_problem
+from cds_service.clinical.registry import service_ids
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import CLEAN_DAYS, NEW_WINDOW_DAYS
-from cds_service.clinical.rules.registry import service_ids
 from cds_service.content.bounds import EGFR_RECENT_DAYS
 from cds_service.ehr.limits import FhirLimits
 from cds_service.ledger.database import check_url

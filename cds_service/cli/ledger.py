@@ -7,7 +7,7 @@ code is 1; a command that was not understood ends with 2.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -16,8 +16,7 @@ from uuid import UUID
 
 import click
 
-from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
-from cds_service.clinical.rules.registry import service_ids
+from cds_service.clinical import registry
 from cds_service.clock import utc_now
 from cds_service.content.error import ContentError
 from cds_service.content.model import Content
@@ -103,12 +102,12 @@ def report(
     settings = _settings()
     if checked:
         return _check(settings, min(end, now), days, baseline)
-    content = _content(settings)
+    contents = _contents(settings)
     if form != "table":
-        return _export(settings, content, start, end, now, form)
+        return _export(settings, contents, start, end, now, form)
     with _ledger(settings) as ledger:
         found = summarize(ledger.decisions(start, end), _feedback(ledger, start, end, now), start, end)
-    _show(found, content, now, page, no_html)
+    _show(found, contents, now, page, no_html)
 
 
 def _check(settings: Settings, until: datetime, days: int, baseline: int) -> None:
@@ -127,20 +126,22 @@ def _check(settings: Settings, until: datetime, days: int, baseline: int) -> Non
         raise SystemExit(1)
 
 
-def _export(settings: Settings, content: Content, start: datetime, end: datetime, now: datetime, form: str) -> None:
-    words = {reason.code: reason.display for reason in content.override_reasons}
+def _export(
+    settings: Settings, contents: Sequence[Content], start: datetime, end: datetime, now: datetime, form: str
+) -> None:
+    words = _reasons(contents)
     with _ledger(settings) as ledger:
         table = rows(ledger.decisions(start, end), _feedback(ledger, start, end, now), end, words, ledger.shown)
         for line in csv_text(table) if form == "csv" else json_text(table):
             click.echo(line, nl=False)
 
 
-def _show(found: Report, content: Content, now: datetime, page: str | None, no_html: bool) -> None:
+def _show(found: Report, contents: Sequence[Content], now: datetime, page: str | None, no_html: bool) -> None:
     words = Words(
-        reasons={reason.code: reason.display for reason in content.override_reasons},
-        orders={slug: order.label for slug, order in content.orders.items()},
+        reasons=_reasons(contents),
+        orders={slug: order.label for content in contents for slug, order in content.orders.items()},
     )
-    html = "" if no_html else report_page(found, words, content.version, now)
+    html = "" if no_html else report_page(found, words, ", ".join(content.version for content in contents), now)
     if page == _STDOUT:
         return click.echo(html)
     click.echo(report_text(found, words))
@@ -191,7 +192,7 @@ def mode(mode: str | None, service: str, client: str, who: str | None, why: str 
         raise click.UsageError("a change of mode needs --by and --why: who changes it, and why")
     if not who.strip() or not why.strip():
         _stop("--by and --why must not be empty: the change is recorded with them")
-    _known("service", service, list(service_ids()))
+    _known("service", service, list(registry.service_ids()))
     _known("client", client, [ANONYMOUS, *(trusted.issuer for trusted in settings.clients)])
     change = ModeChange(utc_now(), service, client, Mode(mode), who.strip(), why.strip())
     with _ledger(settings, prepare=True) as ledger:
@@ -209,7 +210,7 @@ def decision(decision_id: UUID) -> None:
         if entry is None:
             _stop(f"no decision {decision_id} in the ledger")
         answers = ledger.card_feedback(entry.card_id) if entry.card_id else []
-    words = {reason.code: reason.display for reason in _content(settings).override_reasons}
+    words = _reasons(_contents(settings))
     click.echo(decision_text(entry, answers, Words(words)))
 
 
@@ -297,11 +298,17 @@ def _settings() -> Settings:
         _stop(str(error))
 
 
-def _content(settings: Settings) -> Content:
+def _contents(settings: Settings) -> tuple[Content, ...]:
+    """The content of all rules."""
     try:
-        return load_content(settings.content_folder)
+        return registry.contents(settings.content_folder)
     except ContentError as error:
         _stop(str(error))
+
+
+def _reasons(contents: Iterable[Content]) -> dict[str, str]:
+    """The words of all override reasons, by code."""
+    return {reason.code: reason.display for content in contents for reason in content.override_reasons}
 
 
 def _stop(message: str) -> NoReturn:

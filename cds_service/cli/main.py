@@ -17,7 +17,7 @@ import orjson
 from click.core import ParameterSource
 
 from cds_service.cli.ledger import LEDGER_COMMANDS
-from cds_service.clinical.rules.registry import services
+from cds_service.clinical.registry import services
 from cds_service.clock import utc_now
 from cds_service.content.error import ContentError
 from cds_service.decision.caller import Caller

@@ -41,10 +41,9 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class PlainCriterion:
-    """One question of the rule, as `explain` names it, and what answers it, in plain words."""
+    """What answers one question of the rule, in plain words; the question stands in the wording under this id."""
 
     id: str
-    question: str
     met_by: str
     not_met_by: str
 

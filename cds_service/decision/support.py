@@ -24,9 +24,8 @@ from cds_service.advice.card import cards, proposed
 from cds_service.chart.build import build_chart
 from cds_service.chart.prefetch import FetchedPrefetch
 from cds_service.chart.records import Chart, Gap
-from cds_service.clinical.rules import registry
+from cds_service.clinical import registry
 from cds_service.clinical.rules.assessment import Assessment, Outcome
-from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.rule import Rule
 from cds_service.decision.answered import with_answers
 from cds_service.decision.caller import ANONYMOUS_CALLER, Caller
@@ -96,8 +95,7 @@ class DecisionSupport:
         """Raises ContentError where the content cannot be used, SettingsError where the settings do not fit it."""
         self.settings = settings or Settings()
         choices = {name: getattr(self.settings, name) for name in Settings.model_fields}
-        content = load_content(self.settings.content_folder)
-        self.rules = tuple(definition.make(content, choices) for definition in registry.RULES)
+        self.rules = registry.rules(self.settings.content_folder, choices)
         self._answered_by = {service.id: (service, rule) for rule in self.rules for service in rule.services}
         known = {slug for rule in self.rules for slug in rule.content.orders}
         for slug in self.settings.order_codings:

@@ -17,6 +17,7 @@ from cds_service.clinical.rules.assessment import Assessment
 from cds_service.clinical.rules.sentences import CardText
 from cds_service.clinical.rules.timeline import Timeline
 from cds_service.content.model import Content
+from cds_service.content.rule_source import RuleSource
 from cds_service.protocol.services import Service
 
 
@@ -71,13 +72,13 @@ class RuleDefinition:
     """A rule before its content is loaded: what the registry holds.
 
     Attributes:
-        id: as in the content.
+        source: where its content lies, and what its code reads from it.
         services: the CDS services that it answers.
         reasons: every reason code of its assessments.
         make: the rule, from its content and the site's settings by name.
     """
 
-    id: str
+    source: RuleSource
     services: tuple[Service, ...]
     reasons: frozenset[str]
     make: Callable[[Content, Mapping[str, Any]], Rule]
