@@ -118,7 +118,7 @@ class RealServer:
         self._process.wait()
 
     def kill_alone(self) -> None:
-        """End the process without a word to its workers."""
+        """Kill the process alone; its workers are not told to stop."""
         self._process.kill()
         self._process.wait()
 

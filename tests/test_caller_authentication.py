@@ -1,4 +1,4 @@
-"""Who is let in, over HTTP: tokens at every route, what an answer gives away, and how often a client may call."""
+"""Authentication over HTTP: tokens at every route, what a refusal reveals, and how often a client may call."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ HEADER = {"alg": "ES384", "typ": "JWT", "kid": "key-1"}
 
 
 def knock(service: Service, authorization: str, kind: str, statuses: Iterable[int]) -> None:
-    """Send a good call with a broken token; whoever is turned away learns nothing."""
+    """Send a good call with a broken token; a refusal reveals nothing."""
     answer = service.post(PATH, CALL_BODY, {"Authorization": authorization})
     TALLY.add("token", kind, answer.status_code)
     check_answer(answer, statuses, "response")

@@ -1,4 +1,4 @@
-"""The service as a client meets it: hostile input, the protocol's manners, and the card.
+"""The service over HTTP: hostile input, what CDS Hooks and HTTP demand, and the card.
 
 The tests named `test_mistake_…` each stand for a mistake that was found in other CDS Hooks services.
 """
@@ -42,7 +42,7 @@ ICD_10_CM = "http://hl7.org/fhir/sid/icd-10-cm"
 PATIENT = "pt-1"
 PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN = SERVICES
 
-# Stands for everything that could identify a patient or open a door. No UUID can hold it by chance.
+# Stands for everything that could identify a patient, and for tokens. No UUID can hold it by chance.
 MARK = "Zq7351Zq"
 
 ORIGIN = "https://sandbox.example.org"

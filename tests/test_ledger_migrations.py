@@ -1,4 +1,4 @@
-"""The ledger's tables come about by migrations: from nothing, from the first version with data, and never backwards."""
+"""Migrations make the ledger's tables: from nothing, from the first version with data, and never backwards."""
 
 from __future__ import annotations
 

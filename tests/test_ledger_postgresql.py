@@ -1,4 +1,4 @@
-"""The ledger in PostgreSQL: a server that is away, slow or silent holds up no call, and no error text tells secrets."""
+"""The ledger in PostgreSQL: a server that is down, slow or silent delays no call, and no error text names secrets."""
 
 from __future__ import annotations
 

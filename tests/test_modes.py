@@ -1,4 +1,4 @@
-"""The hand on the switch: live, silent and off, by service and client."""
+"""Modes: live, silent and off, by service and client."""
 
 from __future__ import annotations
 

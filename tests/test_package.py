@@ -1,4 +1,4 @@
-"""What `pip install .` gives away from the checkout."""
+"""The built wheel: complete, with nothing else in it, and of use without the checkout."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ from tests.builders import (
     request,
 )
 
-# The same examples on every machine: a suite that finds something new on a release day helps nobody then.
+# The same examples in every run, so that a failure is the fault of a change and not of chance.
 examples = settings(
     max_examples=60,
     deadline=None,

@@ -338,7 +338,7 @@ def test_the_time_of_an_answer_is_kept_to_the_millisecond(sandbox: Sandbox) -> N
     assert kept.accepted == (card["suggestions"][0]["uuid"],)
 
 
-# --- Its neighbors
+# --- The prefetch proxy, and clients that err
 
 
 def test_the_prefetch_proxy_is_understood(sandbox: Sandbox) -> None:

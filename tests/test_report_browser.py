@@ -1,4 +1,4 @@
-"""The page of a report in a real browser: whole by itself, accessible, narrow, dark, enlarged, on paper."""
+"""The page of a report in a real browser: self-contained, accessible, narrow, dark, enlarged, printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real server against what nobody should send, and what it lets out: nothing of a patient, nothing of itself."""
+"""Limits of the real server on what it receives, and what its answers and log reveal: no patient, no software."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytest_plugins = ("tests.real_server",)
 GET = "GET /health/live HTTP/1.1\r\nHost: cds\r\nConnection: close\r\n"
 
 
-# Stands for everything that could identify a patient or open a door. No UUID can hold it by chance.
+# Stands for everything that could identify a patient, and for tokens. No UUID can hold it by chance.
 MARK = "Zq7351Zq"
 
 

@@ -1,4 +1,4 @@
-"""How calls wait for the threads of a worker: not for long, not in vain, and never before health."""
+"""How calls wait for the threads of a worker: for a bounded time, while their client waits, after health checks."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_a_call_that_has_begun_is_worked_off_although_its_client_leaves() -> Non
     assert statuses([asyncio.run(run())]) == [200]
 
 
-# --- Bodies of strangers
+# --- Bodies of callers without a token
 
 
 def closed_front(folder: Path, **settings: Any) -> Front:

@@ -1,4 +1,4 @@
-"""Two workers of the real server are one service: they share what they know, and outlive each other."""
+"""Two workers of the real server act as one service: they share ledger, modes and metrics, and one may be killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codes as EHRs spell them: which spelling is the same code, which is not, and whose words a finding has."""
+"""Codes as EHRs spell them: which spelling is the same code, which is not, and which display a finding shows."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_icd_codes_are_compared_in_one_spelling() -> None:
     assert icd_code(" c50.\t911") == icd_code("C50911") == "C50911"
 
 
-# --- Whose words a finding has
+# --- Which display a finding shows
 
 
 def words_of(coding: Coding, text: str = "") -> tuple[str, str]:

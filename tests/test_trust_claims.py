@@ -1,4 +1,4 @@
-"""The clock and the names in a token: each limit from both sides, and values that are not what they should be."""
+"""Times, tenant and id in a token's claims: each limit from both sides, and values of a wrong type."""
 
 from __future__ import annotations
 

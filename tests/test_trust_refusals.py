@@ -1,4 +1,4 @@
-"""The negative table: every way not to be let in, with its reason and how far the token came before it was refused."""
+"""Every way in which a token is refused, with its reason and how many of the checks it passed before."""
 
 from __future__ import annotations
 

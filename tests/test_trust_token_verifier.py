@@ -1,4 +1,4 @@
-"""Who is let in: tokens as real clients send them, the addresses that they name, and who may call what."""
+"""Which tokens are accepted: as real clients send them, for the address called, and for the services of a client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests of one's own in the workbench, calls repeated elsewhere, and the server of real use."""
+"""Pasted or dropped calls in the workbench, calls copied as `curl`, and the workbench on the production server."""
 
 from __future__ import annotations
 
