@@ -111,8 +111,12 @@ def test_every_operation_of_the_ledger_stands_at_nothing_from_the_start(metrics:
     assert all(f'cds_ledger_failures_total{{operation="{name}"}} 0.0' in text for name in LEDGER_OPERATIONS)
 
 
-def test_every_gap_of_a_chart_is_a_result_of_a_read() -> None:
-    assert {gap.name.lower().replace("_", "-") for gap in Gap} | {"answered"} == FHIR_RESULTS
+def test_every_gap_of_a_chart_is_a_result_of_a_read_under_a_name_that_stays() -> None:
+    assert {gap.code for gap in Gap} | {"answered"} == FHIR_RESULTS
+    assert {
+        *("answered", "source-error", "not-fhir", "other-patient", "unreadable", "timed-out", "refused"),
+        *("not-allowed", "unreachable", "too-much", "endless", "first-page-only", "not-supplied"),
+    } == FHIR_RESULTS
 
 
 def test_the_name_of_a_python_error_is_a_reason_and_no_other_name_is(metrics: Metrics) -> None:

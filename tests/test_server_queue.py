@@ -14,7 +14,8 @@ import pytest
 from cds_service.server import worker
 from cds_service.server.worker import TOO_LATE, Front, front_for
 from cds_service.settings import make_settings
-from cds_service.web.call_log import LOGGER_NAME, RECEIVED
+from cds_service.web.call_log import LOGGER_NAME
+from cds_service.web.request_record import RECEIVED
 from tests.server_calls import FEEDBACK, PATH, a_call, feedback, times_of_now
 from tests.token_maker import BASE_URL, ISSUER, key, key_set, token
 from tests.wire_fhir_server import Exchange, WireFhirServer

@@ -229,6 +229,11 @@ class Gap(StrEnum):
     TOO_MUCH = "more data than is read for one call"
     ENDLESS = "the FHIR server's pages lead in a circle"
 
+    @property
+    def code(self) -> str:
+        """As metrics name it: `timed-out`."""
+        return self.name.lower().replace("_", "-")
+
 
 @dataclass(frozen=True, slots=True)
 class Unread:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 from cds_service.clinical.rules.assessment import Answer, Outcome
 from cds_service.content.model import Content
-from cds_service.decision.caller import Caller
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.pseudonyms import Pseudonyms
 from cds_service.decision.recall import pseudonyms_of
 from cds_service.decision.support import Decision
-from cds_service.ledger.entries import UNLISTED, DecisionEntry, FeedbackEntry, Mode
+from cds_service.ledger.entries import UNLISTED, DecisionEntry, FeedbackEntry
 from cds_service.protocol.feedback import Feedback
-from cds_service.protocol.services import Service
 from cds_service.settings import Settings
 
 # The outcome of a call that came to no assessment.
@@ -32,40 +31,24 @@ LONGEST_COMMENT = 500
 _MOST_ACCEPTED = 20
 
 
-def decision_entry(
-    decision: Decision,
-    service: Service,
-    caller: Caller,
-    mode: Mode,
-    now: datetime,
-    milliseconds: float,
-) -> DecisionEntry:
+def decision_entry(decision: Decision, call: HookCall) -> DecisionEntry:
     """The row of one answered call."""
     assessment, content = decision.assessment, decision.rule.content
     card = next(iter(decision.response["cards"]), None)
     suggestions = card.get("suggestions", ()) if card else ()
     what = (*assessment.studies, *(REMOVE for _ in assessment.removals)) if card else ()
-    return DecisionEntry(
-        decision_id=decision.id,
-        at=now,
-        client=caller.client,
-        tenant=caller.tenant,
-        service=service.id,
-        hook=service.hook,
-        mode=mode,
-        outcome=assessment.outcome.value,
-        reason=assessment.reason,
+    return replace(
+        unanswered_entry(
+            call, assessment.outcome.value, assessment.reason, content, decision.id, call.milliseconds_taken()
+        ),
         answered=assessment.answered.reason if assessment.answered else "",
-        indicator=assessment.indicator if card else "",
+        indicator=card["indicator"] if card else "",
         met=_ids(decision, Answer.MET),
         unknown=_ids(decision, Answer.UNKNOWN),
-        rule_version=content.rule.version,
-        content_digest=content.digest,
         card_id=UUID(card["uuid"]) if card else None,
         suggestions={item["uuid"]: slug for item, slug in zip(suggestions, what, strict=True)},
         proposed=assessment.studies if assessment.outcome is Outcome.FIRED else (),
         cautions=tuple(item.caution.id for item in assessment.cautions),
-        milliseconds=milliseconds,
         prefetched=decision.prefetched,
         fetched=tuple(decision.reads),
         patient=decision.memory.patient if decision.memory else "",
@@ -79,25 +62,22 @@ def _ids(decision: Decision, answer: Answer) -> tuple[str, ...]:
 
 
 def unanswered_entry(
+    call: HookCall,
     outcome: str,
     reason: str,
-    service: Service,
-    caller: Caller,
-    mode: Mode,
-    now: datetime,
     content: Content,
     decision_id: UUID | None = None,
     milliseconds: float = 0,
 ) -> DecisionEntry:
-    """The row of a call that came to no assessment: switched off, or failed."""
+    """The row of a call without an assessment: switched off, or failed."""
     return DecisionEntry(
         decision_id=decision_id or uuid4(),
-        at=now,
-        client=caller.client,
-        tenant=caller.tenant,
-        service=service.id,
-        hook=service.hook,
-        mode=mode,
+        at=call.at,
+        client=call.caller.client,
+        tenant=call.caller.tenant,
+        service=call.service.id,
+        hook=call.service.hook,
+        mode=call.mode,
         outcome=outcome,
         reason=reason,
         rule_version=content.rule.version,
@@ -107,7 +87,7 @@ def unanswered_entry(
 
 
 def feedback_entries(
-    feedback: Sequence[Feedback], service: Service, caller: Caller, now: datetime, settings: Settings, content: Content
+    feedback: Sequence[Feedback], call: HookCall, settings: Settings, content: Content
 ) -> list[FeedbackEntry]:
     """The rows of a batch of feedback.
 
@@ -116,16 +96,16 @@ def feedback_entries(
     pseudonyms = pseudonyms_of(settings)
     return [
         FeedbackEntry(
-            client=caller.client,
-            tenant=caller.tenant,
-            service=service.id,
+            client=call.caller.client,
+            tenant=call.caller.tenant,
+            service=call.service.id,
             card_id=_uuid(item.card, pseudonyms),
             outcome=item.outcome,
             accepted=tuple(sorted({str(_uuid(text, pseudonyms)) for text in item.accepted[:_MOST_ACCEPTED]})),
             reason=_reason(item, settings, content),
             comment=item.comment[:LONGEST_COMMENT] if item.comment and settings.feedback_comments else None,
-            outcome_at=min(item.timestamp or now, now),
-            received_at=now,
+            outcome_at=min(item.timestamp or call.at, call.at),
+            received_at=call.at,
         )
         for item in feedback
     ]

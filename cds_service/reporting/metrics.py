@@ -22,6 +22,7 @@ from http import HTTPStatus
 from pathlib import Path
 from tempfile import mkdtemp
 
+from cds_service.chart.records import Gap
 from cds_service.ledger.entries import UNLISTED, DecisionEntry, Mode
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -33,11 +34,9 @@ OUTCOMES = frozenset({"fired", "suppressed", "not-applicable", "undetermined", "
 INDICATORS = frozenset({"info", "warning", "critical"})
 ANSWERS = frozenset({"accepted", "overridden"})
 
-# `answered`, or why a read from the EHR's FHIR server gave nothing or not all (the names of the chart's gaps).
-FHIR_RESULTS = frozenset(
-    {"answered", "source-error", "not-fhir", "other-patient", "unreadable", "timed-out", "refused", "not-allowed"}
-    | {"unreachable", "too-much", "endless", "first-page-only", "not-supplied"}
-)
+# A read from the EHR's FHIR server gave all that was asked for, or left a gap.
+FHIR_ANSWERED = "answered"
+FHIR_RESULTS = frozenset({FHIR_ANSWERED, *(gap.code for gap in Gap)})
 
 # What the service was doing when the ledger failed (a command reports to its user instead). All are exposed as zero
 # from the start: `increase()` does not see the first failure of a series that appears with it.

@@ -38,9 +38,10 @@ from cds_service.server.wsgi_call import Answer, called, environ_of
 from cds_service.settings import Settings, read_settings
 from cds_service.trust.bearer import read_bearer
 from cds_service.trust.refusal import Refused
-from cds_service.web.call_log import RECEIVED, log_to_standard_output
+from cds_service.web.call_log import log_to_standard_output
 from cds_service.web.failures import place_of
 from cds_service.web.messages import DECISION_HEADER
+from cds_service.web.request_record import RECEIVED
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

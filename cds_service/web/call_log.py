@@ -21,19 +21,16 @@ import logging
 import sys
 import time
 from typing import Any
-from uuid import uuid4
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from cds_service.reporting.metrics import Metrics
 from cds_service.web.messages import DECISION_HEADER
+from cds_service.web.request_record import request_record
 
 # The lines go through this logger of the standard library, so that a host program can send them where it likes.
 LOGGER_NAME = "cds_service.requests"
-
-# In the environment of WSGI: when the worker's front had received the request whole (`time.perf_counter`).
-RECEIVED = "cds.received"
 
 _KEYS = (
     "method",
@@ -72,11 +69,11 @@ def add_call_log(app: Flask, metrics: Metrics) -> None:
     @app.before_request
     def begin() -> None:
         # Behind the worker's front, a call begins when it was received whole, and may wait for a thread.
-        g.started = request.environ.get(RECEIVED) or time.perf_counter()
+        request_record()
 
     @app.after_request
     def end(response: Response) -> Response:
-        response.headers.setdefault(DECISION_HEADER, str(g.setdefault("decision_id", uuid4())))
+        response.headers.setdefault(DECISION_HEADER, str(request_record().response_id()))
         if response.status_code >= 400:
             metrics.http_error(response.status_code)
         line = _line(response)
@@ -91,24 +88,24 @@ def add_call_log(app: Flask, metrics: Metrics) -> None:
 
 
 def _line(response: Response) -> dict[str, Any]:
+    record = request_record()
     line: dict[str, Any] = dict.fromkeys(_KEYS)
     # An unknown method may be any text, and is not logged.
     line["method"] = request.method if request.method in ("GET", "HEAD", "POST", "OPTIONS") else "other"
     line["route"] = request.url_rule.rule if request.url_rule else None
     line["status"] = response.status_code
-    line["milliseconds"] = round((time.perf_counter() - g.started) * 1000, 1) if "started" in g else None
-    if service := g.get("service"):
+    line["milliseconds"] = round((time.perf_counter() - record.started) * 1000, 1)
+    if service := record.service:
         line |= {"service": service.id, "hook": service.hook}
-    if entry := g.get("decision"):
+    if entry := record.entry:
         line |= {"mode": entry.mode.value, "outcome": entry.outcome, "reason": entry.reason}
-    if issuer := g.get("refused_issuer"):
-        line["issuer"] = issuer
-    if caller := g.get("caller"):
+    if record.refused_issuer:
+        line["issuer"] = record.refused_issuer
+    if caller := record.caller:
         line |= {"issuer": caller.client, "tenant": caller.tenant or None}
-    line["decision_id"] = str(g.decision_id)
-    line["refusal"] = g.get("refusal")
-    more: dict[str, Any] = g.get("line", {})
-    return line | more
+    line["decision_id"] = str(record.response_id())
+    line["refusal"] = record.refusal
+    return {**line, **record.log_fields}
 
 
 def log_to_standard_output() -> None:

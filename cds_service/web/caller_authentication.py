@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from flask import g, request
+from flask import request
 
 from cds_service.clock import Clock
 from cds_service.decision.caller import ANONYMOUS_CALLER, Caller
@@ -16,6 +16,7 @@ from cds_service.trust.keys import key_source
 from cds_service.trust.rate import RateLimit
 from cds_service.trust.replay import InProcessReplay, SharedReplay
 from cds_service.trust.token_verifier import NotPermitted, RefusalReason, Refused, TokenVerifier
+from cds_service.web.request_record import request_record
 
 NOT_PERMITTED, TOO_MANY_CALLS = "not-permitted", "too-many-calls"
 
@@ -55,7 +56,7 @@ class CallerAuthenticator:
             Unauthorized, Forbidden, TooManyCalls: why is in the log and the metrics, and not in the response.
         """
         caller, per_minute = self._verified() if self._verifier else (ANONYMOUS_CALLER, None)
-        g.caller = caller
+        request_record().caller = caller
         seconds = self._rate.allow(caller.client, per_minute)
         if seconds is not None:
             self._refuse(TOO_MANY_CALLS)
@@ -77,5 +78,6 @@ class CallerAuthenticator:
 
     def _refuse(self, reason: str, issuer: str = "") -> None:
         """Note why; `issuer` is a configured one that the token names, which nothing may have proved."""
-        g.refusal, g.refused_issuer = str(reason), issuer
+        record = request_record()
+        record.refusal, record.refused_issuer = str(reason), issuer
         self._metrics.refused(reason)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from uuid import uuid4
 
-from flask import Flask, Response, g
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from cds_service.errors import CdsError, NotAllowed, TooLarge, UnknownService
 from cds_service.settings import Settings
 from cds_service.web.messages import DECISION_HEADER, refusal
+from cds_service.web.request_record import request_record
 
 # What the worker's front refuses for now: a body that came too slowly, and more large bodies than it holds.
 _TRANSIENT = {408: "timeout", 503: "throttled"}
@@ -50,7 +50,7 @@ def add_failures(app: Flask, settings: Settings) -> None:
 
     @app.errorhandler(Exception)
     def crashed(error: Exception) -> Response:
-        crash_id = str(g.setdefault("decision_id", uuid4()))
+        crash_id = str(request_record().response_id())
         _log.error("decision %s failed: %s at %s", crash_id, type(error).__name__, place_of(error))
         text = f"The service failed; nothing was concluded about this patient. Decision id {crash_id}."
         response = refusal(CdsError(text))
