@@ -103,7 +103,7 @@ def test_a_crash_is_an_error_line_and_a_row_with_the_same_id(
     def crash(*_: object, **__: object) -> None:
         raise RuntimeError("Jane Doe")
 
-    monkeypatch.setattr(DecisionSupport, "_look", crash)
+    monkeypatch.setattr(DecisionSupport, "_assessed", crash)
     answer = client.post(PATH, json=CALL)
     (line,) = lines()
     assert answer.status_code == 500
