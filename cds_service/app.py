@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -41,6 +42,8 @@ _CORS_MAX_AGE_SECONDS = 600
 # The extension under which the application holds its ledger recorder, for the server that runs it.
 RECORDER = "cds_service.recorder"
 
+_log = logging.getLogger(__name__)
+
 
 def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     """The application.
@@ -54,6 +57,8 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         SettingsError: the settings do not fit the content or the installation.
     """
     support = DecisionSupport(settings)
+    for warning in support.warnings(clock()):
+        _log.warning(warning)
     recorder = LedgerRecorder(settings, Metrics(_version(support), _vocabulary(support)))
     app = Flask(__name__, static_folder=None)
     app.extensions[RECORDER] = recorder
@@ -66,7 +71,7 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     add_site(app, support, settings)
     if settings.development:
         _add_workbench(app, support, recorder, clock)
-    add_operations(app, _version(support), recorder, settings)
+    add_operations(app, _version(support), recorder, settings, lambda: support.warnings(clock()))
     # Flask runs these in reverse order: the log line is written when all headers are set.
     add_call_log(app, recorder.metrics)
     app.after_request(with_safe_headers)

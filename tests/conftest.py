@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from pytest_socket import socket_allow_hosts
 
 from cds_service import Settings, create_app
+from tests.content_copies import copy_of_content
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +32,9 @@ def _ledger_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 @pytest.fixture
 def client() -> FlaskClient:
     return create_app(Settings()).test_client()
+
+
+@pytest.fixture
+def content_copy(tmp_path: Path) -> Path:
+    """A copy of the content, free to be broken."""
+    return copy_of_content(tmp_path)

@@ -78,7 +78,8 @@ def serve(host: str, port: int, workers: int, insecure: bool, end_with_parent: b
     """
     if end_with_parent:
         on_end_of_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
-    settings = _support().settings
+    support = _support()
+    settings = support.settings
     base_url = str(settings.base_url) if settings.base_url else None
     address = address_to_listen_on(host)
     if address is None:
@@ -91,6 +92,8 @@ def serve(host: str, port: int, workers: int, insecure: bool, end_with_parent: b
     click.echo(f"CDS services: {url}/cds-services ({openness(address, settings.clients, settings.development)})")
     if settings.development:
         click.echo(f"Workbench:    {url}/")
+    for warning in support.warnings(utc_now()):
+        click.echo(f"Warning:      {warning}", err=True)
     run_server(address, port, workers, settings)
 
 

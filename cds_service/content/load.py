@@ -73,11 +73,10 @@ def _load(folder: Path, source: RuleSource) -> Content:
     files = ContentFiles(folder, source.folder)
     terminology = read_terminology(files)
     check_read_by_name(files, source, terminology)
-    check_exclusions(files, terminology)
     orders = read_orders(files, terminology)
     wording = read_wording(files, source, orders)
     rule = read_rule(files, source, terminology, orders)
-    return Content(
+    content = Content(
         rule=rule,
         terminology=terminology,
         text_patterns=read_text_patterns(files, terminology),
@@ -90,6 +89,8 @@ def _load(folder: Path, source: RuleSource) -> Content:
         source_attributes=files.read_own("source-attributes"),
         digest=files.digest(),
     )
+    check_exclusions(files, terminology)
+    return content
 
 
 def _evidence_base(files: ContentFiles) -> EvidenceBase:

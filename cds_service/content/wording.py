@@ -30,7 +30,7 @@ def read_wording(files: ContentFiles, rule: RuleSource, orders: Mapping[str, Ord
                 raise ContentError(file, f"{section}.{name}", "is missing")
             check_placeholders(file, f"{section}.{name}", sentence, allowed)
     longest_names = rule.longest_names(wording, orders)
-    for name, sentence in wording["summary"].items():
+    for name, sentence in wording.get("summary", {}).items():
         longest = len(sentence.format(**longest_names))
         if longest > LONGEST_SUMMARY:
             problem = f"can grow to {longest} characters with its names filled in; {LONGEST_SUMMARY} are allowed"

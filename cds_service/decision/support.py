@@ -27,6 +27,7 @@ from cds_service.chart.records import Chart, Gap
 from cds_service.clinical import registry
 from cds_service.clinical.rules.assessment import Assessment, Outcome
 from cds_service.clinical.rules.rule import Rule
+from cds_service.content.review import review_warnings
 from cds_service.decision.answered import with_answers
 from cds_service.decision.caller import ANONYMOUS_CALLER, Caller
 from cds_service.decision.memory import PatientMemory
@@ -112,6 +113,10 @@ class DecisionSupport:
     def services(self) -> Mapping[str, Service]:
         """The services of all rules, by id."""
         return {name: service for name, (service, _) in self._answered_by.items()}
+
+    def warnings(self, now: datetime) -> tuple[str, ...]:
+        """What somebody should know of the content of the rules at this moment, one sentence each."""
+        return tuple(text for rule in self.rules for text in review_warnings(rule.content.rule, now.date()))
 
     def rule_of(self, service: Service) -> Rule:
         """The rule that answers a service."""

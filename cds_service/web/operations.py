@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import orjson
 from flask import Flask, Response
 
@@ -10,8 +12,18 @@ from cds_service.settings import Settings
 from cds_service.web.messages import json_response
 
 
-def add_operations(app: Flask, version: str, recorder: LedgerRecorder, settings: Settings) -> None:
-    """Add `/health/live`, `/health/ready` and `/metrics`; `version` names the rules with their content."""
+def add_operations(
+    app: Flask, version: str, recorder: LedgerRecorder, settings: Settings, warnings: Callable[[], Sequence[str]]
+) -> None:
+    """Add `/health/live`, `/health/ready` and `/metrics`.
+
+    Args:
+        app: the application.
+        version: names the rules with their content.
+        recorder: what the ledger is asked through.
+        settings: all of them.
+        warnings: what somebody should see to, at the moment; it stops no call.
+    """
 
     @app.get("/health/live")
     def live() -> Response:
@@ -26,6 +38,7 @@ def add_operations(app: Flask, version: str, recorder: LedgerRecorder, settings:
             "status": "ready" if usable else "not ready",
             "rule": version,
             "ledger": "ok" if problem is None else f"down: {problem}",
+            "warnings": list(warnings()),
             "memory_of_answers": "on" if settings.pseudonym_key else "off: the setting pseudonym_key is not set",
         }
         return json_response(orjson.dumps(state), 200 if usable else 503)

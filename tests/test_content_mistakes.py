@@ -1,0 +1,247 @@
+"""A mistake in a TOML file of the content stops the start, and is named by file and field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.content_copies import RULE, refusal, replace_in
+
+LOINC = "http://loinc.org"
+
+# file, pattern, replacement, part of the field, part of the message
+MISTAKES = {
+    "field missing, rule": (
+        f"{RULE}/rule.toml",
+        r"^owner = .*\n",
+        "",
+        "",
+        "'owner' is a required property",
+    ),
+    "field missing, region": (f"{RULE}/rule.toml", r"^sacral = .*\n", "", "mri_of_region", "'sacral'"),
+    "field missing, evidence source": (
+        f"{RULE}/evidence.toml",
+        r"^source = .*\n",
+        "",
+        "statement.0",
+        "'source'",
+    ),
+    "field missing, source attribute": (
+        f"{RULE}/source-attributes.toml",
+        r"^use_of_race = .*\n",
+        "",
+        "",
+        "'use_of_race'",
+    ),
+    "field missing, override reason": (
+        f"{RULE}/override-reasons.toml",
+        r"^display = .*\n",
+        "",
+        "reason.0",
+        "'display'",
+    ),
+    "field missing, order label": (
+        f"{RULE}/orders.toml",
+        r"^label = .*\n",
+        "",
+        "mri-cervical-spine",
+        "'label'",
+    ),
+    "field missing, flag": (
+        f"{RULE}/text-patterns.toml",
+        r"^\[flag\.changed\]",
+        "[flag.change]",
+        "flag",
+        "'changed'",
+    ),
+    "field missing, code system name": ("code-systems.toml", r"^name = .*\n", "", "system.0", "'name'"),
+    "unknown field": (f"{RULE}/rule.toml", "^owner = ", "colour = 'blue'\nowner = ", "", "'colour'"),
+    "wrong type, threshold": (
+        f"{RULE}/rule.toml",
+        "^value = 84",
+        'value = "84"',
+        "threshold.new_window_days.value",
+        "integer",
+    ),
+    "wrong type, aliases": (
+        "code-systems.toml",
+        r"^aliases = \[.*\]",
+        'aliases = "x"',
+        "system.0.aliases",
+        "array",
+    ),
+    "wrong type, on_card": (
+        f"{RULE}/evidence.toml",
+        "^on_card = .*",
+        'on_card = "yes"',
+        "statement.0.on_card",
+        "boolean",
+    ),
+    "empty text": (
+        f"{RULE}/source-attributes.toml",
+        "^funding = .*",
+        'funding = ""',
+        "funding",
+        "non-empty",
+    ),
+    "no such day": (
+        f"{RULE}/rule.toml",
+        "^released = .*",
+        'released = "2026-13-45"',
+        "released",
+        "2026-13-45",
+    ),
+    "first coding not LOINC": (
+        f"{RULE}/orders.toml",
+        '"http://loinc.org"',
+        '"http://radlex.org"',
+        "mri-cervical-spine.codings.0",
+        LOINC,
+    ),
+    "unknown set, orders": (
+        f"{RULE}/orders.toml",
+        r'\["imaging-mri-cervical-spine"\]',
+        '["imaging-mri-neck"]',
+        "answered_by",
+        "imaging-mri-neck",
+    ),
+    "unknown set, relevant orders": (
+        f"{RULE}/rule.toml",
+        '"analgesic-drug"',
+        '"painkillers"',
+        "orders.relevant",
+        "painkillers",
+    ),
+    "unknown set, prefetch": (
+        f"{RULE}/rule.toml",
+        '"back-pain-sacral"',
+        '"back-pain-tail"',
+        "prefetch.observations",
+        "back-pain-tail",
+    ),
+    "unknown set, text": (
+        f"{RULE}/text-patterns.toml",
+        '^id = "physical-therapy"',
+        'id = "physio"',
+        "concept",
+        "physio",
+    ),
+    "unknown order, region": (
+        f"{RULE}/rule.toml",
+        '"mri-cervical-spine"',
+        '"mri-neck"',
+        "mri_of_region",
+        "mri-neck",
+    ),
+    "unknown order, staging": (
+        f"{RULE}/rule.toml",
+        r'\["bone-scan-whole-body"',
+        '["bone-scan"',
+        "studies.staging",
+        "bone-scan",
+    ),
+    "no order without contrast": (
+        f"{RULE}/orders.toml",
+        r"^\[mri-lumbar-spine-without-contrast\]",
+        "[mri-lumbar-spine-plain]",
+        "",
+        "mri-lumbar-spine-without-contrast",
+    ),
+    "unknown guard": (
+        f"{RULE}/text-patterns.toml",
+        r"^\[guard\.resolved\]",
+        "[guard.solved]",
+        "guards",
+        "'resolved'",
+    ),
+    "unknown guard scope": (
+        f"{RULE}/text-patterns.toml",
+        '^scope = "phrase"',
+        'scope = "page"',
+        "guard.",
+        "'page'",
+    ),
+    "bad pattern": (
+        f"{RULE}/text-patterns.toml",
+        r"'\\bcervicalgia\\b'",
+        "'(cervicalgia'",
+        "(cervicalgia",
+        "regular expression",
+    ),
+    "unknown placeholder": (
+        f"{RULE}/wording.toml",
+        r"- \{studies\} to",
+        "- {tests} to",
+        "proposed.staging",
+        "{tests} is not known here; it may use {studies}",
+    ),
+    "nameless placeholder": (
+        f"{RULE}/wording.toml",
+        r"- \{studies\} to",
+        "- {} to",
+        "proposed.staging",
+        "{} is not known",
+    ),
+    "placeholder with attribute": (
+        f"{RULE}/wording.toml",
+        r"- \{studies\} to",
+        "- {studies.x} to",
+        "proposed.staging",
+        "{studies.x}",
+    ),
+    "placeholder with format": (
+        f"{RULE}/wording.toml",
+        r"- \{studies\} to",
+        "- {studies: d} to",
+        "proposed.staging",
+        "studies",
+    ),
+    "placeholder with conversion": (
+        f"{RULE}/wording.toml",
+        r"- \{studies\} to",
+        "- {studies!z} to",
+        "proposed.staging",
+        "studies",
+    ),
+    "open brace": (
+        f"{RULE}/wording.toml",
+        r"- \{studies\} to",
+        "- {studies to",
+        "proposed.staging",
+        "braces",
+    ),
+    "closing brace": (
+        f"{RULE}/wording.toml",
+        r"- \{studies\} to",
+        "- studies} to",
+        "proposed.staging",
+        "braces",
+    ),
+    "sentence missing": (f"{RULE}/wording.toml", r"^staging = .*\n", "", "proposed.staging", "missing"),
+    "summary too long for a card": (
+        f"{RULE}/wording.toml",
+        '^imaging = "',
+        'imaging = "' + "Please note: " * 11,
+        "summary.imaging",
+        "139",
+    ),
+    "override code twice": (
+        f"{RULE}/override-reasons.toml",
+        '"pain-not-new"',
+        '"imaged-elsewhere"',
+        "reason",
+        "imaged-elsewhere",
+    ),
+}
+
+
+@pytest.mark.parametrize(("file", "pattern", "replacement", "field", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_named_by_file_and_field(
+    content_copy: Path, file: str, pattern: str, replacement: str, field: str, message: str
+) -> None:
+    replace_in(content_copy, file, pattern, replacement)
+    error = refusal(content_copy)
+    assert error.file == file
+    assert field in error.field
+    assert message in str(error)
