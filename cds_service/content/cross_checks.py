@@ -41,7 +41,7 @@ def check_every_set_is_named(folder: Path, rules: Sequence[tuple[RuleSource, Con
     read: set[str] = set()
     passed_over: set[str] = set()
     for source, content in rules:
-        reads = source.read_by_name | _named_to_be_read(content)
+        reads = content.value_sets_read
         for name in sorted(reads & content.rule.passed_over.keys()):
             raise ContentError(
                 ContentFiles(folder, source.folder).own("rule"), "passed_over", f"'{name}' is read by this rule"
@@ -59,17 +59,3 @@ def check_every_set_is_named(folder: Path, rules: Sequence[tuple[RuleSource, Con
                 if name not in read:
                     meaning = f"promises what no rule keeps: none reads this set, so it must begin with '{PASSED_OVER}'"
                 raise ContentError(files.value_set(name), "purpose", meaning)
-
-
-def _named_to_be_read(content: Content) -> frozenset[str]:
-    """The value sets that the files of a rule name: for orders, cautions, prefetch or text."""
-    cautions = content.cautions
-    return frozenset().union(
-        *(combination for order in content.orders.values() for combination in order.answered_by),
-        *(item.sets | item.unless_later | item.taken_back | {*item.newest_of} for item in cautions.cautions),
-        {cautions.egfr_tests},
-        *({test, *results} for test, results in cautions.tests.items()),
-        content.rule.prefetch_observations,
-        content.rule.relevant_orders,
-        (concept.id for concept in content.text_patterns.concepts),
-    )

@@ -87,6 +87,7 @@ def _load(folder: Path, source: RuleSource) -> Content:
         evidence=tuple(EvidenceStatement(**statement) for statement in files.read_own("evidence")["statement"]),
         evidence_base=_evidence_base(files),
         source_attributes=files.read_own("source-attributes"),
+        read_by_name=source.read_by_name,
         digest=files.digest(),
     )
     check_exclusions(files, terminology)

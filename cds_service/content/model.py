@@ -169,6 +169,8 @@ class EvidenceStatement:
 class Content:
     """All of `cards/`, checked. `digest` names this exact content in decisions and logs.
 
+    `read_by_name` are the value sets that the rule's code reads.
+
     One body of content is equal to itself only, so that what is derived from it can be kept beside it.
     """
 
@@ -182,7 +184,22 @@ class Content:
     evidence: tuple[EvidenceStatement, ...]
     evidence_base: EvidenceBase
     source_attributes: Mapping[str, str]
+    read_by_name: frozenset[str]
     digest: str
+
+    @property
+    def value_sets_read(self) -> frozenset[str]:
+        """The value sets that the rule reads: by name in code, or named in its files for orders, cautions or text."""
+        cautions = self.cautions
+        return self.read_by_name.union(
+            *(combination for order in self.orders.values() for combination in order.answered_by),
+            *(item.sets | item.unless_later | item.taken_back | {*item.newest_of} for item in cautions.cautions),
+            {cautions.egfr_tests},
+            *({test, *results} for test, results in cautions.tests.items()),
+            self.rule.prefetch_observations,
+            self.rule.relevant_orders,
+            (concept.id for concept in self.text_patterns.concepts),
+        )
 
     @property
     def version(self) -> str:

@@ -78,6 +78,18 @@ def start_of(condition: Condition, visit: Span | None, calendar: Calendar) -> St
     return Start(None, Basis.UNKNOWN, vague)
 
 
+def written_on(condition: Condition, visit: Span | None, calendar: Calendar) -> Start:
+    """The day of which words tell that say something else than the code of `condition`: when they were written.
+
+    The onset is that of what is coded, and counts where there is no other date. Arguments as for `start_of`.
+    """
+    if recorded := calendar.past(condition.recorded):
+        return Start(recorded, Basis.RECORDED)
+    if visited := calendar.past(visit):
+        return Start(Span.day(visited.earliest), Basis.ENCOUNTER)
+    return start_of(condition, visit, calendar)
+
+
 def _onset_from_text(condition: Condition, written: Span | None, calendar: Calendar) -> Span | None:
     if not condition.onset_text:
         return None

@@ -1,11 +1,16 @@
-"""What a concept of the chart means to the rule: the value sets it is in, by code or by text."""
+"""What a concept of the chart means to a rule: the value sets it is in, by code or by text.
+
+Words are passed over per question: what a code of the entry answers, its words do not overrule; whatever else they
+say is read (clinical decision 1.8).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import TypeAlias
 
 from cds_service.chart.records import Coding, Concept
 from cds_service.clinical.reading.findings import Finding
@@ -15,6 +20,11 @@ from cds_service.content.model import Content
 # Free text read in one call, in characters: a chart of thousands of entries has less, and reading it takes about a
 # second. A longer text must not occupy a worker for longer.
 MOST_TEXT = 1_000_000
+
+# One question of a rule: the ids of the value sets and text concepts that answer it. A code in one of its sets answers
+# it, with no where the set says so (family history, in situ disease, pain of another cause); words answer it where no
+# code does.
+Question: TypeAlias = frozenset[str]
 
 # What SNOMED CT appends to its fully specified names.
 _SEMANTIC_TAG = re.compile(
@@ -29,17 +39,31 @@ def _text_reader(content: Content) -> TextReader:
     return TextReader(content.text_patterns)
 
 
+@lru_cache(maxsize=8)
+def _value_sets_read(content: Content) -> frozenset[str]:
+    return content.value_sets_read
+
+
 class Recognizer:
     """Answers, for one chart, what its codes and texts mean.
 
     Each text is read once; what was read lives as long as the recognizer, which is made for one call. So much text
     is read and no more (`MOST_TEXT`); `has_read_all` says whether that was enough.
+
+    Args:
+        content: value sets and text patterns.
+        text_match: whether text is evidence.
+        ordered: the question which order or study an entry is.
     """
 
-    def __init__(self, content: Content, text_match: bool = True) -> None:
+    def __init__(self, content: Content, text_match: bool = True, ordered: Question = frozenset()) -> None:
         self._terminology = content.terminology
+        self._ordered = ordered
+        # A code that is only in sets of other rules is as good as unknown.
+        self._known = _value_sets_read(content)
         self._text = _text_reader(content)
         self._read: dict[str, tuple[Mention, ...]] = {}
+        self._names: dict[tuple[str, str], str] = {}
         self._left = MOST_TEXT
         self.text_match = text_match
         self.has_read_all = True
@@ -49,15 +73,62 @@ class Recognizer:
         found: dict[str, Coding] = {}
         for coding in concept.codings:
             for set_id in self._terminology.sets(coding.system, coding.code):
-                found.setdefault(set_id, coding)
+                if set_id in self._known:
+                    found.setdefault(set_id, coding)
         return found
 
-    def sets_or_text(self, concept: Concept) -> frozenset[str]:
-        """The value sets of the codings; where there are none and text counts, those of the words."""
+    def is_coded_otherwise(self, concept: Concept, question: Question) -> bool:
+        """Whether the codes of a concept are known and answer other questions only."""
+        sets = self.sets(concept)
+        return bool(sets) and question.isdisjoint(sets)
+
+    def meaning(self, concept: Concept, question: Question) -> frozenset[str]:
+        """The value sets of the codings and, where none of them answers `question`, what the words state."""
         by_code = self.sets(concept)
-        if by_code or not self.text_match:
+        if not question.isdisjoint(by_code):
             return frozenset(by_code)
-        return frozenset(match.concept for text in words_of(concept) for match in self.text(text))
+        return frozenset(by_code).union(match.concept for matches in self._read_words(concept) for match in matches)
+
+    def ordered(self, concept: Concept) -> frozenset[str]:
+        """What an order or a study is, by the code of a concept or else by its words."""
+        return self.meaning(concept, self._ordered)
+
+    def ordered_by_code(self, concept: Concept) -> Coding | None:
+        """The coding of a concept that says which order or study it is."""
+        return next((coding for name, coding in self.sets(concept).items() if name in self._ordered), None)
+
+    def in_words(self, concept: Concept, question: Question) -> list[TextMatch]:
+        """What the words of a concept state for `question`; nothing where one of its codes answers it."""
+        return next(self.answers_in_words(concept, self.sets(concept), (question,)), [])
+
+    def answers_in_words(
+        self, concept: Concept, by_code: Collection[str], questions: Sequence[Question]
+    ) -> Iterator[list[TextMatch]]:
+        """What the words of a concept state for each of the questions that its codes leave open.
+
+        Args:
+            by_code: the value sets of the concept's codes.
+            questions: what is asked; a question of which nothing is said has no answer.
+        """
+        still_open = [question for question in questions if question.isdisjoint(by_code)] if by_code else questions
+        read = self._read_words(concept) if still_open else []
+        for question in still_open if read else ():
+            for matches in read:
+                if answer := [match for match in matches if match.concept in question]:
+                    yield answer
+                    break
+
+    def _read_words(self, concept: Concept) -> list[list[TextMatch]]:
+        """What each text of a concept states beyond its codes: our own name of a code says no more than the code."""
+        names = {self._own_name(coding) for coding in concept.codings}
+        texts = (text for text in words_of(concept) if _bare(text) not in names)
+        return [matches for text in texts if (matches := self.text(text))]
+
+    def _own_name(self, coding: Coding) -> str:
+        key = coding.system, coding.code
+        if (name := self._names.get(key)) is None:
+            name = self._names[key] = _bare(self.label(coding))
+        return name
 
     def text(self, text: str, prefix: str = "") -> list[TextMatch]:
         """Evidence in free text; none where the site has switched text off."""
@@ -86,11 +157,8 @@ class Recognizer:
         """The sentence of a concept's words that states `concept_id`; its text outweighs its displays."""
         if denied(self._mentions(concept.text), concept_id):
             return ""
-        for text in words_of(concept):
-            for match in self.text(text, concept_id):
-                if match.concept == concept_id:
-                    return match.quote
-        return ""
+        stated = (match for matches in self._read_words(concept) for match in matches)
+        return next((match.quote for match in stated if match.concept == concept_id), "")
 
     def denied_in_words(self, text: str, prefix: str) -> bool:
         """Whether the text names a concept with this prefix only to deny it, or as a thing of the past."""
@@ -103,26 +171,10 @@ class Recognizer:
         return self.text_match and any(text and self._text.says_changed(text) for text in texts)
 
     def label(self, coding: Coding) -> str:
-        """Our own words for a code, without SNOMED CT's semantic tag, or an empty string."""
+        """Our own words for a code that is known, without SNOMED CT's semantic tag, or an empty string."""
+        if self._known.isdisjoint(self._terminology.sets(coding.system, coding.code)):
+            return ""
         return _SEMANTIC_TAG.sub("", self._terminology.display(coding.system, coding.code))
-
-    def described(self, concept: Concept, where: Finding) -> tuple[frozenset[str], Finding]:
-        """The sets of a concept, by code or else by text, and `where` with its words."""
-        if by_code := self.sets(concept):
-            return frozenset(by_code), self.coded(where, next(iter(by_code.values())), concept)
-        for text in words_of(concept):
-            if matches := self.text(text):
-                sets = frozenset(match.concept for match in matches)
-                return sets, replace(where, quote=matches[0].quote, from_text=True)
-        return frozenset(), where
-
-    def sign_in_words(self, concept: Concept, where: Finding) -> tuple[frozenset[str], Finding]:
-        """The red flags that the text of a coded concept names besides its code."""
-        matches = [item for item in self.text(concept.text) if item.concept.startswith(("cord-", "sign-"))]
-        if not matches:
-            return frozenset(), where
-        quoted = replace(where, quote=matches[0].quote, from_text=True)
-        return frozenset(item.concept for item in matches), quoted
 
     def coded(self, finding: Finding, coding: Coding, concept: Concept) -> Finding:
         """`finding` with the words for `coding`: our display, else the EHR's (quoted), else the code."""
@@ -138,4 +190,5 @@ def words_of(concept: Concept) -> tuple[str, ...]:
 
 def _bare(name: str) -> str:
     """A name without SNOMED CT's semantic tag and case."""
-    return _SEMANTIC_TAG.sub("", name.strip()).lower()
+    plain = name.strip()
+    return (_SEMANTIC_TAG.sub("", plain) if plain.endswith(")") else plain).lower()

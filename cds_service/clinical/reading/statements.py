@@ -7,15 +7,15 @@ Red flags, brain symptoms, metastases and cautions are all read from the same li
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cds_service.chart.records import Chart, Concept, Observation, Value
 from cds_service.chart.span import Span
 from cds_service.clinical.reading.assertion import denies, is_present, selected_drafts, visit_periods
 from cds_service.clinical.reading.findings import Basis, Finding
-from cds_service.clinical.reading.onset import Calendar, Start, start_of
-from cds_service.clinical.reading.recognition import Recognizer, words_of
+from cds_service.clinical.reading.onset import Calendar, Start, start_of, written_on
+from cds_service.clinical.reading.recognition import Question, Recognizer, words_of
 from cds_service.clinical.reading.value_sets import SharedValueSet
 
 _NOT_DONE = frozenset({"entered-in-error", "not-done", "preparation", "unknown", "inactive"})
@@ -61,52 +61,68 @@ class Statement:
         return calendar.in_window(self.finding.when)
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a chart is read with, and the questions that words may answer."""
+
+    recognizer: Recognizer
+    calendar: Calendar
+    questions: Sequence[Question]
+
+
 def statements(
-    chart: Chart, recognizer: Recognizer, calendar: Calendar, tests: Mapping[str, tuple[str, str]]
+    chart: Chart,
+    recognizer: Recognizer,
+    calendar: Calendar,
+    tests: Mapping[str, tuple[str, str]],
+    questions: Sequence[Question],
 ) -> tuple[Statement, ...]:
     """Everything stated in conditions, observations, visits, procedures and devices, as far as a set knows it.
 
     Args:
         tests: by observation set, the sets that a positive and a negative result stand for.
+        questions: what words may state where no code of the same entry answers it.
     """
+    reading = _Reading(recognizer, calendar, questions)
     found = [
-        *_from_conditions(chart, recognizer, calendar),
-        *_from_observations(chart, recognizer, calendar, tests),
-        *_from_visits(chart, recognizer, calendar),
-        *_from_procedures(chart, recognizer, calendar),
-        *_from_drafts(chart, recognizer, calendar),
+        *_from_conditions(chart, reading),
+        *_from_observations(chart, reading, tests),
+        *_from_visits(chart, reading),
+        *_from_procedures(chart, reading),
+        *_from_drafts(chart, reading),
     ]
     return tuple(found)
 
 
-def _stated(concept: Concept, where: Finding, recognizer: Recognizer) -> Iterator[tuple[frozenset[str], Finding]]:
-    """What a concept states: by its code or words, and the red flags that the words of a coded one name besides
-    ("low back pain with saddle anesthesia"). The findings carry no date yet."""
-    sets, finding = recognizer.described(concept, where)
-    if not sets:
-        return
-    yield sets, finding
-    if not finding.from_text:
-        signs, sign = recognizer.sign_in_words(concept, where)
-        if signs:
-            yield signs, sign
+def _stated(concept: Concept, where: Finding, reading: _Reading) -> Iterator[tuple[frozenset[str], Finding]]:
+    """What a concept states by its codes, and by its words for each question that they leave open ("low back pain
+    with saddle anesthesia"). The findings carry no date yet."""
+    recognizer = reading.recognizer
+    if by_code := recognizer.sets(concept):
+        yield frozenset(by_code), recognizer.coded(where, next(iter(by_code.values())), concept)
+    for matches in recognizer.answers_in_words(concept, by_code, reading.questions):
+        sets = frozenset(match.concept for match in matches)
+        yield sets, replace(where, quote=matches[0].quote, from_text=True)
 
 
 def _statements(
-    concept: Concept, where: Finding, start: Start, recognizer: Recognizer, current: bool
+    concept: Concept, where: Finding, start: Start, reading: _Reading, current: bool
 ) -> Iterator[Statement]:
     """What a concept states, all of it true on one day."""
-    for sets, finding in _stated(concept, where, recognizer):
+    for sets, finding in _stated(concept, where, reading):
         yield Statement(sets, replace(finding, when=start.when, basis=start.basis), current_visit=current)
 
 
-def _from_conditions(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:
+def _from_conditions(chart: Chart, reading: _Reading) -> Iterator[Statement]:
+    recognizer, calendar = reading.recognizer, reading.calendar
     visits = visit_periods(chart, calendar)
     for condition in chart.conditions.items:
         if condition.is_refuted:
             continue
-        for sets, finding in _stated(condition.concept, Finding(condition.reference, "Condition"), recognizer):
-            start = start_of(condition, visits.get(condition.encounter), calendar)
+        visit = visits.get(condition.encounter)
+        for sets, finding in _stated(condition.concept, Finding(condition.reference, "Condition"), reading):
+            beside_a_code = finding.from_text and bool(recognizer.sets(condition.concept))
+            start = (written_on if beside_a_code else start_of)(condition, visit, calendar)
             yield Statement(
                 sets,
                 replace(finding, when=start.when, basis=start.basis),
@@ -116,36 +132,27 @@ def _from_conditions(chart: Chart, recognizer: Recognizer, calendar: Calendar) -
             )
 
 
-def _from_observations(
-    chart: Chart, recognizer: Recognizer, calendar: Calendar, tests: Mapping[str, tuple[str, str]]
-) -> Iterator[Statement]:
+def _from_observations(chart: Chart, reading: _Reading, tests: Mapping[str, tuple[str, str]]) -> Iterator[Statement]:
+    recognizer = reading.recognizer
     for observation in chart.observations.items:
         if not observation.is_reported or observation.value.absent:
             continue
-        when = calendar.past(observation.effective)
+        when = reading.calendar.past(observation.effective)
         where = Finding(observation.reference, "Observation")
         current = bool(observation.encounter) and observation.encounter == chart.current_encounter
         start = Start(when, Basis.OBSERVED)
-        code_sets = frozenset(recognizer.sets(observation.concept))
-        if verdict := _test_result(observation, code_sets, recognizer, tests):
-            _, finding = recognizer.described(observation.concept, where)
-            dated = replace(finding, when=start.when, basis=start.basis)
-            yield Statement(frozenset({verdict}), dated, current_visit=current)
-        elif concept := _asserted(observation, code_sets, recognizer):
-            yield from _statements(concept, where, start, recognizer, current)
-
-
-def _test_result(
-    observation: Observation,
-    code_sets: frozenset[str],
-    recognizer: Recognizer,
-    tests: Mapping[str, tuple[str, str]],
-) -> str:
-    for test, (positive, negative) in tests.items():
-        if test in code_sets:
-            verdict = sign_of(observation.value, observation.interpretation, recognizer)
-            return {True: positive, False: negative, None: ""}[verdict]
-    return ""
+        code_sets = recognizer.sets(observation.concept)
+        if test := next((name for name in tests if name in code_sets), ""):
+            positive, negative = tests[test]
+            result = sign_of(observation.value, observation.interpretation, recognizer)
+            if result is not None:
+                finding = recognizer.coded(where, code_sets[test], observation.concept)
+                dated = replace(finding, when=start.when, basis=start.basis)
+                sets = frozenset({positive if result else negative})
+                yield Statement(sets, dated, current_visit=current)
+                continue
+        if concept := _asserted(observation, frozenset(code_sets), recognizer):
+            yield from _statements(concept, where, start, reading, current)
 
 
 def sign_of(value: Value, interpretation: tuple[Concept, ...], recognizer: Recognizer) -> bool | None:
@@ -184,31 +191,30 @@ def _asserted(observation: Observation, code_sets: frozenset[str], recognizer: R
     return None if denies(value, observation.status, recognizer) else observation.concept
 
 
-def _from_visits(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:
+def _from_visits(chart: Chart, reading: _Reading) -> Iterator[Statement]:
     for encounter in chart.encounters.items:
         if not encounter.was_held:
             continue
-        period = calendar.past(encounter.period)
+        period = reading.calendar.past(encounter.period)
         start = Start(Span.day(period.earliest) if period else None, Basis.ENCOUNTER)
         current = encounter.reference == chart.current_encounter
         for reason in encounter.reasons:
-            yield from _statements(reason, Finding(encounter.reference, "Encounter"), start, recognizer, current)
+            yield from _statements(reason, Finding(encounter.reference, "Encounter"), start, reading, current)
 
 
-def _from_drafts(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:
+def _from_drafts(chart: Chart, reading: _Reading) -> Iterator[Statement]:
     """The reasons of the selected orders: they are written now."""
-    start = Start(Span.day(calendar.today), Basis.ORDERED)
+    start = Start(Span.day(reading.calendar.today), Basis.ORDERED)
     for draft in selected_drafts(chart):
         for reason in draft.reasons:
-            yield from _statements(reason, Finding(draft.reference, "order"), start, recognizer, True)
+            yield from _statements(reason, Finding(draft.reference, "order"), start, reading, True)
 
 
-def _from_procedures(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:
+def _from_procedures(chart: Chart, reading: _Reading) -> Iterator[Statement]:
     """Procedures and devices: what was put in is taken to be in place."""
     for item in chart.procedures.items:
         if item.status in _NOT_DONE:
             continue
         for concept in item.concepts:
-            start = Start(calendar.past(item.when), Basis.RECORDED)
-            where = Finding(item.reference, item.kind)
-            yield from _statements(concept, where, start, recognizer, False)
+            start = Start(reading.calendar.past(item.when), Basis.RECORDED)
+            yield from _statements(concept, Finding(item.reference, item.kind), start, reading, False)

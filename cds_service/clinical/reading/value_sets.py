@@ -16,6 +16,7 @@ class SharedValueSet(StrEnum):
     RESULT_POSITIVE = "result-positive"
     RESULT_NEGATIVE = "result-negative"
 
+    NO_KNOWN_ALLERGY = "no-known-allergy"
     CONTRAST_ALLERGY_ANY_CLASS = "contrast-allergy-any-class"
     CONTRAST_ALLERGY_GADOLINIUM = "contrast-allergy-gadolinium"
     CONTRAST_ALLERGY_IODINATED = "contrast-allergy-iodinated"

@@ -14,13 +14,16 @@ from datetime import timedelta
 from cds_service.chart.records import Chart, Concept, Value
 from cds_service.clinical.reading.findings import Basis, Finding
 from cds_service.clinical.reading.onset import Calendar
-from cds_service.clinical.reading.recognition import Recognizer, words_of
+from cds_service.clinical.reading.recognition import Question, Recognizer
 from cds_service.clinical.reading.statements import Statement
 from cds_service.clinical.reading.value_sets import CONTRAST_ALLERGIES, SharedValueSet
 from cds_service.content.model import Caution, Cautions
 
 _IN_WORDS = re.compile(r"(?P<comparator>[<>]=?)?\s*(?P<number>\d{1,3}(\.\d{1,3})?)\s*(?P<unit>[A-Za-z].{0,30})?")
-_ALLERGY = "contrast-allergy-"
+
+# Is it an allergy to contrast, and to which?
+_IS_CONTRAST_ALLERGY: Question = CONTRAST_ALLERGIES | {SharedValueSet.NO_KNOWN_ALLERGY}
+
 _NOT_TRUE = frozenset({"refuted", "entered-in-error"})
 _OVER = frozenset({"inactive", "resolved"})
 
@@ -74,6 +77,19 @@ def raised_cautions(
         if found:
             raised.append(found)
     return tuple(raised)
+
+
+def caution_questions(cautions: Cautions) -> tuple[Question, ...]:
+    """What the cautions ask of the chart: those that share a value set (pregnant, not pregnant) are one question."""
+    questions: list[Question] = []
+    for caution in cautions.cautions:
+        if caution.found_in != "chart":
+            continue
+        asked = caution.sets | caution.unless_later | caution.taken_back | frozenset(caution.newest_of)
+        shared = [question for question in questions if question & asked]
+        questions = [question for question in questions if question not in shared]
+        questions.append(asked.union(*shared))
+    return tuple(questions)
 
 
 def _by_egfr(caution: Caution, egfr: Egfr | None) -> RaisedCaution | None:
@@ -141,9 +157,8 @@ def _contrast_classes(concept: Concept, where: Finding, recognizer: Recognizer) 
     sets = {name: coding for name, coding in recognizer.sets(concept).items() if name in CONTRAST_ALLERGIES}
     if sets:
         return frozenset(sets), recognizer.coded(where, next(iter(sets.values())), concept)
-    for words in words_of(concept):
-        if matches := recognizer.text(words, _ALLERGY):
-            return frozenset(match.concept for match in matches), replace(where, quote=matches[0].quote, from_text=True)
+    if matches := recognizer.in_words(concept, _IS_CONTRAST_ALLERGY):
+        return frozenset(match.concept for match in matches), replace(where, quote=matches[0].quote, from_text=True)
     return frozenset(), where
 
 

@@ -7,7 +7,7 @@ An order that is still open counts whenever it was written: it will be done now.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from cds_service.chart.records import Chart, Study
@@ -61,7 +61,7 @@ def studies_since(
 
 def _counted(chart: Chart, start: date, recognizer: Recognizer, calendar: Calendar) -> Iterator[PastStudy]:
     for study in (*chart.diagnostic_reports.items, *chart.procedures.items, *chart.service_requests.items):
-        sets = frozenset().union(*(recognizer.sets_or_text(concept) for concept in study.concepts))
+        sets = frozenset().union(*(recognizer.ordered(concept) for concept in study.concepts))
         if not sets or study.not_to_be_done:
             continue
         done = study.status in _DONE.get(study.kind, ())
@@ -79,8 +79,7 @@ def _counted(chart: Chart, start: date, recognizer: Recognizer, calendar: Calend
 def _finding(study: Study, when: Span | None, recognizer: Recognizer) -> Finding:
     where = Finding(study.reference, study.kind, when=when, basis=Basis.OBSERVED)
     for concept in study.concepts:
-        found = recognizer.sets(concept)
-        if found:
-            return recognizer.coded(where, next(iter(found.values())), concept)
+        if coding := recognizer.ordered_by_code(concept):
+            return recognizer.coded(where, coding, concept)
     text = next((concept.text for concept in study.concepts if concept.text), "")
-    return Finding(study.reference, study.kind, quote=text, when=when, basis=Basis.OBSERVED, from_text=True)
+    return replace(where, quote=text, from_text=True)

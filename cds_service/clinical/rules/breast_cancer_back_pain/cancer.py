@@ -14,6 +14,7 @@ from cds_service.clinical.reading.onset import Calendar, start_of
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.rules.assessment import Answer, Criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BREAST_CANCER
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import RuleValueSet
 
@@ -44,7 +45,7 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
             if not condition.is_refuted and not condition.is_suspected:
                 finding = _finding(condition, calendar)
                 in_situ.append(recognizer.coded(finding, sets[RuleValueSet.BREAST_CANCER_IN_SITU], condition.concept))
-        elif RuleValueSet.BREAST_CANCER_TRAP not in sets and RuleValueSet.BREAST_CANCER_AMBIGUOUS not in sets:
+        elif IS_BREAST_CANCER.isdisjoint(sets):
             quote = recognizer.stated_in_words(condition.concept, RuleValueSet.BREAST_CANCER)
             if quote and not _why_not(condition, None, False, recognizer, options):
                 proven.append(_finding(condition, calendar, quote))

@@ -14,7 +14,9 @@ from cds_service.clinical.rules.breast_cancer_back_pain.cancer import CancerHist
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.pain import PainAnswer, new_back_pain
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord, pain_records
+from cds_service.clinical.rules.breast_cancer_back_pain.questions import STATED_IN_WORDS
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags, red_flags
+from cds_service.clinical.rules.cautions import caution_questions
 from cds_service.content.model import Content
 
 
@@ -43,7 +45,8 @@ def read_evidence(
     chart: Chart, content: Content, options: RuleOptions, recognizer: Recognizer, calendar: Calendar
 ) -> Evidence:
     """Read the chart."""
-    stated = statements(chart, recognizer, calendar, content.cautions.tests)
+    questions = (*STATED_IN_WORDS, *caution_questions(content.cautions))
+    stated = statements(chart, recognizer, calendar, content.cautions.tests, questions)
     flags = red_flags(stated, calendar, options)
     records = pain_records(chart, recognizer, calendar)
     pain = new_back_pain(records, calendar, options, red_flag=flags.neurological)

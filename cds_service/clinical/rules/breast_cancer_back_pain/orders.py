@@ -8,6 +8,7 @@ from datetime import date
 from cds_service.chart.records import Drafts, Order
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.rules.assessment import Answer, Criterion, Present, Removal, State
+from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BACK_PAIN
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import regions_in
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BACK_PAIN, RuleValueSet
@@ -24,7 +25,7 @@ _PAIN_IN_GENERAL = frozenset(
 
 def meaning(order: Order, recognizer: Recognizer) -> frozenset[str]:
     """The value sets that an order is in, by what is ordered."""
-    return frozenset().union(*(recognizer.sets_or_text(concept) for concept in order.concepts))
+    return frozenset().union(*(recognizer.ordered(concept) for concept in order.concepts))
 
 
 def selected_orders(drafts: Drafts | None) -> tuple[Order, ...]:
@@ -54,7 +55,7 @@ def _is_relevant(order: Order, rule: Rule, recognizer: Recognizer) -> bool:
 
 
 def _is_for_back_pain(order: Order, recognizer: Recognizer) -> bool:
-    sets = [recognizer.sets_or_text(reason) for reason in order.reasons]
+    sets = [recognizer.meaning(reason, IS_BACK_PAIN) for reason in order.reasons]
     return any(regions_in(found, BACK_PAIN) and RuleValueSet.BACK_PAIN_TRAP not in found for found in sets)
 
 

@@ -14,9 +14,11 @@ from cds_service.chart.records import Chart, Concept, Condition, Observation, Va
 from cds_service.chart.span import Span
 from cds_service.clinical.reading.assertion import denies, is_present, selected_drafts, visit_periods, words_in
 from cds_service.clinical.reading.findings import Basis, Finding
-from cds_service.clinical.reading.onset import Calendar, start_of
-from cds_service.clinical.reading.recognition import Recognizer, words_of
+from cds_service.clinical.reading.free_text import TextMatch
+from cds_service.clinical.reading.onset import Calendar, start_of, written_on
+from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.reading.value_sets import SharedValueSet
+from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BACK_INJURY, IS_BACK_PAIN
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import UNSPECIFIED, regions_in
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     BACK_PAIN,
@@ -109,13 +111,14 @@ def injuries(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> tuple[
         if condition.is_refuted:
             continue
         sets = recognizer.sets(condition.concept)
-        start = start_of(condition, None, calendar)
+        beside_a_code = recognizer.is_coded_otherwise(condition.concept, IS_BACK_INJURY)
+        start = (written_on if beside_a_code else start_of)(condition, None, calendar)
         if start.when is None or not calendar.in_window(start.when):
             continue
         where = Finding(condition.reference, "Condition", when=start.when, basis=start.basis)
         if RuleValueSet.BACK_INJURY in sets:
             found.append(recognizer.coded(where, sets[RuleValueSet.BACK_INJURY], condition.concept))
-        elif not sets and (matches := recognizer.text(condition.concept.text, RuleValueSet.BACK_INJURY)):
+        elif matches := recognizer.in_words(condition.concept, IS_BACK_INJURY):
             found.append(replace(where, quote=matches[0].quote, from_text=True))
     return tuple(found)
 
@@ -127,6 +130,9 @@ def _from_condition(
         return
     meanings = _meanings(condition.concept, condition.sites, Finding(condition.reference, "Condition"), recognizer)
     if not meanings:
+        return
+    if recognizer.is_coded_otherwise(condition.concept, IS_BACK_PAIN):
+        yield from _beside_a_code(meanings, condition, visit, recognizer, calendar)
         return
     start = start_of(condition, visit, calendar)
     changed = recognizer.says_changed(condition.concept.text)
@@ -144,6 +150,20 @@ def _from_condition(
             vague=start.vague,
             quality=_quality(recognizer, condition.concept.text, condition.note),
         )
+
+
+def _beside_a_code(
+    meanings: list[_Meaning], condition: Condition, visit: Span | None, recognizer: Recognizer, calendar: Calendar
+) -> Iterator[PainRecord]:
+    """Pain in the words of a condition that is coded as something else ("breast cancer, low back pain for a week").
+
+    Onset and course are those of what is coded; the words tell of the day on which they were written.
+    """
+    start = written_on(condition, visit, calendar)
+    quality = _quality(recognizer, condition.concept.text, condition.note)
+    dated = [replace(meaning, finding=replace(meaning.finding, basis=start.basis)) for meaning in meanings]
+    for record in _on_one_day(dated, start.when, calendar):
+        yield replace(record, present=record.present and is_present(condition, calendar), quality=quality)
 
 
 def _from_observation(
@@ -208,8 +228,10 @@ def _location(observation: Observation, where: Finding, recognizer: Recognizer) 
     value = observation.value
     if value.concept is None:
         return _from_text(f"pain in {value.text}" if value.text else "", where, recognizer)
+    at_sites = _at_sites((value.concept,), observation.concept, where, recognizer)
     stated = _stated(value, observation.sites, where, recognizer)
-    return stated or _at_sites((value.concept,), observation.concept, where, recognizer)
+    # A coded site says where the pain is better than the words beside it.
+    return at_sites or stated if recognizer.is_coded_otherwise(value.concept, IS_BACK_PAIN) else stated or at_sites
 
 
 def _severity(observation: Observation, where: Finding, recognizer: Recognizer) -> list[_Meaning]:
@@ -253,13 +275,11 @@ def _meanings(concept: Concept, sites: tuple[Concept, ...], where: Finding, reco
             _Meaning(frozenset({"lumbar"}), recognizer.coded(where, sets[RuleValueSet.BACK_PAIN_IN_PREGNANCY], concept))
         ]
     if RuleValueSet.PAIN_NEEDING_SPINE_SITE in sets:
-        return _at_sites(sites, concept, where, recognizer) or _from_text(concept.text, where, recognizer)
-    if sets:
-        return []
-    for text in words_of(concept):
-        if found := _from_text(text, where, recognizer):
-            return found
-    return []
+        if sited := _at_sites(sites, concept, where, recognizer):
+            return sited
+        elsewhere = any(RuleValueSet.NOT_SPINE_SITE in recognizer.sets(site) for site in sites)
+        return [] if elsewhere else _from_text(concept.text, where, recognizer)
+    return _in_words(recognizer.in_words(concept, IS_BACK_PAIN), where)
 
 
 def _by_code(
@@ -278,7 +298,10 @@ def _by_code(
 
 
 def _from_text(text: str, where: Finding, recognizer: Recognizer) -> list[_Meaning]:
-    matches = recognizer.text(text, _PAIN_IN_WORDS)
+    return _in_words(recognizer.text(text, _PAIN_IN_WORDS), where)
+
+
+def _in_words(matches: list[TextMatch], where: Finding) -> list[_Meaning]:
     named = [match for match in matches if match.concept != RuleValueSet.BACK_PAIN_UNSPECIFIED] or matches
     return [
         _Meaning(

@@ -23,6 +23,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import order_criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.pain import pain_criterion
+from cds_service.clinical.rules.breast_cancer_back_pain.questions import what_is_ordered
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.services import SERVICES, prefetch_templates
 from cds_service.clinical.rules.breast_cancer_back_pain.surveillance import routine_searches
@@ -58,7 +59,7 @@ class BreastCancerBackPain:
 
     def reader(self) -> Recognizer:
         """What codes and words are read with."""
-        return Recognizer(self.content, self.options.text_match)
+        return Recognizer(self.content, self.options.text_match, what_is_ordered(self.content))
 
     def assess(self, chart: Chart, reader: Recognizer, now: datetime) -> Assessment:
         """Answer the rule for one patient; days are counted in UTC."""

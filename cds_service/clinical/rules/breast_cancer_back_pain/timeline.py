@@ -194,7 +194,7 @@ def _imaging(evidence: Evidence) -> Iterator[Entry]:
     done_by_source = {study.finding.source: study.done for study in counting}
     chart = evidence.chart
     for study in (*chart.diagnostic_reports.items, *chart.procedures.items, *chart.service_requests.items):
-        sets = frozenset().union(*(evidence.recognizer.sets_or_text(concept) for concept in study.concepts))
+        sets = frozenset().union(*(evidence.recognizer.ordered(concept) for concept in study.concepts))
         if any(name.startswith(_IMAGING) for name in sets):
             done = done_by_source.get(study.reference)
             yield Entry(

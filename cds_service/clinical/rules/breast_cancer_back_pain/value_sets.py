@@ -50,6 +50,7 @@ class RuleValueSet(StrEnum):
     SPINE_SITE_LUMBAR = "spine-site-lumbar"
     SPINE_SITE_SACRAL = "spine-site-sacral"
     SPINE_SITE_UNSPECIFIED = "spine-site-unspecified"
+    NOT_SPINE_SITE = "not-spine-site"
     PAIN_LOCATION_OBSERVATION = "pain-location-observation"
     PAIN_SEVERITY_OBSERVATION = "pain-severity-observation"
 
@@ -93,6 +94,7 @@ class RuleValueSet(StrEnum):
     ANALGESIC_DRUG = "analgesic-drug"
     SPINE_RADIOGRAPH = "imaging-spine-radiograph"
     SPINE_CT = "imaging-spine-ct"
+    MRI_WHOLE_BODY = "imaging-mri-whole-body"
     SPINE_MRI_WITHOUT_CONTRAST = "imaging-mri-spine-without-contrast"
     BONE_SCAN_WHOLE_BODY = "imaging-bone-scan-whole-body"
     BONE_SCAN_UNSTATED_EXTENT = "imaging-bone-scan-unstated-extent"
