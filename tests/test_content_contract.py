@@ -67,6 +67,7 @@ def test_a_set_that_code_no_longer_names_stops_the_start() -> None:
     assert (error.file, error.field) == ("value-sets/hospice.json", "id")
 
 
+# Decision 11.7.
 def test_a_value_set_that_nothing_names_stops_the_start(content_copy: Path) -> None:
     data = json.loads((content_copy / "value-sets/claustrophobia.json").read_text("utf-8"))
     data |= {"id": "nobody-names-this", "purpose": "match: a set that was forgotten."}
@@ -84,6 +85,7 @@ def test_a_set_that_is_read_cannot_be_passed_over(content_copy: Path) -> None:
     assert "'hospice' is read" in str(error)
 
 
+# Decision 11.7.
 @pytest.mark.parametrize(
     ("set_id", "purpose", "problem"),
     [

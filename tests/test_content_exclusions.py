@@ -49,6 +49,7 @@ RIVALS = [
 ]
 
 
+# Decision 11.7.
 @pytest.mark.parametrize(("set_id", "rival"), RIVALS)
 def test_a_code_of_one_set_put_into_its_rival_stops_the_start(content_copy: Path, set_id: str, rival: str) -> None:
     first: dict[str, str] = {}
@@ -122,6 +123,7 @@ def test_every_exclusion_says_why_in_a_sentence(exclusion: dict[str, str]) -> No
     assert exclusion["why"].endswith(".")
 
 
+# Decision 11.7.
 def test_cancer_and_pain_exclude_each_other_whatever_the_region() -> None:
     regions = ("cervical", "thoracic", "lumbar", "sacral", "thoracolumbar", "unspecified")
     assert all({"breast-cancer", f"back-pain-{region}"} in EXCLUDED for region in regions)
