@@ -1,7 +1,7 @@
 """What a concept of the chart means to a rule: the value sets it is in, by code or by text.
 
 Words are passed over per question: what a code of the entry answers, its words do not overrule; whatever else they
-say is read (clinical decision 1.8).
+say is read (decision 11.4).
 """
 
 from __future__ import annotations
