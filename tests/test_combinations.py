@@ -21,6 +21,7 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 
 from cds_service.clinical.rules.assessment import Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import DecisionSupport
 from cds_service.protocol.validation import problem
 from tests.builders import (
@@ -234,7 +235,7 @@ def service() -> DecisionSupport:
 
 
 def answer(document: Json) -> tuple[Outcome, str, Json]:
-    decision = service().decide(SERVICES[f"breast-cancer-back-pain-{document['hook']}"], document, NOW)
+    decision = service().decide(HookCall(SERVICES[f"breast-cancer-back-pain-{document['hook']}"], NOW), document)
     return decision.assessment.outcome, decision.assessment.reason, dict(decision.response_or_error())
 
 

@@ -19,6 +19,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import make_app
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import DecisionSupport
 from cds_service.demo.patients import EHR_BASE
 from cds_service.demo.scenarios import read_scenario, scenarios_folder
@@ -145,7 +146,7 @@ def _support(settings: str, fhir_server: str) -> DecisionSupport:
 def _answer(support: DecisionSupport, call: Json, now: datetime) -> Answer:
     service = support.service_for(call)
     assert service is not None
-    decision = support.decide(service, call, now)
+    decision = support.decide(HookCall(service, now), call)
     status, body = 200, decision.response
     try:
         body = decision.response_or_error()

@@ -13,6 +13,7 @@ from cds_service import create_app
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.content.error import ContentError
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import DecisionSupport
 from cds_service.settings import LocalCoding, Settings, SettingsError, make_settings, read_settings
 from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, SERVICES, condition, day, prefetch, request
@@ -221,7 +222,7 @@ def proposed_orders(settings: Settings) -> Sequence[Json]:
     """The ServiceRequests for a patient with breast cancer long ago and low back pain for five days."""
     chart = prefetch(condition(BREAST_CANCER, onset=day(4000)), condition(LOW_BACK_PAIN, onset=day(5)))
     service = SERVICES["breast-cancer-back-pain-patient-view"]
-    (card,) = DecisionSupport(settings).decide(service, request(prefetch=chart), NOW).response["cards"]
+    (card,) = DecisionSupport(settings).decide(HookCall(service, NOW), request(prefetch=chart)).response["cards"]
     return [suggestion["actions"][0]["resource"] for suggestion in card["suggestions"]]
 
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from cds_service.clock import Timer
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.errors import NotRecorded, NotStored
-from cds_service.ledger.entries import DecisionEntry, EarlierAnswer, FeedbackEntry, Mode, ModeChange, Receipt
+from cds_service.ledger.entries import DecisionEntry, EarlierFeedback, FeedbackEntry, Mode, ModeChange, Receipt
 from cds_service.ledger.modes import Modes
 from cds_service.ledger.store import Ledger, LedgerDown
 from cds_service.reporting.metrics import Metrics
@@ -83,12 +83,12 @@ class LedgerRecorder:
             self._failed("feedback", error)
             raise NotStored from None
 
-    def answers(self, client: str, tenant: str, patient: str) -> Sequence[EarlierAnswer]:
-        """Earlier answers about a patient; none where the ledger is down, so that the card is shown."""
+    def earlier_feedback(self, client: str, tenant: str, patient: str) -> Sequence[EarlierFeedback]:
+        """The feedback on earlier cards about a patient; none where the ledger is down, so that the card is shown."""
         if self._rests():
             return ()
         try:
-            return self._ready().earlier_answers(client, tenant, patient, None)
+            return self._ready().earlier_feedback(client, tenant, patient, None)
         except Exception as error:
             self._failed("answers", error)
             return ()

@@ -19,10 +19,10 @@ from uuid import UUID
 from sqlalchemy import URL, Column, RowMapping, Table, delete, func, insert, select
 
 from cds_service.clock import utc_now
-from cds_service.ledger.answers import read_card_feedback, read_earlier_answers, read_feedback, write_feedback
 from cds_service.ledger.database import PAGE_ROWS, PATIENT_SECONDS, Database, LedgerDown, insert_new
-from cds_service.ledger.decisions import read_decision, read_decisions, read_shown, write_decision
-from cds_service.ledger.entries import DecisionEntry, EarlierAnswer, FeedbackEntry, Mode, ModeChange, Receipt
+from cds_service.ledger.decision_rows import read_decision, read_decisions, read_shown, write_decision
+from cds_service.ledger.entries import DecisionEntry, EarlierFeedback, FeedbackEntry, Mode, ModeChange, Receipt
+from cds_service.ledger.feedback_rows import read_card_feedback, read_earlier_feedback, read_feedback, write_feedback
 from cds_service.ledger.migration import check_revision, migrate
 from cds_service.ledger.tables import decision, feedback, mode_change, seen_token
 
@@ -85,7 +85,7 @@ class Ledger:
         with self._database.writing() as connection:
             return write_feedback(connection, entries)
 
-    def earlier_answers(self, client: str, tenant: str, patient: str, since: datetime | None) -> list[EarlierAnswer]:
+    def earlier_feedback(self, client: str, tenant: str, patient: str, since: datetime | None) -> list[EarlierFeedback]:
         """The answer that counts to each card shown to a client about a patient, newest first. Raises LedgerDown.
 
         Args:
@@ -96,7 +96,7 @@ class Ledger:
         if not patient:
             return []
         with self._database.reading() as connection:
-            return read_earlier_answers(connection, client, tenant, patient, since)
+            return read_earlier_feedback(connection, client, tenant, patient, since)
 
     def modes(self) -> list[ModeChange]:
         """The current mode of each service and client that were ever set. Raises LedgerDown."""

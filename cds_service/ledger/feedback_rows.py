@@ -18,8 +18,8 @@ from sqlalchemy import Connection, RowMapping, and_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from cds_service.ledger.database import PAGE_ROWS, Database, insert_new
-from cds_service.ledger.decisions import evidence, was_shown
-from cds_service.ledger.entries import EarlierAnswer, FeedbackEntry, Receipt
+from cds_service.ledger.decision_rows import evidence, was_shown
+from cds_service.ledger.entries import EarlierFeedback, FeedbackEntry, Receipt
 from cds_service.ledger.tables import clean, decision, feedback, utc
 
 # A row of feedback that was read, or one to be written.
@@ -54,9 +54,9 @@ def read_feedback(database: Database, since: datetime, until: datetime) -> Itera
     return database.paged(query, (feedback.c.received_at, feedback.c.fingerprint), _entries)
 
 
-def read_earlier_answers(
+def read_earlier_feedback(
     connection: Connection, client: str, tenant: str, patient: str, since: datetime | None
-) -> list[EarlierAnswer]:
+) -> list[EarlierFeedback]:
     """The feedback that counts for each card shown to a client about a patient; the newest first.
 
     Args:
@@ -71,8 +71,8 @@ def read_earlier_answers(
         .order_by(*_WEIGHT)
     )
     last = {row["card_id"]: _answer(row) for row in connection.execute(query).mappings()}
-    answers = [answer for answer in last.values() if since is None or answer.answered_at >= since]
-    return sorted(answers, key=lambda answer: answer.answered_at, reverse=True)
+    answers = [answer for answer in last.values() if since is None or answer.given_at >= since]
+    return sorted(answers, key=lambda answer: answer.given_at, reverse=True)
 
 
 def fingerprint(entry: FeedbackEntry) -> str:
@@ -126,12 +126,12 @@ def _entries(connection: Connection, rows: Sequence[RowMapping]) -> list[Feedbac
     ]
 
 
-def _answer(row: RowMapping) -> EarlierAnswer:
-    return EarlierAnswer(
+def _answer(row: RowMapping) -> EarlierFeedback:
+    return EarlierFeedback(
         outcome=row["outcome"],
         reason=row["reason"],
         # A clock that says that the card was answered before it was shown is wrong.
-        answered_at=row["outcome_at"] if row["outcome_at"] >= row["shown_at"] else row["received_at"],
+        given_at=row["outcome_at"] if row["outcome_at"] >= row["shown_at"] else row["received_at"],
         card_reason=row["card_reason"],
         evidence=evidence(row["evidence"]),
     )
