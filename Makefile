@@ -11,6 +11,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
+# Processes that share the tests: many wait for servers and browsers, so that two are well used on two cores.
+WORKERS ?= 2
+
 # Examples per endpoint and property; a thousand take about ten minutes.
 FUZZ_EXAMPLES ?= 1000
 
@@ -33,8 +36,8 @@ $(STAMP): setup.cfg pyproject.toml requirements-dev.lock
 serve: $(STAMP) ## Serve on http://127.0.0.1:8000 beside a demo FHIR server (HOST=, PORT=, FHIR_PORT= override)
 	CDS_CORS_ORIGINS='$(CDS_CORS_ORIGINS)' $(BIN)/cds-service demo --host $(HOST) --port $(PORT) --fhir-port $(FHIR_PORT)$(if $(INSECURE), --insecure)
 
-test: $(STAMP) ## Run the whole test suite
-	$(BIN)/python -m pytest
+test: $(STAMP) ## Run the whole test suite (WORKERS= sets how many processes share it)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(STAMP) ## Check style, types, installed dependencies and their known vulnerabilities
 	$(BIN)/ruff check

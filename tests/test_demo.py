@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("tests.fhir_server",)
 
+pytestmark = pytest.mark.server
+
 # Where there is a second loopback address, and /proc tells of processes.
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs 127.0.0.2 and /proc")
 
