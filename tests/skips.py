@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-NO_CHROMIUM = "Chromium is not installed (apt-get install chromium): browser tests skipped"
+NO_CHROMIUM = "Chromium is not installed (apt-get install chromium-headless-shell): browser tests skipped"
 NO_POSTGRESQL = "NOT TESTED ON POSTGRESQL: no server could be started"
