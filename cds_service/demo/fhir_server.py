@@ -102,15 +102,15 @@ class DemoFhirServer:
                 if self.exit_status is not None:
                     raise DemoError(f"the FHIR server ended at its start (status {self.exit_status}):\n{_end_of(log)}")
                 try:
-                    answer = session.get(f"{self._base_url}/metadata", timeout=left)
+                    response = session.get(f"{self._base_url}/metadata", timeout=left)
                 except requests.ConnectionError:
                     time.sleep(0.05)
                     continue
                 except requests.Timeout:
                     break
-                if answer.ok:
+                if response.ok:
                     return
-                raise DemoError(f"the FHIR server answers /metadata with {answer.status_code}:\n{_end_of(log)}")
+                raise DemoError(f"the FHIR server answers /metadata with {response.status_code}:\n{_end_of(log)}")
         raise DemoError(f"the FHIR server did not answer within {_START_SECONDS:g} s:\n{_end_of(log)}")
 
 

@@ -61,7 +61,7 @@ def read_earlier_feedback(
 
     Args:
         patient: a pseudonym, not empty.
-        since: answers before this moment are left out; None for all.
+        since: feedback from before this moment is left out; None for all.
     """
     about = (decision.c.client == client, decision.c.tenant == tenant, decision.c.patient == patient)
     query = (
@@ -70,9 +70,9 @@ def read_earlier_feedback(
         .where(*about)
         .order_by(*_WEIGHT)
     )
-    last = {row["card_id"]: _answer(row) for row in connection.execute(query).mappings()}
-    answers = [answer for answer in last.values() if since is None or answer.given_at >= since]
-    return sorted(answers, key=lambda answer: answer.given_at, reverse=True)
+    last = {row["card_id"]: _earlier_feedback(row) for row in connection.execute(query).mappings()}
+    counting = [entry for entry in last.values() if since is None or entry.given_at >= since]
+    return sorted(counting, key=lambda entry: entry.given_at, reverse=True)
 
 
 def fingerprint(entry: FeedbackEntry) -> str:
@@ -126,7 +126,7 @@ def _entries(connection: Connection, rows: Sequence[RowMapping]) -> list[Feedbac
     ]
 
 
-def _answer(row: RowMapping) -> EarlierFeedback:
+def _earlier_feedback(row: RowMapping) -> EarlierFeedback:
     return EarlierFeedback(
         outcome=row["outcome"],
         reason=row["reason"],

@@ -90,8 +90,8 @@ class Ledger:
 
         Args:
             client, tenant: as in the decisions.
-            patient: a pseudonym; without one nobody's answers are found.
-            since: answers before this moment are left out; None for all.
+            patient: a pseudonym; without one no feedback is found.
+            since: feedback from before this moment is left out; None for all.
         """
         if not patient:
             return []

@@ -34,7 +34,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout, Servi
 from cds_service.app import RECORDER, WsgiApp, make_app
 from cds_service.errors import CdsError, TookTooLong, Unauthorized
 from cds_service.protocol.outcome import operation_outcome
-from cds_service.server.wsgi_call import Answer, called, environ_of
+from cds_service.server.wsgi_call import WsgiResponse, call_wsgi, environ_of
 from cds_service.settings import Settings, read_settings
 from cds_service.trust.bearer import read_bearer
 from cds_service.trust.refusal import Refused
@@ -51,7 +51,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 THREADS = 64
 
 # Threads for what must be answered while all others wait: health, metrics, and that a call has waited too long.
-_READY_THREADS = 4
+_SPARE_THREADS = 4
 _OPERATIONS = ("/health/", "/metrics")
 
 # In the environment of WSGI, beside when it was received: that a request has waited for a thread for all of its time.
@@ -148,7 +148,7 @@ class Front:
         self._closed = closed
         self._budget = _LARGE_BODIES * max_body_bytes
         self._threads = ThreadPoolExecutor(THREADS, "call")
-        self._ready = ThreadPoolExecutor(_READY_THREADS, "ready")
+        self._spare = ThreadPoolExecutor(_SPARE_THREADS, "spare")
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -164,16 +164,16 @@ class Front:
                 environ.pop("HTTP_TRANSFER_ENCODING", None)
             # While a body is still to come, to ask for what comes next would be to receive it.
             whole = 0 < len(body) <= self._limit and not problem
-            answer = await self._answered(environ, _leaving(receive) if whole else _never())
+            response = await self._response(environ, _leaving(receive) if whole else _never())
         finally:
             self._budget += _beyond_free(body)
-        if answer:
-            status, headers, content = answer
+        if response:
+            status, headers, content = response
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": content})
 
-    async def _answered(self, environ: dict[str, Any], leaving: Coroutine[Any, Any, None]) -> Answer | None:
-        """What the application answers; None where the client had left before a thread began.
+    async def _response(self, environ: dict[str, Any], leaving: Coroutine[Any, Any, None]) -> WsgiResponse | None:
+        """The application's response; None where the client had left before a thread began.
 
         Args:
             environ: the request.
@@ -182,23 +182,23 @@ class Front:
         gone = asyncio.ensure_future(leaving)
         try:
             if environ["PATH_INFO"].startswith(_OPERATIONS):
-                return await self._at_once(environ)
-            work = self._threads.submit(self._answer, environ)
-            answer = asyncio.wrap_future(work)
-            either: set[asyncio.Future[Any]] = {answer, gone}
+                return await self._in_spare_thread(environ)
+            work = self._threads.submit(self._run_app, environ)
+            response = asyncio.wrap_future(work)
+            either: set[asyncio.Future[Any]] = {response, gone}
             await asyncio.wait(either, timeout=self._call_seconds, return_when=asyncio.FIRST_COMPLETED)
             # What has begun cannot be canceled, and is waited for.
-            if answer.done() or not work.cancel():
-                return await answer
+            if response.done() or not work.cancel():
+                return await response
             if gone.done():
                 return None
             environ[TOO_LATE] = True
-            return await self._at_once(environ)
+            return await self._in_spare_thread(environ)
         finally:
             gone.cancel()
 
-    async def _at_once(self, environ: dict[str, Any]) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._ready, self._answer, environ)
+    async def _in_spare_thread(self, environ: dict[str, Any]) -> WsgiResponse:
+        return await asyncio.get_running_loop().run_in_executor(self._spare, self._run_app, environ)
 
     async def _receive(self, environ: Mapping[str, Any], receive: Receive, body: bytearray) -> Exception | None:
         """Receive the body, if there is one that the application would read; or say what is wrong with it."""
@@ -229,10 +229,10 @@ class Front:
                 break
         return None
 
-    def _answer(self, environ: dict[str, Any]) -> Answer:
-        """What the application answers. It has an answer to everything; should it fail to, there is this one."""
+    def _run_app(self, environ: dict[str, Any]) -> WsgiResponse:
+        """The application's response. It has one to everything; should it fail to, there is this one."""
         try:
-            status, headers, body = called(self._app, environ)
+            status, headers, body = call_wsgi(self._app, environ)
             return status, [*headers, _SERVER], body
         except Exception as error:
             crash_id = str(uuid4())
