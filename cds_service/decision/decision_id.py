@@ -1,4 +1,4 @@
-"""The id of a decision, under which the response header, the log, the ledger and the card speak of it."""
+"""The id of a decision, the same in the response header, the log, the ledger and the card."""
 
 from __future__ import annotations
 
