@@ -170,9 +170,10 @@ class Settings(BaseModel):
         True, description="Whether new signs of cord compression without back pain on record stay silent"
     )
     hospice_suppress: bool = Field(True, description="Whether active hospice or comfort care silences the card")
-    brain_any_subtype: Literal["consider", "seed-strict"] = Field(
+    brain_any_subtype: Literal["consider", "her2-or-triple-negative"] = Field(
         "consider",
-        description="Brain MRI for new brain symptoms: for any subtype, or only HER2-positive and triple-negative",
+        description="Brain MRI for new brain symptoms: for any subtype, or only HER2-positive and triple-negative;"
+        " `seed-strict` is the deprecated name of the latter",
     )
     surveillance_advice: Literal["info", "off"] = Field(
         "info", description="Advice against routine imaging when it is ordered without any symptom on record"
@@ -247,6 +248,12 @@ class Settings(BaseModel):
         if key is not None and len(set(key.get_secret_value())) < _FEWEST_CHARACTERS:
             raise ValueError("repeats a few characters; take one from a random source, such as `openssl rand -hex 32`")
         return key
+
+    @field_validator("brain_any_subtype", mode="before")
+    @classmethod
+    def _present_name(cls, value: object) -> object:
+        """The value in place of its name in release 1.0.0."""
+        return "her2-or-triple-negative" if value == "seed-strict" else value
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
