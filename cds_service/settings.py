@@ -31,7 +31,7 @@ from pydantic.fields import FieldInfo
 
 from cds_service.addresses import base_of, server_problem
 from cds_service.clinical.registry import service_ids
-from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import CLEAN_DAYS, NEW_WINDOW_DAYS
+from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import THRESHOLDS, Threshold
 from cds_service.content.bounds import EGFR_RECENT_DAYS
 from cds_service.ehr.limits import FhirLimits
 from cds_service.ledger.database import check_url
@@ -134,14 +134,14 @@ class Settings(BaseModel):
     )
     new_window_days: int | None = Field(
         None,
-        ge=NEW_WINDOW_DAYS.least,
-        le=NEW_WINDOW_DAYS.most,
+        ge=THRESHOLDS[Threshold.NEW_WINDOW_DAYS].least,
+        le=THRESHOLDS[Threshold.NEW_WINDOW_DAYS].most,
         description="Back pain that began within so many days is new (content: 84)",
     )
     clean_days: int | None = Field(
         None,
-        ge=CLEAN_DAYS.least,
-        le=CLEAN_DAYS.most,
+        ge=THRESHOLDS[Threshold.CLEAN_DAYS].least,
+        le=THRESHOLDS[Threshold.CLEAN_DAYS].most,
         description="Days without back pain before a new episode (content: 180)",
     )
     egfr_recent_days: int | None = Field(

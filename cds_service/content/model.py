@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +55,23 @@ class TextPatterns:
     guards: Mapping[str, Guard]
     flags: Mapping[str, tuple[str, ...]]
     concepts: tuple[TextConcept, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultWords:
+    """Words in which results and answers are given.
+
+    Attributes:
+        affirmative, negative: whether the value of an observation states the finding that its code names.
+        positive_result, negative_result: what a laboratory test says.
+        equivocal: neither.
+    """
+
+    affirmative: re.Pattern[str]
+    negative: re.Pattern[str]
+    positive_result: re.Pattern[str]
+    negative_result: re.Pattern[str]
+    equivocal: re.Pattern[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +195,7 @@ class Content:
     rule: Rule
     terminology: Terminology
     text_patterns: TextPatterns
+    result_words: ResultWords
     orders: Mapping[str, OrderDefinition]
     wording: Mapping[str, Mapping[str, str]]
     cautions: Cautions

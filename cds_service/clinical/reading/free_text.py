@@ -19,9 +19,6 @@ LONGEST_TEXT = 2000
 # Mentions of one concept in one sentence that are looked at; more of them add nothing.
 _MOST_MENTIONS = 4
 
-# A doubt beside one of these is about the course of a disease that is there.
-_RECURRENCE = re.compile(r"\b(recurren\w+|relapse\w*|metasta\w+|history of|s/p|status post)\b", re.IGNORECASE)
-
 _SENTENCE_END = re.compile(r"[.;\r\n]+(?=\s|$)|[;\r\n]+")
 _PHRASE_END = re.compile(r",|\b(?:but|however|except|and)\b", re.IGNORECASE)
 _NEW_STATEMENT = re.compile(r"\b(?:but|however|except|reports?|presents?|complain\w*|has|now)\b", re.IGNORECASE)
@@ -91,8 +88,8 @@ class TextReader:
             )
             for item in patterns.concepts
         ]
-        self._chronic = _any_of(patterns.flags["chronic"])
-        self._changed = _any_of(patterns.flags["changed"])
+        self._flags = {name: _any_of(words) for name, words in patterns.flags.items()}
+        self._chronic, self._changed = self._flags["chronic"], self._flags["changed"]
 
     def read(self, text: str) -> tuple[Mention, ...]:
         """Everything of interest that a text names, stated or not, in the order of its sentences.
@@ -136,9 +133,13 @@ class TextReader:
         if not mentions:
             return bool(alone.pattern.search(_plain(text)))
         return all(
-            _is_guarded(sentence, match, (before, after)) and not _RECURRENCE.search(sentence)
+            _is_guarded(sentence, match, (before, after)) and not self.has_words("course", sentence)
             for sentence, match in mentions
         )
+
+    def has_words(self, flag: str, text: str) -> bool:
+        """Whether a text holds words of the list `flag`, wherever they stand."""
+        return bool(self._flags[flag].search(text))
 
     def is_chronic(self, text: str) -> bool:
         """Whether the text calls a complaint long-standing."""

@@ -62,6 +62,7 @@ class Recognizer:
         # A code that is only in sets of other rules is as good as unknown.
         self._known = _value_sets_read(content)
         self._text = _text_reader(content)
+        self.result_words = content.result_words
         self._read: dict[str, tuple[Mention, ...]] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._left = MOST_TEXT
@@ -169,6 +170,10 @@ class Recognizer:
 
     def says_changed(self, *texts: str) -> bool:
         return self.text_match and any(text and self._text.says_changed(text) for text in texts)
+
+    def has_words(self, flag: str, *texts: str) -> bool:
+        """Whether any text holds words of a list of the content, also where free text is no evidence."""
+        return any(self._text.has_words(flag, text) for text in texts)
 
     def label(self, coding: Coding) -> str:
         """Our own words for a code that is known, without SNOMED CT's semantic tag, or an empty string."""

@@ -71,8 +71,17 @@ class RedFlags:
         return self.critical or bool(self.bone_metastasis or self.collapse)
 
 
-def red_flags(statements: Sequence[Statement], calendar: Calendar, options: RuleOptions) -> RedFlags:
-    """Sort the statements of a chart into red flags."""
+def red_flags(
+    statements: Sequence[Statement], calendar: Calendar, options: RuleOptions, emergency_groups: int
+) -> RedFlags:
+    """Sort the statements of a chart into red flags.
+
+    Args:
+        statements: of the chart.
+        calendar: the day of the call.
+        options: the site's choices.
+        emergency_groups: nonspecific signs of so many groups together are an emergency.
+    """
     stated = [item for item in statements if not item.suspected and RuleValueSet.RED_FLAG_TRAP not in item.sets]
     fresh = [item for item in stated if item.is_new(calendar)]
     holding = [item for item in stated if item.holds]
@@ -89,7 +98,8 @@ def red_flags(statements: Sequence[Statement], calendar: Calendar, options: Rule
         systemic=_in(fresh, {RuleValueSet.SYSTEMIC_FLAG}),
         bone_metastasis=_in(known, {RuleValueSet.METASTASIS_BONE}),
         other_metastasis=_in(known, {RuleValueSet.METASTASIS_BRAIN, RuleValueSet.METASTASIS_OTHER}),
-        nonspecific_is_critical=len(groups) > 1 or bool(unclear and options.nonspecific_signs == "critical"),
+        nonspecific_is_critical=len(groups) >= emergency_groups
+        or bool(unclear and options.nonspecific_signs == "critical"),
     )
 
 
