@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import re
 from collections.abc import Callable, Iterable
@@ -81,7 +82,11 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
 
 def _add_workbench(app: Flask, support: DecisionSupport, recorder: LedgerRecorder, clock: Clock) -> None:
     """The workbench, where there is a checkout with its synthetic patients."""
-    # Imported only in development: a service in real use has no part of it.
+    if importlib.util.find_spec("markdown_it") is None:
+        raise SettingsError(
+            "setting 'development': markdown-it-py is not installed: pip install 'cds-service[workbench]'"
+        )
+    # Imported only in development: a service in real use has no part of it, nor what it needs.
     from cds_service.workbench.routes import register_workbench
 
     try:

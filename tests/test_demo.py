@@ -142,7 +142,7 @@ def test_a_taken_port_is_named() -> None:
 
 def test_without_the_tool_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(DemoError, match=r"sekmet-fhir is not installed: pip install 'cds-service\[dev\]'"):
+    with pytest.raises(DemoError, match=r"sekmet is not installed: pip install 'cds-service\[demo\]'"):
         DemoFhirServer().__enter__()
 
 
