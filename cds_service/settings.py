@@ -244,7 +244,7 @@ class Settings(BaseModel):
 
     @field_validator("pseudonym_key")
     @classmethod
-    def _not_guessed(cls, key: SecretStr | None) -> SecretStr | None:
+    def _not_guessable(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and len(set(key.get_secret_value())) < _FEWEST_CHARACTERS:
             raise ValueError("repeats a few characters; take one from a random source, such as `openssl rand -hex 32`")
         return key

@@ -7,7 +7,7 @@ from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.rules.assessment import ActiveOverride, Answer, Assessment, Criterion, Outcome
 from cds_service.decision.support import Decision
 
-_SIGNS = {Answer.MET: "yes", Answer.NOT_MET: "no", Answer.UNKNOWN: "cannot tell"}
+_ANSWER_WORDS = {Answer.MET: "yes", Answer.NOT_MET: "no", Answer.UNKNOWN: "cannot tell"}
 
 
 def explain(decision: Decision) -> str:
@@ -66,7 +66,7 @@ def _additional_findings(assessment: Assessment, wording: Wording) -> list[str]:
 
 
 def _criterion(criterion: Criterion, wording: Wording) -> list[str]:
-    lines = [f"[{_SIGNS[criterion.answer]}] {wording['question'][criterion.id]}", f"    {criterion.because}"]
+    lines = [f"[{_ANSWER_WORDS[criterion.answer]}] {wording['question'][criterion.id]}", f"    {criterion.because}"]
     return lines + [f"    - {_finding(finding)}" for finding in criterion.findings]
 
 

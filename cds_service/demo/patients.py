@@ -114,7 +114,7 @@ def _with_own_ids(charts: Sequence[_Chart]) -> tuple[list[_Chart], dict[str, str
     own: list[_Chart] = []
     for chart in charts:
         names = {key: _own_name(key, chart) for key in chart.resources if uses[key] > 1}
-        moved = {names.get(key, key): _moved(resource, key, names) for key, resource in chart.resources.items()}
+        moved = {names.get(key, key): _renamed(resource, key, names) for key, resource in chart.resources.items()}
         own.append(_Chart(chart.scenario, chart.patient_id, moved, chart.unnamed))
         renamed |= {new: old for old, new in names.items()}
     users: dict[str, str] = {}
@@ -130,7 +130,7 @@ def _own_name(key: str, chart: _Chart) -> str:
     return key if kind == "Patient" else f"{kind}/{chart.patient_id}-{name}"
 
 
-def _moved(resource: dict[str, Any], key: str, names: Mapping[str, str]) -> dict[str, Any]:
+def _renamed(resource: dict[str, Any], key: str, names: Mapping[str, str]) -> dict[str, Any]:
     local: dict[str, Any] = _with_local_references(resource, names)
     return {**local, "id": names.get(key, key).partition("/")[2]}
 

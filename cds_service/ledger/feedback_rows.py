@@ -29,7 +29,7 @@ _Row = RowMapping | dict[str, Any]
 _CARD = ("client", "tenant", "service", "card_id")
 
 # The last row in this order counts.
-_WEIGHT = (feedback.c.outcome_at, feedback.c.received_at, feedback.c.place, feedback.c.fingerprint)
+_PRECEDENCE = (feedback.c.outcome_at, feedback.c.received_at, feedback.c.place, feedback.c.fingerprint)
 
 
 def write_feedback(connection: Connection, entries: Sequence[FeedbackEntry]) -> Receipt:
@@ -44,7 +44,7 @@ def write_feedback(connection: Connection, entries: Sequence[FeedbackEntry]) -> 
 
 def read_card_feedback(connection: Connection, card_id: UUID) -> list[FeedbackEntry]:
     """All feedback to a card; the last one counts."""
-    query = select(feedback).where(feedback.c.card_id == card_id).order_by(*_WEIGHT)
+    query = select(feedback).where(feedback.c.card_id == card_id).order_by(*_PRECEDENCE)
     return _entries(connection, connection.execute(query).mappings().all())
 
 
@@ -68,7 +68,7 @@ def read_earlier_feedback(
         select(feedback, decision.c.reason.label("card_reason"), decision.c.at.label("shown_at"), decision.c.evidence)
         .join_from(feedback, decision, _shown_by_decision())
         .where(*about)
-        .order_by(*_WEIGHT)
+        .order_by(*_PRECEDENCE)
     )
     last = {row["card_id"]: _earlier_feedback(row) for row in connection.execute(query).mappings()}
     counting = [entry for entry in last.values() if since is None or entry.given_at >= since]

@@ -19,7 +19,7 @@ from uuid import UUID
 from sqlalchemy import URL, Column, RowMapping, Table, delete, func, insert, select
 
 from cds_service.clock import utc_now
-from cds_service.ledger.database import PAGE_ROWS, PATIENT_SECONDS, Database, LedgerDown, insert_new
+from cds_service.ledger.database import BACKGROUND_SECONDS, PAGE_ROWS, Database, LedgerDown, insert_new
 from cds_service.ledger.decision_rows import read_decision, read_decisions, read_shown, write_decision
 from cds_service.ledger.entries import DecisionEntry, EarlierFeedback, FeedbackEntry, Mode, ModeChange, Receipt
 from cds_service.ledger.feedback_rows import read_card_feedback, read_earlier_feedback, read_feedback, write_feedback
@@ -151,7 +151,7 @@ class Ledger:
         old = select(key).where(moment < before).limit(PAGE_ROWS)
         deleted = 0
         while True:
-            with self._database.writing(PATIENT_SECONDS) as connection:
+            with self._database.writing(BACKGROUND_SECONDS) as connection:
                 count = connection.execute(delete(table).where(key.in_(old))).rowcount
             deleted += count
             if count < PAGE_ROWS:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode, ModeChange
 from cds_service.reporting.report_text import Words
-from cds_service.reporting.summary import card_key, counts_more, version_of
+from cds_service.reporting.summary import card_key, takes_precedence, version_of
 
 
 def decision_text(entry: DecisionEntry, feedback: Iterable[FeedbackEntry], words: Words) -> str:
@@ -81,7 +81,7 @@ def _card(entry: DecisionEntry) -> str:
 def _feedback(entry: DecisionEntry, feedback: Sequence[FeedbackEntry], words: Words) -> Iterator[str]:
     counting: FeedbackEntry | None = None
     for item in feedback:
-        if counts_more(item, counting):
+        if takes_precedence(item, counting):
             counting = item
     for item in feedback:
         accepted = [entry.suggestions.get(suggestion, "a suggestion of another card") for suggestion in item.accepted]

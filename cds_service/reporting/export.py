@@ -20,7 +20,7 @@ from uuid import UUID
 import orjson
 
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry
-from cds_service.reporting.summary import CardKey, card_key, counts_more, version_of
+from cds_service.reporting.summary import CardKey, card_key, takes_precedence, version_of
 
 NO_RESPONSE = "no response"
 
@@ -82,7 +82,7 @@ def rows(
         key = card_key(entry)
         if key is not None and (key in cards or entry.received_at < until):
             entries.append((key, entry))
-            if counts_more(entry, last.get(key)):
+            if takes_precedence(entry, last.get(key)):
                 last[key] = entry
     before = shown({entry.card_id for key, entry in entries if key not in cards})
     earlier = {key: entry for entry in before if entry.shown and (key := card_key(entry))}

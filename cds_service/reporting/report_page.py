@@ -30,7 +30,7 @@ _DAYS_OF_A_WEEK = 7
 _CARD_OUTCOMES = ("accepted", "overridden", "unanswered")
 _ORDER_OUTCOMES = (*_CARD_OUTCOMES, "passed over")
 
-_templates = Environment(
+_TEMPLATES = Environment(
     loader=PackageLoader("cds_service.reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
     lstrip_blocks=True,
 )  # fmt: skip
@@ -45,7 +45,7 @@ def report_page(report: Report, words: Words, rule_version: str, made_at: dateti
         rule_version: of the rule and content in use when the page is made.
         made_at: when it is made, with a time zone.
     """
-    return _templates.get_template("report.html.jinja").render(
+    return _TEMPLATES.get_template("report.html.jinja").render(
         period=period(report),
         rule_version=rule_version,
         made_at=made_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),

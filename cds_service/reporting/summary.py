@@ -164,7 +164,7 @@ def card_key(entry: DecisionEntry | FeedbackEntry) -> CardKey | None:
     return None if entry.card_id is None else (entry.client, entry.tenant, entry.service, entry.card_id)
 
 
-def counts_more(entry: FeedbackEntry, than: FeedbackEntry | None) -> bool:
+def takes_precedence(entry: FeedbackEntry, than: FeedbackEntry | None) -> bool:
     """Whether feedback to a card counts rather than other feedback to it: the later one does."""
     return than is None or (entry.outcome_at, entry.received_at) >= (than.outcome_at, than.received_at)
 
@@ -222,7 +222,7 @@ class _FeedbackThatCounts:
             self.entries += 1
             self.unknown += not entry.known
         key = card_key(entry)
-        if key is not None and key in self.cards and counts_more(entry, self.last.get(key)):
+        if key is not None and key in self.cards and takes_precedence(entry, self.last.get(key)):
             self.last[key] = entry
 
     def outcome(self, key: CardKey) -> str:
