@@ -18,38 +18,48 @@ from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assess
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import brain_symptoms
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import CORD_SIGNS, NONSPECIFIC_SIGNS, RuleValueSet
 from cds_service.clinical.rules.timeline import Entry, Row, Timeline, Window
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Value sets of one row; a name that ends in "-" is a beginning. Old entries count only where they `may_be_old`."""
+    """Value sets of one row. Old entries count only where they `may_be_old`."""
 
-    sets: tuple[str, ...]
+    sets: frozenset[str]
     may_be_old: bool = False
 
     def holds(self, names: Iterable[str]) -> bool:
-        return any(
-            name.startswith(known) if known.endswith("-") else name == known for name in names for known in self.sets
-        )
+        return not self.sets.isdisjoint(names)
 
 
 _RED_FLAGS = _Kind(
-    (
-        "cord-",
-        "sign-",
-        "nonspecific-sign-",
-        "spinal-infection",
-        "pathological-fracture",
-        "vertebral-collapse",
-        "systemic-flag",
+    frozenset(
+        {
+            *CORD_SIGNS,
+            *NONSPECIFIC_SIGNS,
+            RuleValueSet.NONSPECIFIC_SIGN_FRACTURE,
+            RuleValueSet.SPINAL_INFECTION,
+            RuleValueSet.PATHOLOGICAL_FRACTURE,
+            RuleValueSet.VERTEBRAL_COLLAPSE,
+            RuleValueSet.SYSTEMIC_FLAG,
+        }
     )
 )
 _METASTASES = _Kind(
-    ("metastasis-bone", "metastasis-brain", "metastasis-other", "metastasis-spinal-cord"), may_be_old=True
+    frozenset(
+        {
+            RuleValueSet.METASTASIS_BONE,
+            RuleValueSet.METASTASIS_BRAIN,
+            RuleValueSet.METASTASIS_OTHER,
+            RuleValueSet.METASTASIS_SPINAL_CORD,
+        }
+    ),
+    may_be_old=True,
 )
-_BRAIN = _Kind(("brain-symptom", "brain-symptom-weak"))
-_HOSPICE = _Kind(("hospice",), may_be_old=True)
+_BRAIN = _Kind(frozenset({RuleValueSet.BRAIN_SYMPTOM, RuleValueSet.BRAIN_SYMPTOM_WEAK}))
+_HOSPICE = _Kind(frozenset({RuleValueSet.HOSPICE}), may_be_old=True)
+# Every study that content knows is shown, whether or not it answers the question.
 _IMAGING = "imaging-"
 _ORDER = "ServiceRequest"
 
