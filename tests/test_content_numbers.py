@@ -127,7 +127,7 @@ def test_how_long_a_record_of_pregnancy_is_recent_is_content() -> None:
 
 
 def bone_scans(found: Assessment) -> list[str]:
-    return [item.slug for item in found.present if item.slug.startswith("bone-scan")]
+    return [item.slug for item in found.covered if item.slug.startswith("bone-scan")]
 
 
 def test_how_long_an_order_counts_as_open_is_content() -> None:
@@ -137,7 +137,7 @@ def test_how_long_an_order_counts_as_open_is_content() -> None:
 
 
 def ct(found: Assessment) -> list[str]:
-    return [item.slug for item in found.present if item.slug.startswith("ct-")]
+    return [item.slug for item in found.covered if item.slug.startswith("ct-")]
 
 
 def test_how_long_before_the_pain_a_ct_counts_is_content() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from cds_service.chart.records import Chart, Concept, Condition, Observation, Value
 from cds_service.chart.span import Span
 from cds_service.clinical.reading.assertion import denies, is_present, selected_drafts, visit_periods, words_in
-from cds_service.clinical.reading.findings import Basis, Finding
+from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.free_text import TextMatch
 from cds_service.clinical.reading.onset import Calendar, start_of, written_on
 from cds_service.clinical.reading.recognition import Recognizer
@@ -85,12 +85,12 @@ def pain_records(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> li
     for encounter in chart.encounters.items:
         if encounter.was_held:
             when = calendar.past(encounter.period)
-            where = Finding(encounter.reference, "Encounter", basis=Basis.ENCOUNTER)
+            where = Finding(encounter.reference, "Encounter", date_source=DateSource.ENCOUNTER)
             for reason in encounter.reasons:
                 first_day = Span.day(when.earliest) if when else None
                 records += _on_one_day(_meanings(reason, (), where, recognizer), first_day, calendar)
     for draft in selected_drafts(chart):
-        where = Finding(draft.reference, "order", basis=Basis.ORDERED)
+        where = Finding(draft.reference, "order", date_source=DateSource.ORDERED)
         for reason in draft.reasons:
             records += _on_one_day(_meanings(reason, (), where, recognizer), Span.day(calendar.today), calendar)
     return records
@@ -110,14 +110,14 @@ def injuries(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> tuple[
     for condition in chart.conditions.items:
         if condition.is_refuted:
             continue
-        sets = recognizer.sets(condition.concept)
+        value_sets = recognizer.value_sets(condition.concept)
         beside_a_code = recognizer.is_coded_otherwise(condition.concept, IS_BACK_INJURY)
         start = (written_on if beside_a_code else start_of)(condition, None, calendar)
         if start.when is None or not calendar.in_window(start.when):
             continue
-        where = Finding(condition.reference, "Condition", when=start.when, basis=start.basis)
-        if RuleValueSet.BACK_INJURY in sets:
-            found.append(recognizer.coded(where, sets[RuleValueSet.BACK_INJURY], condition.concept))
+        where = Finding(condition.reference, "Condition", when=start.when, date_source=start.date_source)
+        if RuleValueSet.BACK_INJURY in value_sets:
+            found.append(recognizer.coded(where, value_sets[RuleValueSet.BACK_INJURY], condition.concept))
         elif matches := recognizer.in_words(condition.concept, IS_BACK_INJURY):
             found.append(replace(where, quote=matches[0].quote, from_text=True))
     return tuple(found)
@@ -140,7 +140,7 @@ def _from_condition(
     chronic = recognizer.says_chronic(condition.concept.text) and not changed
     for meaning in meanings:
         yield PainRecord(
-            finding=replace(meaning.finding, when=start.when, basis=start.basis),
+            finding=replace(meaning.finding, when=start.when, date_source=start.date_source),
             regions=meaning.regions,
             present=is_present(condition, calendar) and not in_the_past,
             until=calendar.past(condition.abatement),
@@ -161,7 +161,7 @@ def _beside_a_code(
     """
     start = written_on(condition, visit, calendar)
     quality = _quality(recognizer, condition.concept.text, condition.note)
-    dated = [replace(meaning, finding=replace(meaning.finding, basis=start.basis)) for meaning in meanings]
+    dated = [replace(meaning, finding=replace(meaning.finding, date_source=start.date_source)) for meaning in meanings]
     for record in _on_one_day(dated, start.when, calendar):
         yield replace(record, present=record.present and is_present(condition, calendar), quality=quality)
 
@@ -171,7 +171,7 @@ def _from_observation(
 ) -> Iterator[PainRecord]:
     if not observation.is_reported:
         return
-    where = Finding(observation.reference, "Observation", basis=Basis.OBSERVED)
+    where = Finding(observation.reference, "Observation", date_source=DateSource.OBSERVED)
     when = calendar.past(observation.effective) or calendar.past(visit)
     changed = any(recognizer.says_changed(*words_in(component.value)) for component in observation.components)
     meanings = _observed(observation, where, recognizer)
@@ -203,7 +203,7 @@ def _observed(observation: Observation, where: Finding, recognizer: Recognizer) 
     value = observation.value
     if value.absent or value.boolean is False:
         return []
-    code_sets = recognizer.sets(observation.concept)
+    code_sets = recognizer.value_sets(observation.concept)
     if SharedValueSet.SYMPTOM_ABSENT_OBSERVATION in code_sets:
         return []
     if RuleValueSet.PAIN_SEVERITY_OBSERVATION in code_sets:
@@ -245,7 +245,7 @@ def _severity(observation: Observation, where: Finding, recognizer: Recognizer) 
 
 
 def _at_sites(sites: tuple[Concept, ...], concept: Concept, where: Finding, recognizer: Recognizer) -> list[_Meaning]:
-    known = [sets for site in sites if regions_in(sets := recognizer.sets(site), SPINE_SITE)]
+    known = [sets for site in sites if regions_in(sets := recognizer.value_sets(site), SPINE_SITE)]
     if not known:
         return []
     regions = frozenset().union(*(regions_in(sets, SPINE_SITE) for sets in known))
@@ -257,27 +257,29 @@ def _at_sites(sites: tuple[Concept, ...], concept: Concept, where: Finding, reco
 
 def _meanings(concept: Concept, sites: tuple[Concept, ...], where: Finding, recognizer: Recognizer) -> list[_Meaning]:
     """What a concept says about back pain: by its codes, else by its words."""
-    sets = recognizer.sets(concept)
-    if RuleValueSet.BACK_PAIN_TRAP in sets:
+    value_sets = recognizer.value_sets(concept)
+    if RuleValueSet.BACK_PAIN_TRAP in value_sets:
         return []
-    if chronic := regions_in(sets, CHRONIC_BACK_PAIN):
-        coding = next(sets[name] for name in sets if name in CHRONIC_BACK_PAIN)
+    if chronic := regions_in(value_sets, CHRONIC_BACK_PAIN):
+        coding = next(value_sets[name] for name in value_sets if name in CHRONIC_BACK_PAIN)
         return [_Meaning(chronic, recognizer.coded(where, coding, concept), chronic=True)]
-    if RuleValueSet.CHRONIC_PAIN_ANY_SITE in sets and not regions_in(sets, BACK_PAIN):
-        coding = sets[RuleValueSet.CHRONIC_PAIN_ANY_SITE]
+    if RuleValueSet.CHRONIC_PAIN_ANY_SITE in value_sets and not regions_in(value_sets, BACK_PAIN):
+        coding = value_sets[RuleValueSet.CHRONIC_PAIN_ANY_SITE]
         unsited = frozenset({UNSPECIFIED})
         return [_Meaning(unsited, recognizer.coded(where, coding, concept), chronic=True, any_site=True)]
-    if regions := regions_in(sets, BACK_PAIN):
+    if regions := regions_in(value_sets, BACK_PAIN):
         meaning = _by_code(regions, concept, sites, where, recognizer)
-        return [replace(meaning, chronic=RuleValueSet.CHRONIC_PAIN_ANY_SITE in sets)]
-    if RuleValueSet.BACK_PAIN_IN_PREGNANCY in sets:
+        return [replace(meaning, chronic=RuleValueSet.CHRONIC_PAIN_ANY_SITE in value_sets)]
+    if RuleValueSet.BACK_PAIN_IN_PREGNANCY in value_sets:
         return [
-            _Meaning(frozenset({"lumbar"}), recognizer.coded(where, sets[RuleValueSet.BACK_PAIN_IN_PREGNANCY], concept))
+            _Meaning(
+                frozenset({"lumbar"}), recognizer.coded(where, value_sets[RuleValueSet.BACK_PAIN_IN_PREGNANCY], concept)
+            )
         ]
-    if RuleValueSet.PAIN_NEEDING_SPINE_SITE in sets:
+    if RuleValueSet.PAIN_NEEDING_SPINE_SITE in value_sets:
         if sited := _at_sites(sites, concept, where, recognizer):
             return sited
-        elsewhere = any(RuleValueSet.NOT_SPINE_SITE in recognizer.sets(site) for site in sites)
+        elsewhere = any(RuleValueSet.NOT_SPINE_SITE in recognizer.value_sets(site) for site in sites)
         return [] if elsewhere else _from_text(concept.text, where, recognizer)
     return _in_words(recognizer.in_words(concept, IS_BACK_PAIN), where)
 
@@ -289,10 +291,10 @@ def _by_code(
     where: Finding,
     recognizer: Recognizer,
 ) -> _Meaning:
-    found = recognizer.sets(concept)
+    found = recognizer.value_sets(concept)
     coding = next(found[name] for name in found if regions & regions_in([name], BACK_PAIN))
     if regions == {UNSPECIFIED}:
-        sited = frozenset().union(*(regions_in(recognizer.sets(site), SPINE_SITE) for site in sites))
+        sited = frozenset().union(*(regions_in(recognizer.value_sets(site), SPINE_SITE) for site in sites))
         regions = sited or regions
     return _Meaning(regions, recognizer.coded(where, coding, concept))
 

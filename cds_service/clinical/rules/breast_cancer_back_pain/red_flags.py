@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
+from cds_service.clinical.reading.asserted_concepts import AssertedConcept
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
-from cds_service.clinical.reading.statements import Statement
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import CORD_SIGNS, NONSPECIFIC_SIGNS, RuleValueSet
 
@@ -27,7 +27,7 @@ class RedFlags:
         nonspecific: new signs that may be one (weakness, falls ...): look for cord compression today.
         infection, pathological_fracture: emergencies of their own.
         cord_metastasis: known metastasis of the spinal cord or its meninges: an emergency with new pain.
-        collapse: new vertebral collapse, the equivalent of pain.
+        vertebral_compression_fracture: new vertebral collapse, the equivalent of pain.
         systemic: weight loss, hypercalcemia.
         bone_metastasis, other_metastasis: known, at any time.
     """
@@ -37,7 +37,7 @@ class RedFlags:
     infection: tuple[Finding, ...] = ()
     pathological_fracture: tuple[Finding, ...] = ()
     cord_metastasis: tuple[Finding, ...] = ()
-    collapse: tuple[Finding, ...] = ()
+    vertebral_compression_fracture: tuple[Finding, ...] = ()
     systemic: tuple[Finding, ...] = ()
     bone_metastasis: tuple[Finding, ...] = ()
     other_metastasis: tuple[Finding, ...] = ()
@@ -68,33 +68,33 @@ class RedFlags:
     @property
     def whole_spine(self) -> bool:
         """Whether the whole spine is imaged, whatever the painful region."""
-        return self.critical or bool(self.bone_metastasis or self.collapse)
+        return self.critical or bool(self.bone_metastasis or self.vertebral_compression_fracture)
 
 
 def red_flags(
-    statements: Sequence[Statement], calendar: Calendar, options: RuleOptions, emergency_groups: int
+    asserted: Sequence[AssertedConcept], calendar: Calendar, options: RuleOptions, emergency_groups: int
 ) -> RedFlags:
-    """Sort the statements of a chart into red flags.
+    """Sort what a chart states into red flags.
 
     Args:
-        statements: of the chart.
+        asserted: what the chart states.
         calendar: the day of the call.
         options: the site's choices.
         emergency_groups: nonspecific signs of so many groups together are an emergency.
     """
-    stated = [item for item in statements if not item.suspected and RuleValueSet.RED_FLAG_TRAP not in item.sets]
+    stated = [item for item in asserted if not item.suspected and RuleValueSet.RED_FLAG_TRAP not in item.value_sets]
     fresh = [item for item in stated if item.is_new(calendar)]
     holding = [item for item in stated if item.holds]
-    groups = {NONSPECIFIC_SIGNS[name] for item in fresh for name in item.sets if name in NONSPECIFIC_SIGNS}
+    groups = {NONSPECIFIC_SIGNS[name] for item in fresh for name in item.value_sets if name in NONSPECIFIC_SIGNS}
     unclear = _in(fresh, _UNCLEAR)
-    known = [item for item in statements if not item.suspected]
+    known = [item for item in asserted if not item.suspected]
     return RedFlags(
         cord=_gravest_first(fresh),
         nonspecific=unclear,
         infection=_in(fresh, {RuleValueSet.SPINAL_INFECTION}),
         pathological_fracture=_in(fresh, {RuleValueSet.PATHOLOGICAL_FRACTURE}),
         cord_metastasis=_in(holding, {RuleValueSet.METASTASIS_SPINAL_CORD}),
-        collapse=_in(fresh, {RuleValueSet.VERTEBRAL_COLLAPSE}),
+        vertebral_compression_fracture=_in(fresh, {RuleValueSet.VERTEBRAL_COLLAPSE}),
         systemic=_in(fresh, {RuleValueSet.SYSTEMIC_FLAG}),
         bone_metastasis=_in(known, {RuleValueSet.METASTASIS_BONE}),
         other_metastasis=_in(known, {RuleValueSet.METASTASIS_BRAIN, RuleValueSet.METASTASIS_OTHER}),
@@ -103,15 +103,15 @@ def red_flags(
     )
 
 
-def _gravest_first(fresh: Sequence[Statement]) -> tuple[Finding, ...]:
+def _gravest_first(fresh: Sequence[AssertedConcept]) -> tuple[Finding, ...]:
     """New signs of cord compression, the gravest first, each once."""
     return _each_once([finding for name in CORD_SIGNS for finding in _in(fresh, {name})])
 
 
-def _in(statements: Iterable[Statement], sets: Iterable[str]) -> tuple[Finding, ...]:
+def _in(asserted: Iterable[AssertedConcept], value_sets: Iterable[str]) -> tuple[Finding, ...]:
     """The findings in any of the sets, newest first, the same words once."""
-    wanted = frozenset(sets)
-    found = [item.finding for item in statements if item.sets & wanted]
+    wanted = frozenset(value_sets)
+    found = [item.finding for item in asserted if item.value_sets & wanted]
     found.sort(key=lambda item: (item.from_text, -(item.when.latest.toordinal() if item.when else 0), item.source))
     return _each_once(found)
 

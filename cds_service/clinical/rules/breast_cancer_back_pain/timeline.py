@@ -11,9 +11,9 @@ from datetime import timedelta
 
 from cds_service.chart.records import Chart, Order, Study
 from cds_service.chart.span import Span
+from cds_service.clinical.reading.asserted_concepts import AssertedConcept
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
-from cds_service.clinical.reading.statements import Statement
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import brain_symptoms
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
@@ -26,11 +26,11 @@ from cds_service.clinical.rules.timeline import Entry, Row, Timeline, Window
 class _Kind:
     """Value sets of one row. Old entries count only where they `may_be_old`."""
 
-    sets: frozenset[str]
+    value_sets: frozenset[str]
     may_be_old: bool = False
 
     def holds(self, names: Iterable[str]) -> bool:
-        return not self.sets.isdisjoint(names)
+        return not self.value_sets.isdisjoint(names)
 
 
 _RED_FLAGS = _Kind(
@@ -164,8 +164,8 @@ def _counted(evidence: Evidence) -> frozenset[tuple[str, str]]:
     """The words of all findings beside the pain that the rule counts."""
     flags = (getattr(evidence.flags, item.name) for item in fields(evidence.flags))
     groups = [group for group in flags if isinstance(group, tuple)]
-    groups.append(brain_symptoms(evidence.statements, evidence.calendar))
-    groups.append(tuple(item.finding for item in evidence.statements if _HOSPICE.holds(item.sets)))
+    groups.append(brain_symptoms(evidence.asserted, evidence.calendar))
+    groups.append(tuple(item.finding for item in evidence.asserted if _HOSPICE.holds(item.value_sets)))
     return frozenset((finding.label, finding.quote) for group in groups for finding in group)
 
 
@@ -173,8 +173,8 @@ def _stated(evidence: Evidence, kind: _Kind, counted: frozenset[tuple[str, str]]
     """What the chart states of one kind, each thing at each place once."""
     found: dict[tuple[str, str], Entry] = {}
     coded: set[tuple[str, bool]] = set()
-    for item in evidence.statements:
-        if kind.holds(item.sets):
+    for item in evidence.asserted:
+        if kind.holds(item.value_sets):
             counts = _counts(item, kind, counted, evidence.calendar)
             entry = replace(_entry(item.finding), counts=counts, remark="" if counts else _why_not(item))
             place = (entry.source, counts)
@@ -186,12 +186,12 @@ def _stated(evidence: Evidence, kind: _Kind, counted: frozenset[tuple[str, str]]
     return tuple(found.values())
 
 
-def _counts(item: Statement, kind: _Kind, counted: frozenset[tuple[str, str]], calendar: Calendar) -> bool:
+def _counts(item: AssertedConcept, kind: _Kind, counted: frozenset[tuple[str, str]], calendar: Calendar) -> bool:
     known = (item.finding.label, item.finding.quote) in counted and not item.suspected
     return known and (kind.may_be_old or item.is_new(calendar))
 
 
-def _why_not(item: Statement) -> str:
+def _why_not(item: AssertedConcept) -> str:
     if item.suspected:
         return "only suspected"
     return "not new" if item.holds else "over"
@@ -203,8 +203,8 @@ def _imaging(evidence: Evidence) -> Iterator[Entry]:
     done_by_source = {study.finding.source: study.done for study in counting}
     chart = evidence.chart
     for study in (*chart.diagnostic_reports.items, *chart.procedures.items, *chart.service_requests.items):
-        sets = frozenset().union(*(evidence.recognizer.ordered(concept) for concept in study.concepts))
-        if any(name.startswith(_IMAGING) for name in sets):
+        value_sets = frozenset().union(*(evidence.recognizer.ordered(concept) for concept in study.concepts))
+        if any(name.startswith(_IMAGING) for name in value_sets):
             done = done_by_source.get(study.reference)
             yield Entry(
                 label=_study_label(study, evidence),
