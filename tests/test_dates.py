@@ -194,7 +194,7 @@ def visit(first: str, last: str = "") -> Span:
 
 # Decision 2.4.
 @pytest.mark.parametrize(
-    ("condition", "visited", "when", "basis"),
+    ("condition", "visited", "when", "date_source"),
     [
         (pain(onset=day(1500), recorded=day(0)), None, day(1500), DateSource.ONSET),
         (pain(recorded=day(3)), visit(day(2)), day(3), DateSource.RECORDED),
