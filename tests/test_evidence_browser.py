@@ -156,7 +156,7 @@ def test_a_code_is_found_however_it_is_spelled(codes: Page, text: str) -> None:
     expect(codes.locator("#acute-kidney-injury")).to_be_visible()
     expect(codes.locator("#acute-kidney-injury h4", has_text="SNOMED CT")).to_be_hidden()
     expect(codes.locator("#breast-cancer")).to_be_hidden()
-    expect(codes.locator("#breast-cancer-trap")).to_be_hidden()
+    expect(codes.locator("#breast-cancer-exclusion")).to_be_hidden()
 
 
 def test_a_code_is_found_through_the_category_that_holds_it(codes: Page) -> None:
@@ -219,6 +219,6 @@ def test_without_script_everything_is_listed_and_no_search_is_offered(browser: B
     page = context.new_page()
     page.goto(f"{site}/evidence/codes")
     expect(page.get_by_role("searchbox")).to_have_count(0)
-    expect(page.get_by_role("heading", name="Traps")).to_be_visible()
+    expect(page.get_by_role("heading", name="Exclusions")).to_be_visible()
     expect(page.locator("#breast-cancer")).to_contain_text("C50 Malignant")
     context.close()

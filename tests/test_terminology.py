@@ -153,7 +153,7 @@ def test_a_dot_in_another_place_makes_another_code() -> None:
 
 def test_skin_cancer_of_the_breast_is_kept_apart() -> None:
     value_sets = TERMINOLOGY.value_sets_with(ICD_10_CM, "C44.501")
-    assert "breast-cancer-trap" in value_sets
+    assert "breast-cancer-exclusion" in value_sets
     assert "breast-cancer" not in value_sets
 
 

@@ -19,7 +19,8 @@ CPT = "http://www.ama-assn.org/go/cpt"
 
 @pytest.mark.parametrize("set_id", VALUE_SETS)
 def test_every_value_set_says_what_the_rule_does_with_it(set_id: str) -> None:
-    assert VALUE_SETS[set_id].purpose.partition(": ")[0] in {"match", "trap", "ambiguous", "supporting", "passed over"}
+    role = VALUE_SETS[set_id].purpose.partition(": ")[0]
+    assert role in {"match", "exclusion", "ambiguous", "supporting", "passed over"}
 
 
 # Decision 11.2.
@@ -36,12 +37,12 @@ def test_a_changed_value_set_is_named_with_the_way_to_renew_the_record() -> None
     assert "python -m tests.renew_value_set_codes" in sentence
 
 
-# A trap set, and the beginnings of the names of the sets that must not hold any of its codes.
-TRAPS = {
-    "breast-cancer-trap": ("breast-cancer", "dx-"),
+# A set of exclusions, and the beginnings of the names of the sets that must not hold any of its codes.
+EXCLUSIONS = {
+    "breast-cancer-exclusion": ("breast-cancer", "dx-"),
     "breast-cancer-in-situ": ("breast-cancer", "dx-"),
     "breast-cancer-ambiguous": ("breast-cancer", "dx-"),
-    "back-pain-trap": ("back-pain-",),
+    "back-pain-exclusion": ("back-pain-",),
     "back-pain-ambiguous": ("back-pain-",),
     "back-injury": ("back-pain-",),
     "pain-needing-spine-site": ("back-pain-",),
@@ -51,8 +52,8 @@ TRAPS = {
     "chronic-pain-any-site": ("back-pain-",),
     "not-spine-site": ("spine-site-",),
     "symptom-absent-observation": ("symptom-observation", "complaint-observation"),
-    "red-flag-trap": ("cord-", "sign-", "pathological-", "vertebral-", "systemic-", "spinal-"),
-    "metastasis-trap": ("metastasis-",),
+    "red-flag-exclusion": ("cord-", "sign-", "pathological-", "vertebral-", "systemic-", "spinal-"),
+    "metastasis-exclusion": ("metastasis-",),
     "imaging-spine-ct": ("imaging-",),
     "imaging-spine-radiograph": ("imaging-",),
     "imaging-bone-scan-limited": ("imaging-bone-scan-", "imaging-pet-"),
@@ -69,16 +70,16 @@ TRAPS = {
 }
 
 
-@pytest.mark.parametrize(("trap", "rivals"), TRAPS.items(), ids=TRAPS)
-def test_no_code_is_both_evidence_and_its_trap(trap: str, rivals: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("excluded", "rivals"), EXCLUSIONS.items(), ids=EXCLUSIONS)
+def test_no_code_is_both_evidence_and_excluded(excluded: str, rivals: tuple[str, ...]) -> None:
     matching = {
         set_id
         for set_id, value_set in VALUE_SETS.items()
-        if set_id.startswith(rivals) and value_set.purpose.startswith("match") and set_id != trap
+        if set_id.startswith(rivals) and value_set.purpose.startswith("match") and set_id != excluded
     }
     assert matching
-    held = [(system, code) for system, code, _ in VALUE_SETS[trap].concepts] + list(VALUE_SETS[trap].categories)
-    # `sets` also answers by category, so that C50 as a category holds whatever a trap lists below it.
+    held = [(system, code) for system, code, _ in VALUE_SETS[excluded].concepts] + list(VALUE_SETS[excluded].categories)
+    # `sets` also answers by category, so that C50 as a category holds whatever an exclusion lists below it.
     both = {code: sorted(CONTENT.terminology.value_sets_with(system, code) & matching) for system, code in held}
     assert not {code: rivals for code, rivals in both.items() if rivals}
 

@@ -22,7 +22,7 @@ ROLES = {
     "supporting": ("Sets that support", "These never decide anything alone."),
     "ambiguous": ("Ambiguous sets", "These codes may mean something else, and do not count by themselves."),
     "passed over": ("Known and passed over", "No question of the rule reads these codes; each set says why."),
-    "trap": ("Traps", "These codes look like evidence and are none; they never count."),
+    "exclusion": ("Exclusions", "These codes look like evidence and are none; they never count."),
 }
 _OTHER_ROLE = ("Other sets", "")
 _CONFIRMED = "Codes confirmed in:"

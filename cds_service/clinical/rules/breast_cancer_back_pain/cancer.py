@@ -37,7 +37,8 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
         value_sets = recognizer.value_sets(condition.concept)
         if RuleValueSet.BREAST_CANCER in value_sets:
             coding = value_sets[RuleValueSet.BREAST_CANCER]
-            if why := _why_not(condition, coding, RuleValueSet.BREAST_CANCER_TRAP in value_sets, recognizer, options):
+            excluded = RuleValueSet.BREAST_CANCER_EXCLUSION in value_sets
+            if why := _why_not(condition, coding, excluded, recognizer, options):
                 passed_over.append(f"{condition.reference}: {why}")
             else:
                 proven.append(recognizer.coded(_finding(condition, calendar), coding, condition.concept))
@@ -55,7 +56,7 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
 
 
 def _why_not(
-    condition: Condition, coding: Coding | None, trap: bool, recognizer: Recognizer, options: RuleOptions
+    condition: Condition, coding: Coding | None, excluded: bool, recognizer: Recognizer, options: RuleOptions
 ) -> str:
     """Why a condition that says breast cancer is no proof, or an empty string where it is."""
     status = condition.verification_status
@@ -65,7 +66,7 @@ def _why_not(
         return f"suspected only ({status})"
     if status == "unconfirmed" and options.unconfirmed_cancer == "ignore":
         return "unconfirmed"
-    if trap:
+    if excluded:
         return "another code of the same entry contradicts it"
     if coding and recognizer.contradicts_itself(condition.concept, coding, RuleValueSet.BREAST_CANCER):
         return "its text speaks of family history or of a suspicion"

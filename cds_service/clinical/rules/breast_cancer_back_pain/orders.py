@@ -56,7 +56,7 @@ def _is_relevant(order: Order, rule: Rule, recognizer: Recognizer) -> bool:
 
 def _is_for_back_pain(order: Order, recognizer: Recognizer) -> bool:
     value_sets = [recognizer.meaning(reason, IS_BACK_PAIN) for reason in order.reasons]
-    return any(regions_in(found, BACK_PAIN) and RuleValueSet.BACK_PAIN_TRAP not in found for found in value_sets)
+    return any(regions_in(found, BACK_PAIN) and RuleValueSet.BACK_PAIN_EXCLUSION not in found for found in value_sets)
 
 
 def drafted_sets(drafts: Drafts | None, recognizer: Recognizer) -> frozenset[str]:

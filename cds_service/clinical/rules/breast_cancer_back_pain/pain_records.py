@@ -258,7 +258,7 @@ def _at_sites(sites: tuple[Concept, ...], concept: Concept, where: Finding, reco
 def _meanings(concept: Concept, sites: tuple[Concept, ...], where: Finding, recognizer: Recognizer) -> list[_Meaning]:
     """What a concept says about back pain: by its codes, else by its words."""
     value_sets = recognizer.value_sets(concept)
-    if RuleValueSet.BACK_PAIN_TRAP in value_sets:
+    if RuleValueSet.BACK_PAIN_EXCLUSION in value_sets:
         return []
     if chronic := regions_in(value_sets, CHRONIC_BACK_PAIN):
         coding = next(value_sets[name] for name in value_sets if name in CHRONIC_BACK_PAIN)

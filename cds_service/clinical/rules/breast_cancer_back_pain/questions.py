@@ -21,7 +21,7 @@ IS_BREAST_CANCER: Question = frozenset(
     {
         RuleValueSet.BREAST_CANCER,
         RuleValueSet.BREAST_CANCER_IN_SITU,
-        RuleValueSet.BREAST_CANCER_TRAP,
+        RuleValueSet.BREAST_CANCER_EXCLUSION,
         RuleValueSet.BREAST_CANCER_AMBIGUOUS,
     }
 )
@@ -36,7 +36,7 @@ IS_BACK_PAIN: Question = frozenset(
         RuleValueSet.PAIN_NEEDING_SPINE_SITE,
         RuleValueSet.BACK_PAIN_IN_PREGNANCY,
         RuleValueSet.BACK_PAIN_AMBIGUOUS,
-        RuleValueSet.BACK_PAIN_TRAP,
+        RuleValueSet.BACK_PAIN_EXCLUSION,
     }
 )
 
@@ -47,7 +47,7 @@ IS_BACK_INJURY: Question = frozenset({RuleValueSet.BACK_INJURY})
 STATED_IN_WORDS: tuple[Question, ...] = (
     frozenset({RuleValueSet.CORD_COMPRESSION}),
     frozenset({RuleValueSet.SIGN_MOTOR}),
-    frozenset({RuleValueSet.SIGN_SPHINCTER, RuleValueSet.RED_FLAG_TRAP}),
+    frozenset({RuleValueSet.SIGN_SPHINCTER, RuleValueSet.RED_FLAG_EXCLUSION}),
     frozenset({RuleValueSet.SIGN_SENSORY}),
     IS_BACK_PAIN,
     IS_BACK_INJURY,

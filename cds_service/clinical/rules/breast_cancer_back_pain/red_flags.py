@@ -82,12 +82,12 @@ def red_flags(
         options: the site's choices.
         emergency_groups: nonspecific signs of so many groups together are an emergency.
     """
-    stated = [item for item in asserted if not item.suspected and RuleValueSet.RED_FLAG_TRAP not in item.value_sets]
+    known = [item for item in asserted if not item.suspected]
+    stated = [item for item in known if RuleValueSet.RED_FLAG_EXCLUSION not in item.value_sets]
     fresh = [item for item in stated if item.is_new(calendar)]
     holding = [item for item in stated if item.holds]
     groups = {NONSPECIFIC_SIGNS[name] for item in fresh for name in item.value_sets if name in NONSPECIFIC_SIGNS}
     unclear = _in(fresh, _UNCLEAR)
-    known = [item for item in asserted if not item.suspected]
     return RedFlags(
         cord=_gravest_first(fresh),
         nonspecific=unclear,

@@ -15,7 +15,7 @@ class RuleValueSet(StrEnum):
 
     BREAST_CANCER = "breast-cancer"
     BREAST_CANCER_IN_SITU = "breast-cancer-in-situ"
-    BREAST_CANCER_TRAP = "breast-cancer-trap"
+    BREAST_CANCER_EXCLUSION = "breast-cancer-exclusion"
     BREAST_CANCER_AMBIGUOUS = "breast-cancer-ambiguous"
     BREAST_CANCER_SUPPORTING = "breast-cancer-supporting"
     OTHER_CANCER = "other-cancer"
@@ -25,7 +25,7 @@ class RuleValueSet(StrEnum):
     METASTASIS_OTHER = "metastasis-other"
     METASTASIS_SPINAL_CORD = "metastasis-spinal-cord"
     METASTASIS_HISTORY = "metastasis-history"
-    METASTASIS_TRAP = "metastasis-trap"
+    METASTASIS_EXCLUSION = "metastasis-exclusion"
 
     BACK_PAIN_CERVICAL = "back-pain-cervical"
     BACK_PAIN_THORACIC = "back-pain-thoracic"
@@ -35,7 +35,7 @@ class RuleValueSet(StrEnum):
     BACK_PAIN_UNSPECIFIED = "back-pain-unspecified"
     BACK_PAIN_IN_PREGNANCY = "back-pain-in-pregnancy"
     BACK_PAIN_AMBIGUOUS = "back-pain-ambiguous"
-    BACK_PAIN_TRAP = "back-pain-trap"
+    BACK_PAIN_EXCLUSION = "back-pain-exclusion"
     BACK_INJURY = "back-injury"
     PAIN_NEEDING_SPINE_SITE = "pain-needing-spine-site"
     CHRONIC_BACK_PAIN_CERVICAL = "chronic-back-pain-cervical"
@@ -67,7 +67,7 @@ class RuleValueSet(StrEnum):
     PATHOLOGICAL_FRACTURE = "pathological-fracture"
     VERTEBRAL_COLLAPSE = "vertebral-collapse"
     SYSTEMIC_FLAG = "systemic-flag"
-    RED_FLAG_TRAP = "red-flag-trap"
+    RED_FLAG_EXCLUSION = "red-flag-exclusion"
 
     BRAIN_SYMPTOM = "brain-symptom"
     BRAIN_SYMPTOM_WEAK = "brain-symptom-weak"
@@ -189,7 +189,7 @@ REASONS_TO_SEARCH = frozenset(
         RuleValueSet.NONSPECIFIC_SIGN_FRACTURE,
         RuleValueSet.BACK_PAIN_IN_PREGNANCY,
         RuleValueSet.BACK_PAIN_AMBIGUOUS,
-        RuleValueSet.BACK_PAIN_TRAP,
+        RuleValueSet.BACK_PAIN_EXCLUSION,
         RuleValueSet.BACK_INJURY,
         RuleValueSet.PAIN_NEEDING_SPINE_SITE,
         RuleValueSet.CHRONIC_PAIN_ANY_SITE,
@@ -204,7 +204,7 @@ REASONS_TO_SEARCH = frozenset(
         RuleValueSet.METASTASIS_OTHER,
         RuleValueSet.METASTASIS_SPINAL_CORD,
         RuleValueSet.METASTASIS_HISTORY,
-        RuleValueSet.METASTASIS_TRAP,
+        RuleValueSet.METASTASIS_EXCLUSION,
         RuleValueSet.OTHER_CANCER,
     }
 )
