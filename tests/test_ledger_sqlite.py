@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL
@@ -49,6 +51,27 @@ def test_only_its_user_can_read_folder_and_files(folder: Path) -> None:
     names = [FILE_NAME, f"{FILE_NAME}-shm", f"{FILE_NAME}-wal", f"{FILE_NAME}.lock"]
     assert modes == dict.fromkeys(names, 0o600)
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_ledger_that_nobody_refers_to_closes_its_connections(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, closed = [], []
+
+    class Watched(sqlite3.Connection):
+        def close(self) -> None:
+            closed.append(id(self))
+            super().close()
+
+    connect = sqlite3.connect
+
+    def watched(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*arguments, factory=Watched, **options)
+        opened.append(id(connection))
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", watched)
+    Ledger.sqlite(folder).prepare()
+    gc.collect()
+    assert opened and set(opened) <= set(closed)
 
 
 def test_a_file_that_was_opened_to_a_group_stays_so(ledger: Ledger, folder: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
-from weakref import WeakSet
+from weakref import WeakSet, finalize
 
 from sqlalchemy import URL, Column, Connection, Engine, RowMapping, Select, Table, literal, make_url, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
@@ -55,7 +55,7 @@ class LedgerDown(Exception):
 
 
 class Database:
-    """One SQLite file or PostgreSQL database. Opens nothing until it is used."""
+    """One SQLite file or PostgreSQL database. Opens nothing until it is used; leaves nothing open when it is gone."""
 
     def __init__(self, url: str | URL, busy_seconds: float) -> None:
         """`busy_seconds` bounds the wait for a lock, for a statement, and for a server that does not respond.
@@ -141,7 +141,9 @@ class Database:
             if self._opened is not None:
                 # The parent process's: to close its connections here, even by forgetting them, would end its locks.
                 self._inherited.append(self._opened[1])
-            self._opened = os.getpid(), self._new_engine()
+            engine = self._new_engine()
+            finalize(self, _end, engine, os.getpid())
+            self._opened = os.getpid(), engine
         return self._opened[1]
 
     def _new_engine(self) -> Engine:
@@ -209,6 +211,12 @@ def _parsed(url: str | URL) -> URL:
     if not parsed.database or parsed.database == ":memory:":
         raise ValueError("the ledger's URL must name a file: what is in memory is seen by one worker only")
     return parsed.set(drivername="sqlite")
+
+
+def _end(engine: Engine, process: int) -> None:
+    """Close the connections of a database that nobody refers to any more; those of a parent process are its own."""
+    if process == os.getpid():
+        engine.dispose()
 
 
 # SQLite's locks belong to a process and a file: a child must find no connection of its parent open.
