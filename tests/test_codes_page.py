@@ -18,7 +18,7 @@ PAGE = Reading(HTML)
 
 def test_every_set_stands_with_all_its_codes() -> None:
     roles, _ = code_sets(CONTENT.terminology)
-    shown = {item.id: item for role in roles for item in role.sets}
+    shown = {item.id: item for role in roles for item in role.value_sets}
     assert shown.keys() == CONTENT.terminology.value_sets.keys()
     for value_set in CONTENT.terminology.value_sets.values():
         groups = shown[value_set.id].groups
@@ -42,7 +42,7 @@ def test_each_license_notice_stands_once_and_every_set_leads_to_its_own() -> Non
     assert len(set(notices)) == len(notices)
     for number, notice in enumerate(notices, start=1):
         assert unescape(HTML).count(f'<li id="notice-{number}">{notice}</li>') == 1
-    for shown in (item for role in roles for item in role.sets):
+    for shown in (item for role in roles for item in role.value_sets):
         whole = CONTENT.terminology.value_sets[shown.id].copyright
         assert plain(whole) == plain(f"{notices[shown.notice - 1]} Codes confirmed in: {shown.confirmed}")
 
@@ -50,8 +50,8 @@ def test_each_license_notice_stands_once_and_every_set_leads_to_its_own() -> Non
 def test_a_set_of_unknown_role_keeps_its_purpose_whole() -> None:
     value_set = ValueSet("x", "X", "Who knows: nobody.", (("urn:x", "1", "One"),), (), "Notice.")
     (role,), notices = code_sets(Terminology([], [value_set]))
-    assert (role.title, role.sets[0].purpose) == ("Other sets", "Who knows: nobody.")
-    assert (role.sets[0].groups[0].system, role.sets[0].confirmed, notices) == ("urn:x", "", ("Notice.",))
+    assert (role.title, role.value_sets[0].purpose) == ("Other sets", "Who knows: nobody.")
+    assert (role.value_sets[0].groups[0].system, role.value_sets[0].confirmed, notices) == ("urn:x", "", ("Notice.",))
 
 
 def test_cpt_codes_stand_without_descriptors_even_where_a_site_added_some() -> None:

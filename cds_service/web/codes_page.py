@@ -55,7 +55,7 @@ class Role:
 
     title: str
     meaning: str
-    sets: tuple[CodeSet, ...]
+    value_sets: tuple[CodeSet, ...]
 
 
 # Made once for each content, not for each application.

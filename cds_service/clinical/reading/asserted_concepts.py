@@ -101,7 +101,7 @@ def _stated(concept: Concept, where: Finding, reading: _Reading) -> Iterator[tup
         yield value_sets, replace(where, quote=matches[0].quote, from_text=True)
 
 
-def _statements(
+def _asserted_on(
     concept: Concept, where: Finding, start: Start, reading: _Reading, current: bool
 ) -> Iterator[AssertedConcept]:
     """What a concept states, all of it true on one day."""
@@ -152,7 +152,7 @@ def _from_observations(
                 yield AssertedConcept(value_sets, dated, current_visit=current)
                 continue
         if concept := _asserted(observation, frozenset(code_sets), recognizer):
-            yield from _statements(concept, where, start, reading, current)
+            yield from _asserted_on(concept, where, start, reading, current)
 
 
 def sign_of(value: Value, interpretation: tuple[Concept, ...], recognizer: Recognizer) -> bool | None:
@@ -199,7 +199,7 @@ def _from_visits(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
         start = Start(Span.day(period.earliest) if period else None, DateSource.ENCOUNTER)
         current = encounter.reference == chart.current_encounter
         for reason in encounter.reasons:
-            yield from _statements(reason, Finding(encounter.reference, "Encounter"), start, reading, current)
+            yield from _asserted_on(reason, Finding(encounter.reference, "Encounter"), start, reading, current)
 
 
 def _from_drafts(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
@@ -207,7 +207,7 @@ def _from_drafts(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
     start = Start(Span.day(reading.calendar.today), DateSource.ORDERED)
     for draft in selected_drafts(chart):
         for reason in draft.reasons:
-            yield from _statements(reason, Finding(draft.reference, "order"), start, reading, True)
+            yield from _asserted_on(reason, Finding(draft.reference, "order"), start, reading, True)
 
 
 def _from_procedures(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
@@ -217,4 +217,4 @@ def _from_procedures(chart: Chart, reading: _Reading) -> Iterator[AssertedConcep
             continue
         for concept in item.concepts:
             start = Start(reading.calendar.past(item.when), DateSource.RECORDED)
-            yield from _statements(concept, Finding(item.reference, item.kind), start, reading, False)
+            yield from _asserted_on(concept, Finding(item.reference, item.kind), start, reading, False)

@@ -73,7 +73,7 @@ def raised_cautions(
             found = _by_egfr(caution, egfr)
         else:
             stated = allergic if caution.found_in == "allergies" else asserted
-            found = _by_statement(caution, stated, calendar)
+            found = _by_concept(caution, stated, calendar)
         if found:
             raised.append(found)
     return tuple(raised)
@@ -98,7 +98,7 @@ def _by_egfr(caution: Caution, egfr: Egfr | None) -> RaisedCaution | None:
     return RaisedCaution(caution, egfr.finding, egfr.reported)
 
 
-def _by_statement(caution: Caution, stated: Sequence[AssertedConcept], calendar: Calendar) -> RaisedCaution | None:
+def _by_concept(caution: Caution, stated: Sequence[AssertedConcept], calendar: Calendar) -> RaisedCaution | None:
     found = [
         item
         for item in stated

@@ -31,43 +31,43 @@ def decided(outcome: Outcome, reason: Reason, criteria: Sequence[Criterion], cha
     )
 
 
-def completed(answer: Assessment, chart: Chart) -> Assessment:
+def completed(assessment: Assessment, chart: Chart) -> Assessment:
     """The assessment with its indicator, the findings beside the criteria, and what more of the chart could change."""
-    open_keys = (*answer.unchecked, *answer.partly)
-    advised = answer.reason == Reason.IMAGING_ADVISED
+    open_keys = (*assessment.unchecked, *assessment.partly)
+    advised = assessment.reason == Reason.IMAGING_ADVISED
     return replace(
-        answer,
-        indicator=indicator(answer),
-        groups=_groups(answer),
-        deciding=_deciding(answer, open_keys),
+        assessment,
+        indicator=indicator(assessment),
+        groups=_groups(assessment),
+        deciding=_deciding(assessment, open_keys),
         refining=open_keys if advised else (),
-        visits=visits_without_date(chart, answer.criterion(NEW_PAIN).findings) if advised else (),
+        visits=visits_without_date(chart, assessment.criterion(NEW_PAIN).findings) if advised else (),
     )
 
 
-def _deciding(answer: Assessment, open_keys: Sequence[str]) -> tuple[str, ...]:
+def _deciding(assessment: Assessment, open_keys: Sequence[str]) -> tuple[str, ...]:
     """The prefetch keys that could still turn the answer: what is missing, or visits where no new pain was found."""
-    if answer.outcome is Outcome.UNDETERMINED:
-        return answer.missing
-    if answer.reason in (Reason.NO_BACK_PAIN, Reason.PAIN_NOT_NEW):
+    if assessment.outcome is Outcome.UNDETERMINED:
+        return assessment.missing
+    if assessment.reason in (Reason.NO_BACK_PAIN, Reason.PAIN_NOT_NEW):
         return tuple(key for key in open_keys if key == "encounters")
     return ()
 
 
-def indicator(answer: Assessment) -> Indicator:
+def indicator(assessment: Assessment) -> Indicator:
     """`critical` where an emergency needs an MRI, `warning` where one is missing or something is wrong, or `info`."""
-    if spine_mri_of(answer.studies):
-        return "critical" if answer.critical else "warning"
-    without_imaging = answer.reason in WITHOUT_IMAGING
-    return "warning" if answer.critical or not (answer.studies or without_imaging) else "info"
+    if spine_mri_of(assessment.studies):
+        return "critical" if assessment.critical else "warning"
+    without_imaging = assessment.reason in WITHOUT_IMAGING
+    return "warning" if assessment.critical or not (assessment.studies or without_imaging) else "info"
 
 
-def _groups(answer: Assessment) -> tuple[FindingGroup, ...]:
+def _groups(assessment: Assessment) -> tuple[FindingGroup, ...]:
     """Findings beside the criteria that are there: red flags, metastases, brain symptoms, injuries, radiographs."""
     named = [
-        *answer.flags.named(),
-        (f"brain_{answer.receptors.name.lower()}", answer.brain),
-        ("injuries", answer.injuries),
-        ("radiographs", answer.radiographs),
+        *assessment.flags.named(),
+        (f"brain_{assessment.receptors.name.lower()}", assessment.brain),
+        ("injuries", assessment.injuries),
+        ("radiographs", assessment.radiographs),
     ]
     return tuple(FindingGroup(name, findings) for name, findings in named if findings)

@@ -12,7 +12,7 @@ from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.rules.breast_cancer_back_pain.cancer import CancerHistory, cancer_history
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
-from cds_service.clinical.rules.breast_cancer_back_pain.pain import PainAnswer, new_back_pain
+from cds_service.clinical.rules.breast_cancer_back_pain.pain import NewPainResult, new_back_pain
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord, pain_records
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import STATED_IN_WORDS
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags, red_flags
@@ -35,7 +35,7 @@ class Evidence:
     flags: RedFlags
     history: CancerHistory
     records: tuple[PainRecord, ...]
-    pain: PainAnswer
+    pain: NewPainResult
 
     def number(self, name: Threshold) -> int:
         """A number of the content."""

@@ -31,28 +31,28 @@ from cds_service.clinical.rules.imaging_history import PriorStudy
 _MOST_REASONS = 3
 
 
-def plan_imaging(evidence: Evidence, advice: Assessment) -> Assessment:
-    """Complete `advice` (criteria met) with studies, cautions and notes, or with why there is no card."""
+def plan_imaging(evidence: Evidence, assessment: Assessment) -> Assessment:
+    """Complete the assessment of met criteria with studies, cautions and notes, or with why there is no card."""
     flags, pain = evidence.flags, evidence.pain
-    advice = replace(
-        advice,
+    assessment = replace(
+        assessment,
         region=pain.region,
         vague_onset=pain.vague_onset,
-        notes=_pain_notes(advice, evidence),
+        notes=_pain_notes(assessment, evidence),
         critical=flags.critical,
         flags=flags,
         egfr_recent_days=evidence.options.egfr_recent_days,
     )
     if not evidence.history.proven:
-        return replace(advice, reason=Reason.IN_SITU_ONLY)
+        return replace(assessment, reason=Reason.IN_SITU_ONLY)
     if (age := _age(evidence)) is not None and age < evidence.number(Threshold.ADULT_FROM_YEARS):
-        return replace(advice, reason=Reason.CHILD)
+        return replace(assessment, reason=Reason.CHILD)
     if evidence.options.hospice_suppress and _in_hospice(evidence):
-        return replace(advice, outcome=Outcome.SUPPRESSED, reason=Reason.HOSPICE)
-    return _with_studies(evidence, advice)
+        return replace(assessment, outcome=Outcome.SUPPRESSED, reason=Reason.HOSPICE)
+    return _with_studies(evidence, assessment)
 
 
-def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
+def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
     """The studies to propose, those that are there, and what stands beside them."""
     chart, content, recognizer, calendar = evidence.chart, evidence.content, evidence.recognizer, evidence.calendar
     flags, pain = evidence.flags, evidence.pain
@@ -69,18 +69,18 @@ def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
     studies = tuple(slug for slug in wanted if slug not in {item.slug for item in covered})
     still_open = drafted.union(*(study.value_sets for study in prior if not study.done))
     cautions = _relevant_cautions(studies, still_open, raised, evidence)
-    orders = proposed_orders(studies, advice)
-    advice = replace(advice, orders=orders, covered=covered, cautions=cautions, receptors=status, egfr=egfr)
-    if not studies and not _must_be_said(advice, prior, evidence):
+    orders = proposed_orders(studies, assessment)
+    assessment = replace(assessment, orders=orders, covered=covered, cautions=cautions, receptors=status, egfr=egfr)
+    if not studies and not _must_be_said(assessment, prior, evidence):
         all_drafted = all(item.state is State.DRAFTED for item in covered)
         reason = Reason.ALREADY_DRAFTED if all_drafted else Reason.ALREADY_IMAGED
-        return replace(advice, outcome=Outcome.SUPPRESSED, reason=reason, cautions=())
+        return replace(assessment, outcome=Outcome.SUPPRESSED, reason=reason, cautions=())
     proposes_mri = any(is_spine_mri(slug) for slug in studies)
     return replace(
-        advice,
+        assessment,
         removals=inadequate_drafts(chart.drafts, recognizer) if proposes_mri else (),
         brain=brain if any(slug.startswith(content.rule.brain) for slug in studies) else (),
-        notes=advice.notes | _study_notes(studies, covered, prior, drafted, evidence),
+        notes=assessment.notes | _study_notes(studies, covered, prior, drafted, evidence),
         pain_quality=next((item.quality for new in pain.new for item in new.records if item.quality), ""),
         injuries=injuries(chart, recognizer, calendar),
         radiographs=tuple(
@@ -89,21 +89,21 @@ def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
     )
 
 
-def proposed_orders(studies: Sequence[str], advice: Assessment) -> tuple[ProposedOrder, ...]:
+def proposed_orders(studies: Sequence[str], assessment: Assessment) -> tuple[ProposedOrder, ...]:
     """The studies as orders: the MRI of the spine first among them, as soon as the findings demand.
 
     Signs of cord compression want it within 24 hours, suspicious pain within a week (decision 3.11).
     """
     reasons = (
-        *advice.flags.emergencies[:_MOST_REASONS],
-        *advice.criterion(NEW_PAIN).findings[:_MOST_REASONS],
-        *advice.criterion(CANCER_HISTORY).findings[:_MOST_REASONS],
+        *assessment.flags.emergencies[:_MOST_REASONS],
+        *assessment.criterion(NEW_PAIN).findings[:_MOST_REASONS],
+        *assessment.criterion(CANCER_HISTORY).findings[:_MOST_REASONS],
     )
     first = spine_mri_of(studies)
     return tuple(
         ProposedOrder(
             slug,
-            priority="stat" if slug == first and advice.critical else "urgent",
+            priority="stat" if slug == first and assessment.critical else "urgent",
             recommended=slug == first,
             reasons=reasons,
         )
@@ -111,26 +111,26 @@ def proposed_orders(studies: Sequence[str], advice: Assessment) -> tuple[Propose
     )
 
 
-def _must_be_said(advice: Assessment, prior: Sequence[PriorStudy], evidence: Evidence) -> bool:
+def _must_be_said(assessment: Assessment, prior: Sequence[PriorStudy], evidence: Evidence) -> bool:
     """Whether a card is needed though every study is there.
 
     An emergency whose MRI is only ordered or drafted, and not as an emergency; drafts that a caution forbids.
     """
-    mri = [item.slug for item in advice.covered if is_spine_mri(item.slug) and item.state is not State.DONE]
-    if advice.critical and mri:
+    mri = [item.slug for item in assessment.covered if is_spine_mri(item.slug) and item.state is not State.DONE]
+    if assessment.critical and mri:
         return not _is_stat(mri, prior, evidence)
-    drafted = any(item.state is State.DRAFTED for item in advice.covered)
-    return drafted and any(item.caution.without_contrast or item.caution.withdraws for item in advice.cautions)
+    drafted = any(item.state is State.DRAFTED for item in assessment.covered)
+    return drafted and any(item.caution.without_contrast or item.caution.withdraws for item in assessment.cautions)
 
 
 def _is_stat(slugs: Sequence[str], prior: Sequence[PriorStudy], evidence: Evidence) -> bool:
     """Whether one of these studies is ordered or drafted as an emergency; another stat order says nothing of them."""
     orders = evidence.content.orders
-    answers = frozenset().union(*(names for slug in slugs for names in orders[slug].answered_by))
-    if any(study.is_stat and not study.done and study.value_sets & answers for study in prior):
+    covering = frozenset().union(*(names for slug in slugs for names in orders[slug].answered_by))
+    if any(study.is_stat and not study.done and study.value_sets & covering for study in prior):
         return True
     drafts = evidence.chart.drafts.orders if evidence.chart.drafts else ()
-    return any(order.is_stat and meaning(order, evidence.recognizer) & answers for order in drafts if order.counts)
+    return any(order.is_stat and meaning(order, evidence.recognizer) & covering for order in drafts if order.counts)
 
 
 def _in_hospice(evidence: Evidence) -> bool:
@@ -192,9 +192,9 @@ def _relevant_cautions(
     return tuple(item for item in raised if modalities & set(item.caution.concerns) or item.caution.withdraws)
 
 
-def _pain_notes(advice: Assessment, evidence: Evidence) -> frozenset[Note]:
+def _pain_notes(assessment: Assessment, evidence: Evidence) -> frozenset[Note]:
     notes = set(evidence.pain.notes)
-    for criterion in advice.criteria:
+    for criterion in assessment.criteria:
         if criterion.findings and all(item.from_text for item in criterion.findings):
             notes.add(Note.TEXT_ONLY)
     return frozenset(notes)
@@ -211,8 +211,8 @@ def _study_notes(
     suffix = evidence.content.rule.without_contrast_suffix
     spine = [item.slug for item in covered if is_spine_mri(item.slug)]
     if spine:
-        answers = frozenset().union(*(names for slug in spine for names in evidence.content.orders[slug].answered_by))
-        held = [item.value_sets for item in prior if item.value_sets & answers] or [drafted]
+        covering = frozenset().union(*(names for slug in spine for names in evidence.content.orders[slug].answered_by))
+        held = [item.value_sets for item in prior if item.value_sets & covering] or [drafted]
         if all(RuleValueSet.SPINE_MRI_WITHOUT_CONTRAST in value_sets for value_sets in held) and not any(
             slug.endswith(suffix) for slug in spine
         ):

@@ -77,17 +77,17 @@ def covered_studies(
     ordered = frozenset().union(*(study.value_sets for study in prior))
     found = []
     for slug in slugs:
-        answers = orders[slug].answered_by
-        named = frozenset().union(*answers)
-        if any(combination <= done for combination in answers):
+        covering = orders[slug].answered_by
+        named = frozenset().union(*covering)
+        if any(combination <= done for combination in covering):
             when = [item.finding.when for item in prior if item.done and item.value_sets & named and item.finding.when]
             found.append(CoveredStudy(slug, State.DONE, max(when, key=lambda span: span.latest, default=None)))
-        elif any(combination <= ordered for combination in answers):
+        elif any(combination <= ordered for combination in covering):
             dates = [
                 item.finding.when for item in prior if not item.done and item.value_sets & named and item.finding.when
             ]
             found.append(CoveredStudy(slug, State.ORDERED, max(dates, key=lambda span: span.latest, default=None)))
-        elif any(combination <= ordered | drafted for combination in answers):
+        elif any(combination <= ordered | drafted for combination in covering):
             found.append(CoveredStudy(slug, State.DRAFTED))
     return tuple(found)
 

@@ -40,7 +40,7 @@ class RegionalPain:
 
 
 @dataclass(frozen=True, slots=True)
-class PainAnswer:
+class NewPainResult:
     """The regions with new pain, and for each other region with pain why it is not new.
 
     `equivalents` are findings that stand for pain where none is recorded (a new vertebral collapse).
@@ -79,7 +79,7 @@ class PainAnswer:
 
 def new_back_pain(
     records: list[PainRecord], calendar: Calendar, options: RuleOptions, red_flag: bool = False
-) -> PainAnswer:
+) -> NewPainResult:
     """Which regions have new pain, from all records of back pain.
 
     Args:
@@ -100,7 +100,7 @@ def new_back_pain(
             not_new.append(f"{region}: {why}")
         else:
             new.append(RegionalPain(region, fresh, _since(fresh, calendar), _notes(fresh, calendar)))
-    return PainAnswer(tuple(new), tuple(not_new))
+    return NewPainResult(tuple(new), tuple(not_new))
 
 
 def _since(records: tuple[PainRecord, ...], calendar: Calendar) -> date | None:
@@ -202,15 +202,15 @@ def _notes(records: tuple[PainRecord, ...], calendar: Calendar) -> frozenset[Not
     return frozenset(notes)
 
 
-def pain_criterion(chart: Chart, records: list[PainRecord], answer: PainAnswer) -> Criterion:
+def pain_criterion(chart: Chart, records: list[PainRecord], result: NewPainResult) -> Criterion:
     """The criterion. Data that is missing can only add pain: what is found stands."""
-    if answer.new:
-        because = f"Pain of region {', '.join(pain.region for pain in answer.new)} is new."
-        return Criterion("new-back-pain", Answer.MET, because, _findings(answer))
-    if answer.equivalents:
+    if result.new:
+        because = f"Pain of region {', '.join(pain.region for pain in result.new)} is new."
+        return Criterion("new-back-pain", Answer.MET, because, _findings(result))
+    if result.equivalents:
         because = "No back pain is recorded, but a finding that stands for it."
-        return Criterion("new-back-pain", Answer.MET, because, answer.equivalents)
-    aside = f" Not new: {'; '.join(answer.not_new)}." if answer.not_new else ""
+        return Criterion("new-back-pain", Answer.MET, because, result.equivalents)
+    aside = f" Not new: {'; '.join(result.not_new)}." if result.not_new else ""
     if missing := tuple(key for key in _PAIN_KEYS if not chart.by_prefetch_key()[key].complete):
         gaps = ", ".join(f"{key} ({chart.by_prefetch_key()[key].gap})" for key in missing)
         because = f"No new back pain in the data at hand, but it is not all: {gaps}.{aside}"
@@ -221,11 +221,11 @@ def pain_criterion(chart: Chart, records: list[PainRecord], answer: PainAnswer) 
     return Criterion("new-back-pain", Answer.NOT_MET, because, reason=reason)
 
 
-def _findings(answer: PainAnswer) -> tuple[Finding, ...]:
+def _findings(result: NewPainResult) -> tuple[Finding, ...]:
     """The findings of all new pain: coded before text, newest first, each source once."""
     findings = {
         (record.finding.source, record.finding.label, record.finding.quote): record.finding
-        for pain in answer.new
+        for pain in result.new
         for record in pain.records
     }
     return tuple(sorted(findings.values(), key=_by_weight))

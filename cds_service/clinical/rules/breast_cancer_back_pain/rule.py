@@ -66,38 +66,38 @@ class BreastCancerBackPain:
         calendar = calendar_of(self.options, now)
         # Read where the first criterion leaves it open, or where someone wants to see why.
         read = cache(lambda: read_evidence(chart, self.content, self.options, reader, calendar))
-        answer = replace(self._answer(chart, reader, read), read=read)
+        assessment = replace(self._assess(chart, reader, read), read=read)
         if reader.has_read_all:
-            return answer
-        return replace(answer, unread=(*answer.unread, f"free text: the rest beyond {MOST_TEXT:,} characters"))
+            return assessment
+        return replace(assessment, unread=(*assessment.unread, f"free text: the rest beyond {MOST_TEXT:,} characters"))
 
-    def _answer(self, chart: Chart, reader: Recognizer, read: Callable[[], Evidence]) -> Assessment:
+    def _assess(self, chart: Chart, reader: Recognizer, read: Callable[[], Evidence]) -> Assessment:
         criteria: list[Criterion] = []
         if chart.drafts is not None:
             criteria.append(order_criterion(chart.drafts, self.content.rule, reader))
             if criteria[0].answer is Answer.NOT_MET:
                 return decided(Outcome.NOT_APPLICABLE, Reason.UNRELATED_ORDER, criteria, chart)
-        return completed(_answered(read(), criteria), chart)
+        return completed(_assess_patient(read(), criteria), chart)
 
     def card(self, assessment: every_rule.Assessment, brevity: int) -> CardText:
         """What the card of a fired assessment says."""
-        return card_text(_own(assessment), self.content, brevity)
+        return card_text(_of_this_rule(assessment), self.content, brevity)
 
     def timeline(self, assessment: every_rule.Assessment) -> Timeline:
         """What the rule read in the chart of an assessment."""
-        own = _own(assessment)
-        if own.read is None:
+        ours = _of_this_rule(assessment)
+        if ours.read is None:
             raise ValueError("the assessment was not made from a chart")
-        return timeline(own.read(), own)
+        return timeline(ours.read(), ours)
 
 
-def _own(assessment: every_rule.Assessment) -> Assessment:
+def _of_this_rule(assessment: every_rule.Assessment) -> Assessment:
     if not isinstance(assessment, Assessment):
         raise TypeError("an assessment of another rule")
     return assessment
 
 
-def _answered(evidence: Evidence, criteria: list[Criterion]) -> Assessment:
+def _assess_patient(evidence: Evidence, criteria: list[Criterion]) -> Assessment:
     """The three criteria about the patient, and what they come to."""
     chart = evidence.chart
     cancer = _cancer(evidence)
@@ -105,7 +105,7 @@ def _answered(evidence: Evidence, criteria: list[Criterion]) -> Assessment:
     pain = pain_criterion(chart, list(evidence.records), evidence.pain)
     criteria += [patient, cancer, pain]
     if any(item.answer is Answer.NOT_MET for item in criteria):
-        return _refused(evidence, criteria)
+        return _not_applicable(evidence, criteria)
     if any(item.answer is Answer.UNKNOWN for item in criteria):
         return decided(Outcome.UNDETERMINED, Reason.DATA_MISSING, criteria, chart)
     return plan_imaging(evidence, decided(Outcome.FIRED, Reason.IMAGING_ADVISED, criteria, chart))
@@ -137,13 +137,13 @@ def _cancer(evidence: Evidence) -> Criterion:
     return Criterion(cancer.id, Answer.MET, because, in_situ)
 
 
-def _refused(evidence: Evidence, criteria: Sequence[Criterion]) -> Assessment:
+def _not_applicable(evidence: Evidence, criteria: Sequence[Criterion]) -> Assessment:
     """A criterion is not met: silence, but for routine imaging without symptoms that is just being ordered."""
     refusals = [item for item in criteria if item.answer is Answer.NOT_MET]
     reason = refusals[0].reason
     no_pain = [item.reason for item in refusals] == [Reason.NO_BACK_PAIN]
     met = all(item.answer is Answer.MET for item in criteria if item not in refusals)
     if no_pain and met and (searches := routine_searches(evidence)):
-        advice = decided(Outcome.FIRED, Reason.NO_SYMPTOMS, criteria, evidence.chart)
-        return replace(advice, removals=searches)
+        against_imaging = decided(Outcome.FIRED, Reason.NO_SYMPTOMS, criteria, evidence.chart)
+        return replace(against_imaging, removals=searches)
     return decided(Outcome.NOT_APPLICABLE, Reason(reason), criteria, evidence.chart)
