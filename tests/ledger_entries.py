@@ -1,4 +1,4 @@
-"""Entries of the ledger for tests: a call that fired with a card of three orders, and an answer to it."""
+"""Entries of the ledger for tests: a call that fired with a card of three orders, and feedback to it."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def quiet(
     return fired(number, **(nothing | {"outcome": outcome, "reason": reason} | changes))
 
 
-def answer(number: int = 1, outcome: str = "accepted", minutes: float = 1, **changes: Any) -> FeedbackEntry:
-    """An answer to the card of that number, given and received so many minutes after noon."""
+def feedback_to(number: int = 1, outcome: str = "accepted", minutes: float = 1, **changes: Any) -> FeedbackEntry:
+    """Feedback to the card of that number, given and received so many minutes after noon."""
     moment = NOON + timedelta(minutes=minutes)
     values: dict[str, Any] = {
         "client": "https://ehr.example.org", "service": SERVICE, "card_id": UUID(int=number), "outcome": outcome,

@@ -49,7 +49,7 @@ def a_decision(number: int = 1, **changes: Any) -> DecisionEntry:
     return replace(usual, **changes)
 
 
-def an_answer(number: int = 1, **changes: Any) -> FeedbackEntry:
+def feedback_entry(number: int = 1, **changes: Any) -> FeedbackEntry:
     """An override of the card of `a_decision(number)`, ten minutes after it, that arrived a minute later."""
     usual = FeedbackEntry(
         client="https://ehr.example.org",

@@ -19,7 +19,7 @@ from functools import partial
 from itertools import count
 
 from cds_service.ledger.store import Ledger
-from tests.ledger_rows import a_decision, an_answer
+from tests.ledger_rows import a_decision, feedback_entry
 
 # Each such number is written by every process, as clients that send twice would have it.
 SHARED_EVERY = 50
@@ -57,7 +57,7 @@ def _share(ledger: Ledger, number: int, of: int, total: int) -> list[float]:
         batch = mine[start : start + _BATCH]
         for each in batch:
             seconds.append(_timed(partial(ledger.record_decision, a_decision(each))))
-        answers = [an_answer(each) for each in (batch if number % 2 else reversed(batch))]
+        answers = [feedback_entry(each) for each in (batch if number % 2 else reversed(batch))]
         seconds.append(_timed(partial(ledger.record_feedback, answers)))
     return seconds
 
@@ -70,17 +70,17 @@ def _timed(write: Callable[[], object]) -> float:
 
 def _endless(ledger: Ledger, number: int) -> None:
     for each in count(number):
-        ledger.record_feedback([an_answer(each)])
+        ledger.record_feedback([feedback_entry(each)])
         print(each, flush=True)
 
 
 def _fork(ledger: Ledger) -> None:
-    ledger.record_feedback([an_answer(1)])
+    ledger.record_feedback([feedback_entry(1)])
     if not (child := os.fork()):
-        ledger.record_feedback([an_answer(2)])
+        ledger.record_feedback([feedback_entry(2)])
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    ledger.record_feedback([an_answer(3)])
+    ledger.record_feedback([feedback_entry(3)])
     sys.exit(os.waitstatus_to_exitcode(status))
 
 

@@ -89,10 +89,10 @@ class Sandbox:
         return self.client.post(path, data=json.dumps(body), headers=sent)
 
     def cards(self, body: Json) -> list[Json]:
-        answer = self.call(body)
-        assert answer.status_code == 200, answer.text
-        assert problem("response", answer.json) is None
-        return list(json.loads(answer.data)["cards"])
+        response = self.call(body)
+        assert response.status_code == 200, response.text
+        assert problem("response", response.json) is None
+        return list(json.loads(response.data)["cards"])
 
     def feed_back(self, name: str, card: Json, path: str = PATIENT_VIEW) -> TestResponse:
         """Send a feedback fixture about a card, and its first suggestion where one is accepted."""
@@ -117,7 +117,7 @@ def changed(body: Json, **elements: Any) -> Json:
     return body
 
 
-def text_of(answer: TestResponse) -> str:
+def text_of(response: TestResponse) -> str:
     """What an OperationOutcome says."""
-    assert problem("operation-outcome", answer.json) is None
-    return str(json.loads(answer.data)["issue"][0]["details"]["text"])
+    assert problem("operation-outcome", response.json) is None
+    return str(json.loads(response.data)["issue"][0]["details"]["text"])

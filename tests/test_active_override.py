@@ -1,4 +1,4 @@
-"""Memory of answers: a card that was turned down with a reason stays away for that reason's time, and no longer.
+"""A card that was overridden with a reason stays away for that reason's time, and no longer.
 
 Each test calls the service over HTTP as an EHR does, with a clock of its own and a ledger of its own.
 """
@@ -74,9 +74,9 @@ class Clinic:
         self._calls += 1
         call["hookInstance"] = f"5b0f2c1e-8d0a-4c1b-9a53-{self._calls:012d}"
         call["context"] |= changes
-        answer = self._client.post(path, json=call)
-        assert answer.status_code == 200, answer.text
-        return next(iter(answer.get_json()["cards"]), None)
+        response = self._client.post(path, json=call)
+        assert response.status_code == 200, response.text
+        return next(iter(response.get_json()["cards"]), None)
 
     def dismiss(self, card: Json, reason: str | None = None, at: datetime | None = None) -> None:
         """Turn a card down, with a reason if one is given."""
@@ -92,8 +92,8 @@ class Clinic:
 
     def _feedback(self, entry: Json, at: datetime | None) -> None:
         entry["outcomeTimestamp"] = (at or self.now).isoformat()
-        answer = self._client.post(f"{PATIENT_VIEW}/feedback", json={"feedback": [entry]})
-        assert answer.status_code == 200, answer.text
+        response = self._client.post(f"{PATIENT_VIEW}/feedback", json={"feedback": [entry]})
+        assert response.status_code == 200, response.text
 
 
 @pytest.fixture
@@ -276,7 +276,7 @@ def test_the_later_of_two_answers_counts(clinic: Clinic) -> None:
     assert clinic.look(CANCER, PAIN)
 
 
-def test_an_earlier_answer_that_arrives_late_does_not_count(clinic: Clinic) -> None:
+def test_earlier_feedback_that_arrives_late_does_not_count(clinic: Clinic) -> None:
     card = shown(clinic.look(CANCER, PAIN))
     clinic.now += timedelta(minutes=2)
     clinic.dismiss(card, "patient-declines", clinic.now)
@@ -299,7 +299,7 @@ def test_another_patient_keeps_the_card(clinic: Clinic) -> None:
     assert clinic._asked(PATIENT_VIEW, call, {})
 
 
-def test_an_answer_on_one_hook_is_remembered_on_the_others(clinic: Clinic) -> None:
+def test_feedback_on_one_hook_is_remembered_on_the_others(clinic: Clinic) -> None:
     clinic.dismiss(shown(clinic.look(CANCER, PAIN)), "specialist-arranges")
     ibuprofen = draft(kind="MedicationRequest", text="ibuprofen 400 mg")
     assert clinic.select(ibuprofen, CANCER, PAIN) is None
@@ -311,7 +311,7 @@ def test_without_a_key_nothing_is_remembered(tmp_path: Path) -> None:
     assert clinic.look(CANCER, PAIN)
 
 
-def test_explain_says_which_answer_keeps_the_card_away_and_until_when(tmp_path: Path) -> None:
+def test_explain_says_which_override_keeps_the_card_away_and_until_when(tmp_path: Path) -> None:
     fired = assessed(CANCER, PAIN)
     earlier = EarlierFeedback("overridden", "patient-declines", NOW, "imaging-advised", {})
     silenced = with_active_override(fired, {}, [earlier], load_content(), NOW + timedelta(days=1))

@@ -48,9 +48,9 @@ def test_nesting_one_level_deeper_is_refused(depth: int) -> None:
 
 def test_a_body_that_is_nested_too_deeply_is_refused_with_the_limit(tmp_path: Path) -> None:
     call = request("patient-view", supplied(CANCER, PAIN)) | {"extension": nested(30)}
-    answer = client_in(tmp_path, max_json_depth=20).post(PATH, json=call)
-    assert (answer.status_code, answer.get_json()["issue"][0]["code"]) == (413, "too-costly")
-    assert "20 levels" in answer.text
+    response = client_in(tmp_path, max_json_depth=20).post(PATH, json=call)
+    assert (response.status_code, response.get_json()["issue"][0]["code"]) == (413, "too-costly")
+    assert "20 levels" in response.text
 
 
 @pytest.mark.parametrize(("count", "status"), [(10, 200), (11, 413)])
@@ -76,9 +76,9 @@ def test_an_answer_that_took_too_long_is_an_error_and_not_silence(
         return look(self, *parts)
 
     monkeypatch.setattr(BreastCancerBackPain, "assess", slow)
-    answer = client_in(tmp_path, call_seconds=0.02).post(PATH, json=request("patient-view", supplied(CANCER, PAIN)))
-    assert (answer.status_code, answer.get_json()["issue"][0]["code"]) == (503, "timeout")
-    assert "does not mean that there is no risk" in answer.text
+    response = client_in(tmp_path, call_seconds=0.02).post(PATH, json=request("patient-view", supplied(CANCER, PAIN)))
+    assert (response.status_code, response.get_json()["issue"][0]["code"]) == (503, "timeout")
+    assert "does not mean that there is no risk" in response.text
     ledger = open_ledger(make_settings({"data_folder": str(tmp_path)}))
     (row,) = ledger.decisions(NOW - timedelta(days=1), NOW + timedelta(days=1))
     ledger.close()
@@ -90,10 +90,10 @@ def test_reading_from_a_fhir_server_ends_with_the_time_for_the_call(tmp_path: Pa
     with WireFhirServer(handlers=silent) as server:
         client = client_in(tmp_path, fhir_servers=[server.base], call_seconds=0.3, fhir_deadline_seconds=20)
         started = time.monotonic()
-        answer = client.post(PATH, json=request("patient-view") | {"fhirServer": server.base})
+        response = client.post(PATH, json=request("patient-view") | {"fhirServer": server.base})
         # A deadline of 20 s would be seen; a slow machine is not.
         assert time.monotonic() - started < 15
-    assert answer.status_code in (412, 503)
+    assert response.status_code in (412, 503)
 
 
 def test_an_answer_as_of_another_day_is_given_in_development_only(tmp_path: Path) -> None:
@@ -108,5 +108,5 @@ def test_an_answer_as_of_another_day_is_given_in_development_only(tmp_path: Path
 
 def test_a_day_that_is_none_is_named(tmp_path: Path) -> None:
     call = request("patient-view", supplied(CANCER, PAIN))
-    answer = client_in(tmp_path, development=True).post(PATH, json=call, headers={"X-As-Of": "tomorrow"})
-    assert (answer.status_code, "X-As-Of" in answer.text) == (400, True)
+    response = client_in(tmp_path, development=True).post(PATH, json=call, headers={"X-As-Of": "tomorrow"})
+    assert (response.status_code, "X-As-Of" in response.text) == (400, True)

@@ -44,23 +44,23 @@ def with_token(**changes: Any) -> dict[str, str]:
 
 
 def test_a_trusted_client_gets_a_card(folder: Path) -> None:
-    answer = client_in(folder).post(PATH, json=CALL, headers=with_token())
-    assert (answer.status_code, len(answer.get_json()["cards"])) == (200, 1)
+    response = client_in(folder).post(PATH, json=CALL, headers=with_token())
+    assert (response.status_code, len(response.get_json()["cards"])) == (200, 1)
 
 
 @pytest.mark.parametrize("path", [PATH, f"{PATH}/feedback"])
 def test_a_call_without_a_token_is_turned_away_without_a_reason(folder: Path, path: str) -> None:
-    answer = client_in(folder).post(path, json=CALL)
-    assert answer.status_code == 401
-    assert answer.get_json()["issue"][0]["details"]["text"] == "The caller is not authorized."
+    response = client_in(folder).post(path, json=CALL)
+    assert response.status_code == 401
+    assert response.get_json()["issue"][0]["details"]["text"] == "The caller is not authorized."
 
 
 def test_every_refusal_reads_the_same(folder: Path) -> None:
     client = client_in(folder)
     tokens = [{}, {"Authorization": "Bearer x"}, with_token(aud="https://elsewhere.example.org"), with_token(exp=0)]
-    answers = [client.post(PATH, json=CALL, headers=headers) for headers in tokens]
-    assert len({answer.data for answer in answers}) == 1
-    assert {answer.status_code for answer in answers} == {401}
+    responses = [client.post(PATH, json=CALL, headers=headers) for headers in tokens]
+    assert len({response.data for response in responses}) == 1
+    assert {response.status_code for response in responses} == {401}
 
 
 def test_strangers_are_turned_away_before_their_body_is_read(folder: Path) -> None:
@@ -138,33 +138,35 @@ def test_a_strange_caller_makes_the_service_read_nothing(folder: Path) -> None:
 def test_a_preflight_needs_no_token(folder: Path) -> None:
     asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
     asked |= {"Access-Control-Request-Headers": "authorization,content-type"}
-    answer = client_in(folder, {"cors_origins": [ORIGIN]}).options(PATH, headers=asked)
-    assert answer.status_code == 200
-    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
-    assert {"authorization", "content-type"} <= set(answer.headers["Access-Control-Allow-Headers"].lower().split(", "))
+    response = client_in(folder, {"cors_origins": [ORIGIN]}).options(PATH, headers=asked)
+    assert response.status_code == 200
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert {"authorization", "content-type"} <= set(
+        response.headers["Access-Control-Allow-Headers"].lower().split(", ")
+    )
 
 
 @pytest.mark.parametrize("origin", [f"{ORIGIN}.evil.example.com", "http://ehr.example.org", "null"])
 def test_other_origins_get_no_cors_header(folder: Path, origin: str) -> None:
-    answer = client_in(folder, {"cors_origins": [ORIGIN]}).post(PATH, json=CALL, headers={"Origin": origin})
-    assert "Access-Control-Allow-Origin" not in answer.headers
+    response = client_in(folder, {"cors_origins": [ORIGIN]}).post(PATH, json=CALL, headers={"Origin": origin})
+    assert "Access-Control-Allow-Origin" not in response.headers
 
 
 def test_a_refusal_carries_the_cors_header_that_lets_the_browser_read_it(folder: Path) -> None:
-    answer = client_in(folder, {"cors_origins": [ORIGIN]}).post(PATH, json=CALL, headers={"Origin": ORIGIN})
-    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (401, ORIGIN)
+    response = client_in(folder, {"cors_origins": [ORIGIN]}).post(PATH, json=CALL, headers={"Origin": ORIGIN})
+    assert (response.status_code, response.headers["Access-Control-Allow-Origin"]) == (401, ORIGIN)
 
 
 def test_credentials_are_never_allowed_across_origins(folder: Path) -> None:
-    answer = client_in(folder, {"cors_origins": [ORIGIN]}).post(PATH, json=CALL, headers={"Origin": ORIGIN})
-    assert "Access-Control-Allow-Credentials" not in answer.headers
+    response = client_in(folder, {"cors_origins": [ORIGIN]}).post(PATH, json=CALL, headers={"Origin": ORIGIN})
+    assert "Access-Control-Allow-Credentials" not in response.headers
 
 
 def test_a_client_that_calls_too_often_is_told_when_to_call_again(folder: Path) -> None:
     client = client_in(folder, {"calls_per_minute": 2})
-    answers = [client.post(PATH, json=CALL, headers=with_token()) for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert 1 <= int(answers[2].headers["Retry-After"]) <= 60
+    responses = [client.post(PATH, json=CALL, headers=with_token()) for _ in range(3)]
+    assert [response.status_code for response in responses] == [200, 200, 429]
+    assert 1 <= int(responses[2].headers["Retry-After"]) <= 60
 
 
 def test_strangers_do_not_use_up_the_calls_of_a_client(folder: Path) -> None:

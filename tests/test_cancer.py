@@ -43,17 +43,17 @@ def with_pain(*resources: Json, options: RuleOptions | None = None) -> Assessmen
     return assessment(new_pain(), *resources, options=options)
 
 
-def history(answer: Assessment) -> Criterion:
-    return answer.criterion("breast-cancer-history")
+def history(found: Assessment) -> Criterion:
+    return found.criterion("breast-cancer-history")
 
 
 def counts(*resources: Json, options: RuleOptions | None = None) -> bool:
     """Whether these resources prove a history of breast cancer, so that the card is shown."""
-    answer = with_pain(*resources, options=options)
-    assert answer.outcome in (Outcome.FIRED, Outcome.NOT_APPLICABLE)
-    if answer.outcome is Outcome.NOT_APPLICABLE:
-        assert answer.reason is Reason.NO_CANCER_HISTORY
-    return answer.outcome is Outcome.FIRED
+    found = with_pain(*resources, options=options)
+    assert found.outcome in (Outcome.FIRED, Outcome.NOT_APPLICABLE)
+    if found.outcome is Outcome.NOT_APPLICABLE:
+        assert found.reason is Reason.NO_CANCER_HISTORY
+    return found.outcome is Outcome.FIRED
 
 
 def codes(*names: str) -> pytest.MarkDecorator:
@@ -201,9 +201,9 @@ def test_a_refuted_cancer_is_no_history_however_the_status_is_written(verificati
 
 # Decision 1.7.
 def test_a_family_history_code_in_the_same_entry_takes_the_proof_away() -> None:
-    answer = with_pain(condition(BREAST_CANCER, "icd10cm Z80.3"))
-    assert answer.outcome is Outcome.NOT_APPLICABLE
-    assert "Passed over: Condition/" in history(answer).because
+    found = with_pain(condition(BREAST_CANCER, "icd10cm Z80.3"))
+    assert found.outcome is Outcome.NOT_APPLICABLE
+    assert "Passed over: Condition/" in history(found).because
 
 
 # Decision 1.7.
@@ -257,8 +257,8 @@ def test_in_situ_disease_beside_invasive_disease_is_a_history() -> None:
 
 # Decision 1.4.
 def test_a_site_may_hear_of_in_situ_disease_and_gets_no_orders() -> None:
-    answer = with_pain(condition(IN_SITU), options=RuleOptions(dcis_mode="info"))
-    assert (answer.outcome, answer.reason, answer.studies) == (Outcome.FIRED, Reason.IN_SITU_ONLY, ())
+    found = with_pain(condition(IN_SITU), options=RuleOptions(dcis_mode="info"))
+    assert (found.outcome, found.reason, found.studies) == (Outcome.FIRED, Reason.IN_SITU_ONLY, ())
 
 
 @pytest.mark.parametrize("verification", ["refuted", "entered-in-error", "provisional", "differential"])
@@ -268,8 +268,8 @@ def test_in_situ_disease_that_is_refuted_or_suspected_is_silent_everywhere(verif
 
 
 def test_a_site_that_hears_of_in_situ_disease_still_gets_the_full_card_for_invasive_disease() -> None:
-    answer = with_pain(condition(IN_SITU), condition(BREAST_CANCER), options=RuleOptions(dcis_mode="info"))
-    assert answer.reason is Reason.IMAGING_ADVISED
+    found = with_pain(condition(IN_SITU), condition(BREAST_CANCER), options=RuleOptions(dcis_mode="info"))
+    assert found.reason is Reason.IMAGING_ADVISED
 
 
 # --- Who, and when
@@ -298,8 +298,8 @@ def test_a_cancer_with_a_date_in_the_future_is_history_without_a_date() -> None:
 
 # Decision 1.1.
 def test_cancer_found_after_the_pain_began_counts() -> None:
-    answer = assessment(condition(LOW_BACK_PAIN, onset=day(42)), condition(BREAST_CANCER, onset=day(7)))
-    assert answer.outcome is Outcome.FIRED
+    found = assessment(condition(LOW_BACK_PAIN, onset=day(42)), condition(BREAST_CANCER, onset=day(7)))
+    assert found.outcome is Outcome.FIRED
 
 
 def test_the_cancer_of_another_patient_is_never_this_patients() -> None:
@@ -311,10 +311,10 @@ def test_the_cancer_of_another_patient_is_never_this_patients() -> None:
 
 # Decision 1.8.
 def test_cancer_stated_in_text_alone_counts_and_is_quoted() -> None:
-    answer = with_pain(condition(text="hx L breast ca 2011, mastectomy"))
-    assert answer.outcome is Outcome.FIRED
-    assert history(answer).findings[0].quote == "hx L breast ca 2011, mastectomy"
-    assert Note.TEXT_ONLY in answer.notes
+    found = with_pain(condition(text="hx L breast ca 2011, mastectomy"))
+    assert found.outcome is Outcome.FIRED
+    assert history(found).findings[0].quote == "hx L breast ca 2011, mastectomy"
+    assert Note.TEXT_ONLY in found.notes
 
 
 def test_the_display_of_a_code_that_nobody_knows_is_text() -> None:
@@ -344,16 +344,16 @@ def test_a_site_may_switch_text_off() -> None:
 
 
 def test_the_same_diagnosis_recorded_twice_is_named_once() -> None:
-    answer = with_pain(condition(BREAST_CANCER, onset=day(900)), condition(BREAST_CANCER, onset=day(400)))
-    assert len(history(answer).findings) == 1
+    found = with_pain(condition(BREAST_CANCER, onset=day(900)), condition(BREAST_CANCER, onset=day(400)))
+    assert len(history(found).findings) == 1
 
 
 def test_a_coded_and_dated_diagnosis_is_named_before_text() -> None:
-    answer = with_pain(condition(text="breast cancer"), condition(BREAST_CANCER, onset=day(900)))
-    assert [finding.from_text for finding in history(answer).findings] == [False, True]
+    found = with_pain(condition(text="breast cancer"), condition(BREAST_CANCER, onset=day(900)))
+    assert [finding.from_text for finding in history(found).findings] == [False, True]
 
 
-def answer_with(conditions: object) -> Assessment:
+def assessed_with(conditions: object) -> Assessment:
     values = prefetch(observation("snomed 279039007", day(2))) | {"conditions": conditions}
     return assess(build_chart(PATIENT_ID, values))
 
@@ -372,16 +372,16 @@ def answer_with(conditions: object) -> Assessment:
     ids=["error", "first page", "error inside", "other patient", "unreadable code", "empty entry", "HTML"],
 )
 def test_conditions_that_may_not_be_all_leave_the_question_open(conditions: object) -> None:
-    answer = answer_with(conditions)
-    assert (answer.outcome, answer.missing) == (Outcome.UNDETERMINED, ("conditions",))
-    assert history(answer).answer is Answer.UNKNOWN
+    found = assessed_with(conditions)
+    assert (found.outcome, found.missing) == (Outcome.UNDETERMINED, ("conditions",))
+    assert history(found).answer is Answer.UNKNOWN
 
 
 @pytest.mark.parametrize("conditions", [None, bundle(), bundle(outcome("warning"))], ids=["null", "none", "warning"])
 def test_conditions_that_are_known_to_be_none_settle_the_question(conditions: object) -> None:
-    answer = answer_with(conditions)
-    assert (answer.outcome, answer.reason) == (Outcome.NOT_APPLICABLE, Reason.NO_CANCER_HISTORY)
+    found = assessed_with(conditions)
+    assert (found.outcome, found.reason) == (Outcome.NOT_APPLICABLE, Reason.NO_CANCER_HISTORY)
 
 
 def test_cancer_on_the_first_page_settles_the_question() -> None:
-    assert answer_with(bundle(condition(BREAST_CANCER), next_page=True)).outcome is Outcome.FIRED
+    assert assessed_with(bundle(condition(BREAST_CANCER), next_page=True)).outcome is Outcome.FIRED

@@ -46,7 +46,7 @@ def with_words(flag: str, *patterns: str) -> Content:
     return replace(CONTENT, text_patterns=replace(CONTENT.text_patterns, flags=flags))
 
 
-def answer(content: Content, *resources: Json, drafts: Sequence[Json] | None = None) -> Assessment:
+def assessment_of(content: Content, *resources: Json, drafts: Sequence[Json] | None = None) -> Assessment:
     """What the rule says of a patient with this content; `drafts` are all selected."""
     rule = BreastCancerBackPain(content, RuleOptions.of(content, {}))
     known = build_chart(PATIENT_ID, supplied(*resources), None, drafts)
@@ -101,29 +101,31 @@ def order(set_id: str, days: int) -> Json:
 
 
 def test_who_is_an_adult_is_content() -> None:
-    assert answer(CONTENT, born(20), *SICK).reason is Reason.IMAGING_ADVISED
-    assert answer(with_numbers({"adult_from_years": 25}), born(20), *SICK).reason is Reason.CHILD
+    assert assessment_of(CONTENT, born(20), *SICK).reason is Reason.IMAGING_ADVISED
+    assert assessment_of(with_numbers({"adult_from_years": 25}), born(20), *SICK).reason is Reason.CHILD
 
 
 def test_how_long_hospice_is_in_force_is_content() -> None:
     admitted = procedure("hospice", 100)
-    assert answer(CONTENT, *SICK, admitted).reason is Reason.HOSPICE
-    assert answer(with_numbers({"hospice_days": 90}), *SICK, admitted).reason is Reason.IMAGING_ADVISED
+    assert assessment_of(CONTENT, *SICK, admitted).reason is Reason.HOSPICE
+    assert assessment_of(with_numbers({"hospice_days": 90}), *SICK, admitted).reason is Reason.IMAGING_ADVISED
 
 
 @pytest.mark.parametrize(
     ("numbers", "years"), [({"may_be_pregnant_from_years": 20}, 19), ({"may_be_pregnant_to_years": 40}, 41)]
 )
 def test_at_which_age_pregnancy_is_asked_for_is_content(numbers: dict[str, int], years: int) -> None:
-    asked = answer(CONTENT, born(years), *SICK)
+    asked = assessment_of(CONTENT, born(years), *SICK)
     assert Note.CHECK_PREGNANCY in asked.notes
-    assert Note.CHECK_PREGNANCY not in answer(with_numbers(numbers), born(years), *SICK).notes
+    assert Note.CHECK_PREGNANCY not in assessment_of(with_numbers(numbers), born(years), *SICK).notes
 
 
 def test_how_long_a_record_of_pregnancy_is_recent_is_content() -> None:
     test = observation(coded("hcg-test"), day(20), valueCodeableConcept=concept(coded("result-negative")))
-    assert Note.CHECK_PREGNANCY not in answer(CONTENT, born(30), *SICK, test).notes
-    assert Note.CHECK_PREGNANCY in answer(with_numbers({"pregnancy_recent_days": 10}), born(30), *SICK, test).notes
+    assert Note.CHECK_PREGNANCY not in assessment_of(CONTENT, born(30), *SICK, test).notes
+    assert (
+        Note.CHECK_PREGNANCY in assessment_of(with_numbers({"pregnancy_recent_days": 10}), born(30), *SICK, test).notes
+    )
 
 
 def bone_scans(found: Assessment) -> list[str]:
@@ -132,8 +134,8 @@ def bone_scans(found: Assessment) -> list[str]:
 
 def test_how_long_an_order_counts_as_open_is_content() -> None:
     open_order = order("imaging-bone-scan-whole-body", 300)
-    assert bone_scans(answer(CONTENT, *SICK, open_order))
-    assert not bone_scans(answer(with_numbers({"open_order_days": 200}), *SICK, open_order))
+    assert bone_scans(assessment_of(CONTENT, *SICK, open_order))
+    assert not bone_scans(assessment_of(with_numbers({"open_order_days": 200}), *SICK, open_order))
 
 
 def ct(found: Assessment) -> list[str]:
@@ -142,15 +144,15 @@ def ct(found: Assessment) -> list[str]:
 
 def test_how_long_before_the_pain_a_ct_counts_is_content() -> None:
     done = procedure("imaging-ct-chest-abdomen-pelvis", 30)
-    assert ct(answer(CONTENT, *SICK, done))
-    assert not ct(answer(with_numbers({"ct_before_onset_days": 10}), *SICK, done))
+    assert ct(assessment_of(CONTENT, *SICK, done))
+    assert not ct(assessment_of(with_numbers({"ct_before_onset_days": 10}), *SICK, done))
 
 
 def test_how_long_ago_a_study_counts_without_an_onset_is_content() -> None:
     undated = (SICK[0], condition(LOW_BACK_PAIN))
     done = procedure("imaging-bone-scan-whole-body", 20)
-    assert bone_scans(answer(CONTENT, *undated, done))
-    assert not bone_scans(answer(with_numbers({"imaged_without_onset_days": 10}), *undated, done))
+    assert bone_scans(assessment_of(CONTENT, *undated, done))
+    assert not bone_scans(assessment_of(with_numbers({"imaged_without_onset_days": 10}), *undated, done))
 
 
 def test_from_how_many_percent_a_receptor_is_positive_is_content() -> None:
@@ -159,40 +161,40 @@ def test_from_how_many_percent_a_receptor_is_positive_is_content() -> None:
     ]
     negative = observation(coded("her2-protein-test"), day(800), valueCodeableConcept=concept(coded("result-negative")))
     results = (*five_percent, negative)
-    assert answer(CONTENT, *SICK, *results).receptors is Receptors.OTHER
+    assert assessment_of(CONTENT, *SICK, *results).receptors is Receptors.OTHER
     ten = with_numbers({"receptor_positive_percent": 10})
-    assert answer(ten, *SICK, *results).receptors is Receptors.TRIPLE_NEGATIVE
+    assert assessment_of(ten, *SICK, *results).receptors is Receptors.TRIPLE_NEGATIVE
 
 
 def test_how_many_groups_of_signs_are_an_emergency_is_content() -> None:
     signs = [condition(coded(f"nonspecific-sign-{group}"), onsetDateTime=day(5)) for group in ("motor", "sphincter")]
-    assert answer(CONTENT, *SICK, *signs).critical
-    assert not answer(with_numbers({"nonspecific_sign_groups": 3}), *SICK, *signs).critical
+    assert assessment_of(CONTENT, *SICK, *signs).critical
+    assert not assessment_of(with_numbers({"nonspecific_sign_groups": 3}), *SICK, *signs).critical
 
 
 def test_the_words_of_a_her2_score_are_content() -> None:
     score = observation(coded("her2-protein-test"), day(800), valueString="3+")
-    assert answer(CONTENT, *SICK, score).receptors is Receptors.HER2_POSITIVE
+    assert assessment_of(CONTENT, *SICK, score).receptors is Receptors.HER2_POSITIVE
     other = with_words("her2-positive", "strong")
-    assert answer(other, *SICK, score).receptors is not Receptors.HER2_POSITIVE
+    assert assessment_of(other, *SICK, score).receptors is not Receptors.HER2_POSITIVE
 
 
 def test_the_words_that_deny_a_finding_are_content() -> None:
     pain = observation(LOW_BACK_PAIN, day(5), valueString="none")
-    assert answer(CONTENT, SICK[0], pain).outcome is Outcome.NOT_APPLICABLE
+    assert assessment_of(CONTENT, SICK[0], pain).outcome is Outcome.NOT_APPLICABLE
     swapped = replace(CONTENT.result_words, negative=re.compile("^never$"), affirmative=re.compile("^none$"))
-    assert answer(replace(CONTENT, result_words=swapped), SICK[0], pain).outcome is Outcome.FIRED
+    assert assessment_of(replace(CONTENT, result_words=swapped), SICK[0], pain).outcome is Outcome.FIRED
 
 
 def test_how_long_ago_the_cancer_must_be_for_routine_imaging_is_content() -> None:
     search = [draft(coded("imaging-bone-scan-whole-body"))]
-    assert answer(CONTENT, SICK[0], drafts=search).reason is Reason.NO_SYMPTOMS
+    assert assessment_of(CONTENT, SICK[0], drafts=search).reason is Reason.NO_SYMPTOMS
     longer = with_numbers({"surveillance_from_days": 1000})
-    assert answer(longer, SICK[0], drafts=search).reason is Reason.NO_BACK_PAIN
+    assert assessment_of(longer, SICK[0], drafts=search).reason is Reason.NO_BACK_PAIN
 
 
 def test_the_words_of_an_advanced_cancer_are_content() -> None:
     search = [draft(coded("imaging-bone-scan-whole-body"))]
     advanced = condition(BREAST_CANCER, onsetDateTime=day(900), text="breast cancer, stage IV")
-    assert answer(CONTENT, advanced, drafts=search).reason is Reason.NO_BACK_PAIN
-    assert answer(with_words("advanced", "widespread"), advanced, drafts=search).reason is Reason.NO_SYMPTOMS
+    assert assessment_of(CONTENT, advanced, drafts=search).reason is Reason.NO_BACK_PAIN
+    assert assessment_of(with_words("advanced", "widespread"), advanced, drafts=search).reason is Reason.NO_SYMPTOMS

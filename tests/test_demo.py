@@ -360,8 +360,8 @@ def test_the_demo_answers_and_both_stop_on_sigterm() -> None:
         assert get(base, "health/live").json() == {"status": "live"}
         assert get(fhir, "Condition?patient=pt-001").json()["total"] == 2
         service = f"{base}/cds-services/breast-cancer-back-pain-patient-view"
-        answer = requests.post(service, json=bare_call(fhir), timeout=10)
-        assert answer.json()["cards"][0]["indicator"] == "warning"
+        response = requests.post(service, json=bare_call(fhir), timeout=10)
+        assert response.json()["cards"][0]["indicator"] == "warning"
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=20)
         assert process.returncode == 0, output

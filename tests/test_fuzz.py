@@ -26,10 +26,10 @@ from cds_service.app import make_app
 from cds_service.settings import make_settings
 from cds_service.web.openapi import openapi
 from tests.builders import NOW, SERVICES, Json
-from tests.fuzz_answers import Listener, Tally, check_answer
 from tests.fuzz_bulk import BULK, MANY_ACCEPTED, MOST_FEEDBACK, TOO_MUCH_FEEDBACK
 from tests.fuzz_calls import CALLS, FEEDBACK
 from tests.fuzz_mutations import MARK, Broken, broken_bytes, broken_trees, encoded
+from tests.fuzz_responses import Listener, Tally, check_answer
 from tests.token_maker import BASE_URL, ISSUER, PATH, base64url, bearer, claims, key, key_set, signed, token
 
 LONG = int(os.environ.get("FUZZ_EXAMPLES", "0"))
@@ -69,9 +69,9 @@ class Service:
         logging.getLogger("cds_service").removeHandler(self._listener)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> TestResponse:
-        answer = self.client.post(path, data=body, headers={"Content-Type": "application/json"} | dict(headers or {}))
+        response = self.client.post(path, data=body, headers={"Content-Type": "application/json"} | dict(headers or {}))
         assert MARK not in self._listener.heard()
-        return answer
+        return response
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +103,9 @@ def report(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def call(service: Service, name: str, broken: Broken, what: str) -> None:
     """Send a broken call and check its answer."""
-    answer = service.post(f"/cds-services/{name}", broken.body)
-    TALLY.add(what, broken.kind, answer.status_code)
-    check_answer(answer, {200, 400, 412, 413}, "response")
+    response = service.post(f"/cds-services/{name}", broken.body)
+    TALLY.add(what, broken.kind, response.status_code)
+    check_answer(response, {200, 400, 412, 413}, "response")
 
 
 # --- Calls
@@ -113,9 +113,9 @@ def call(service: Service, name: str, broken: Broken, what: str) -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_every_call_from_which_fuzzing_starts_brings_a_card(service: Service, name: str) -> None:
-    answer = service.post(f"/cds-services/{name}", encoded(CALLS[name]))
-    check_answer(answer, {200}, "response")
-    assert answer.json and len(answer.json["cards"]) == 1
+    response = service.post(f"/cds-services/{name}", encoded(CALLS[name]))
+    check_answer(response, {200}, "response")
+    assert response.json and len(response.json["cards"]) == 1
 
 
 NAMES = st.sampled_from(list(CALLS))
@@ -146,9 +146,9 @@ def test_a_draft_whose_id_is_none_is_answered(service: Service, name: str, ident
 def test_a_call_as_large_as_the_limits_allow_is_answered_in_time(service: Service, make: Callable[[], Json]) -> None:
     # The service itself keeps the time: what is not ready by `call_seconds` is answered 503.
     sent = make()
-    answer = service.post(f"/cds-services/breast-cancer-back-pain-{sent['hook']}", encoded(sent))
-    TALLY.add("call", "very large", answer.status_code)
-    check_answer(answer, {200, 412, 413}, "response")
+    response = service.post(f"/cds-services/breast-cancer-back-pain-{sent['hook']}", encoded(sent))
+    TALLY.add("call", "very large", response.status_code)
+    check_answer(response, {200, 412, 413}, "response")
 
 
 # --- Feedback
@@ -157,9 +157,9 @@ FEEDBACK_PATH = f"{PATH}/feedback"
 
 
 def feed_back(service: Service, broken: Broken) -> None:
-    answer = service.post(FEEDBACK_PATH, broken.body)
-    TALLY.add("feedback", broken.kind, answer.status_code)
-    check_answer(answer, {200, 400, 413}, "")
+    response = service.post(FEEDBACK_PATH, broken.body)
+    TALLY.add("feedback", broken.kind, response.status_code)
+    check_answer(response, {200, 400, 413}, "")
 
 
 @examples(200)
@@ -180,9 +180,9 @@ def test_feedback_whose_bytes_are_broken_is_answered(service: Service, broken: B
     ids=["1,000 entries", "more than 1,000", "100,000 suggestions"],
 )
 def test_feedback_as_large_as_the_limits_allow_is_answered(service: Service, body: Json, status: int) -> None:
-    answer = service.post(FEEDBACK_PATH, encoded(body))
-    TALLY.add("feedback", "very large", answer.status_code)
-    check_answer(answer, {status}, "")
+    response = service.post(FEEDBACK_PATH, encoded(body))
+    TALLY.add("feedback", "very large", response.status_code)
+    check_answer(response, {status}, "")
 
 
 # --- Tokens
@@ -193,11 +193,11 @@ HEADER = {"alg": "ES384", "typ": "JWT", "kid": "key-1"}
 
 def knock(service: Service, authorization: str, kind: str, statuses: Iterable[int]) -> None:
     """Send a good call with a broken token; a refusal reveals nothing."""
-    answer = service.post(PATH, CALL_BODY, {"Authorization": authorization})
-    TALLY.add("token", kind, answer.status_code)
-    check_answer(answer, statuses, "response")
-    if answer.status_code == 401:
-        assert answer.json and answer.json["issue"][0]["details"] == {"text": "The caller is not authorized."}
+    response = service.post(PATH, CALL_BODY, {"Authorization": authorization})
+    TALLY.add("token", kind, response.status_code)
+    check_answer(response, statuses, "response")
+    if response.status_code == 401:
+        assert response.json and response.json["issue"][0]["details"] == {"text": "The caller is not authorized."}
 
 
 @examples(60)
@@ -275,10 +275,10 @@ def _behind_the_description(service: Service) -> None:
 @SCHEMA.parametrize()
 @examples(SHORT)
 def test_every_described_address_answers_as_described(case: schemathesis.Case[Any]) -> None:
-    answer = case.call()
-    TALLY.add("described", _kind(case), answer.status_code)
+    response = case.call()
+    TALLY.add("described", _kind(case), response.status_code)
     # Among others: no 5xx, a described status, type and body, bad calls refused, good calls taken.
-    case.validate_response(answer)
+    case.validate_response(response)
 
 
 def _kind(case: schemathesis.Case[Any]) -> str:

@@ -220,11 +220,11 @@ def test_an_answer_that_is_none_to_what_refines_leaves_a_card_that_says_so(handl
 def test_entries_that_cannot_be_read_are_no_empty_list(entry: object, later: bool) -> None:
     broken = {"resourceType": "Bundle", "entry": entry}
 
-    def answer(exchange: Exchange) -> None:
+    def response(exchange: Exchange) -> None:
         first = later and "page=2" not in exchange.target
         exchange.resource(page(after=f"Condition?patient={PATIENT_ID}&page=2") if first else broken)
 
-    with WireFhirServer(handlers={KIND: answer}) as server:
+    with WireFhirServer(handlers={KIND: response}) as server:
         decision = decide(server.base, lacking("conditions"))
     # One entry in the place of the list may be read or not; nobody says that there is no cancer.
     assert decision.assessment.reason is not Reason.NO_CANCER_HISTORY

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode, Receipt
 from cds_service.ledger.store import Ledger, LedgerDown
-from tests.ledger_rows import NOW, a_decision, an_answer, numbered
+from tests.ledger_rows import NOW, a_decision, feedback_entry, numbered
 
 pytest_plugins = ("tests.ledger_databases",)
 
@@ -132,7 +132,7 @@ def test_who_reads_slowly_holds_up_no_writer(ledger: Ledger, monkeypatch: pytest
 
 def test_feedback_comes_back_as_it_was_written_and_is_known_by_its_card(ledger: Ledger) -> None:
     ledger.record_decision(a_decision())
-    entry = an_answer(outcome="accepted", reason="", accepted=("b", "a"), comment="Söhne & 日本")
+    entry = feedback_entry(outcome="accepted", reason="", accepted=("b", "a"), comment="Söhne & 日本")
     assert ledger.record_feedback([entry]) == Receipt(1, 0, 0)
     assert ledger.card_feedback(entry.card_id) == [replace(entry, known=True)]
     assert _feedback(ledger) == [replace(entry, known=True)]
@@ -144,15 +144,15 @@ def test_no_feedback_is_no_error(ledger: Ledger) -> None:
 
 def test_a_repeated_feedback_is_stored_once(ledger: Ledger) -> None:
     ledger.record_decision(a_decision())
-    ledger.record_feedback([an_answer(accepted=("a", "b"))])
-    later = an_answer(accepted=("b", "a", "a"), received_at=NOW + _DAY)
+    ledger.record_feedback([feedback_entry(accepted=("a", "b"))])
+    later = feedback_entry(accepted=("b", "a", "a"), received_at=NOW + _DAY)
     assert ledger.record_feedback([later, later]) == Receipt(0, 2, 0)
-    assert _feedback(ledger) == [replace(an_answer(accepted=("a", "b")), known=True)]
+    assert _feedback(ledger) == [replace(feedback_entry(accepted=("a", "b")), known=True)]
 
 
 def test_a_repeat_without_the_clients_time_is_stored_once(ledger: Ledger) -> None:
-    first = an_answer(outcome_at=NOW, received_at=NOW)
-    again = an_answer(outcome_at=NOW + _DAY, received_at=NOW + _DAY)
+    first = feedback_entry(outcome_at=NOW, received_at=NOW)
+    again = feedback_entry(outcome_at=NOW + _DAY, received_at=NOW + _DAY)
     assert ledger.record_feedback([first]).stored == 1
     assert ledger.record_feedback([again]).repeated == 1
     assert [entry.received_at for entry in _feedback(ledger)] == [NOW]
@@ -174,27 +174,32 @@ _DIFFERENT: Sequence[dict[str, Any]] = [
 
 @pytest.mark.parametrize("change", _DIFFERENT, ids=lambda change: next(iter(change)))
 def test_feedback_that_differs_in_anything_is_kept_beside_the_other(ledger: Ledger, change: dict[str, Any]) -> None:
-    assert ledger.record_feedback([an_answer(), an_answer(**change)]).stored == 2
+    assert ledger.record_feedback([feedback_entry(), feedback_entry(**change)]).stored == 2
     assert len(_feedback(ledger)) == 2
 
 
-def test_parts_of_an_answer_do_not_run_into_one_another(ledger: Ledger) -> None:
-    assert ledger.record_feedback([an_answer(client="ab", tenant="c"), an_answer(client="a", tenant="bc")]).stored == 2
+def test_parts_of_feedback_do_not_run_into_one_another(ledger: Ledger) -> None:
+    assert (
+        ledger.record_feedback(
+            [feedback_entry(client="ab", tenant="c"), feedback_entry(client="a", tenant="bc")]
+        ).stored
+        == 2
+    )
 
 
 @pytest.mark.parametrize("batch", [499, 501, 1501])
 def test_a_large_batch_is_stored_and_counted_whole(ledger: Ledger, batch: int) -> None:
     ledger.record_decision(a_decision(7))
-    entries = [an_answer(number) for number in range(batch)]
+    entries = [feedback_entry(number) for number in range(batch)]
     assert ledger.record_feedback(entries) == Receipt(batch, 0, batch - 1)
-    assert ledger.record_feedback([*entries, an_answer(batch)]) == Receipt(1, batch, batch)
+    assert ledger.record_feedback([*entries, feedback_entry(batch)]) == Receipt(1, batch, batch)
     assert len(_feedback(ledger)) == batch + 1
 
 
 def test_a_batch_that_cannot_be_stored_whole_is_not_stored_at_all(ledger: Ledger) -> None:
-    naive = an_answer(2, received_at=datetime(2026, 11, 22))
+    naive = feedback_entry(2, received_at=datetime(2026, 11, 22))
     with pytest.raises(Exception, match="time zone"):
-        ledger.record_feedback([an_answer(1), naive])
+        ledger.record_feedback([feedback_entry(1), naive])
     assert _feedback(ledger) == []
 
 
@@ -215,40 +220,40 @@ def test_feedback_is_known_only_by_a_card_shown_to_the_same_one(
     ledger: Ledger, decision: DecisionEntry, known: bool
 ) -> None:
     ledger.record_decision(decision)
-    assert ledger.record_feedback([an_answer()]).unknown == (not known)
+    assert ledger.record_feedback([feedback_entry()]).unknown == (not known)
     assert [entry.known for entry in _feedback(ledger)] == [known]
     assert [entry.known for entry in ledger.card_feedback(numbered("card", 1))] == [known]
 
 
 def test_feedback_that_was_here_before_its_decision_becomes_known(ledger: Ledger) -> None:
-    assert ledger.record_feedback([an_answer()]).unknown == 1
+    assert ledger.record_feedback([feedback_entry()]).unknown == 1
     ledger.record_decision(a_decision())
     assert [entry.known for entry in _feedback(ledger)] == [True]
 
 
 def test_the_feedback_that_counts_is_the_last_of_its_card(ledger: Ledger) -> None:
-    early = an_answer(outcome="accepted", outcome_at=NOW, received_at=NOW + _DAY)
-    late = an_answer(outcome_at=NOW + timedelta(seconds=1), received_at=NOW + timedelta(seconds=1))
+    early = feedback_entry(outcome="accepted", outcome_at=NOW, received_at=NOW + _DAY)
+    late = feedback_entry(outcome_at=NOW + timedelta(seconds=1), received_at=NOW + timedelta(seconds=1))
     ledger.record_feedback([late, early])
     assert [entry.outcome for entry in ledger.card_feedback(numbered("card", 1))] == ["accepted", "overridden"]
 
 
 def test_at_the_same_moment_the_last_of_a_batch_counts(ledger: Ledger) -> None:
     outcomes = ["accepted", "overridden", "ignored", "undone"]
-    batch = [an_answer(outcome=outcome, outcome_at=NOW, received_at=NOW) for outcome in outcomes]
+    batch = [feedback_entry(outcome=outcome, outcome_at=NOW, received_at=NOW) for outcome in outcomes]
     ledger.record_feedback(batch)
     assert [entry.outcome for entry in ledger.card_feedback(numbered("card", 1))] == outcomes
 
 
 def test_feedback_of_a_period_comes_in_the_order_of_arrival_without_its_end(ledger: Ledger) -> None:
     moments = [NOW + _DAY, NOW - timedelta(microseconds=1), NOW + _DAY / 2, NOW]
-    ledger.record_feedback([an_answer(number, received_at=at) for number, at in enumerate(moments)])
+    ledger.record_feedback([feedback_entry(number, received_at=at) for number, at in enumerate(moments)])
     assert [entry.card_id for entry in ledger.feedback(NOW, NOW + _DAY)] == [numbered("card", 3), numbered("card", 2)]
 
 
 @pytest.mark.parametrize("text_", ["a\0b", "\ud83d", "x" * 100_000], ids=["nul", "half-a-character", "long"])
 def test_text_that_json_can_carry_can_be_kept(ledger: Ledger, text_: str) -> None:
-    entry = an_answer(comment=text_, accepted=(text_,))
+    entry = feedback_entry(comment=text_, accepted=(text_,))
     assert ledger.record_feedback([entry]).stored == 1
     assert ledger.record_feedback([entry]).repeated == 1
     kept = text_.replace("\0", "\ufffd").replace("\ud83d", "\ufffd")
@@ -259,7 +264,7 @@ def test_an_error_tells_no_value_and_no_statement(empty_url: str) -> None:
     mark = numbered("mark", 1).hex
     ledger = Ledger(empty_url)
     with pytest.raises(LedgerDown) as raised:
-        ledger.record_feedback([an_answer(comment=mark, client=mark)])
+        ledger.record_feedback([feedback_entry(comment=mark, client=mark)])
     ledger.close()
     told = "".join(traceback.format_exception(raised.value))
     assert mark not in told and "INTO feedback" not in told
@@ -273,11 +278,11 @@ def test_an_error_tells_no_value_and_no_statement(empty_url: str) -> None:
     ],
 )
 def test_a_moment_at_the_end_of_the_calendar_can_be_kept(ledger: Ledger, moment: datetime) -> None:
-    ledger.record_feedback([an_answer(outcome_at=moment)])
+    ledger.record_feedback([feedback_entry(outcome_at=moment)])
     assert [entry.outcome_at.year for entry in _feedback(ledger)] == [moment.year]
 
 
 def test_a_repeat_is_known_by_its_moment_whatever_zone_it_is_written_in(ledger: Ledger) -> None:
     east = NOW.astimezone(timezone(timedelta(hours=9)))
-    assert ledger.record_feedback([an_answer(outcome_at=NOW)]).stored == 1
-    assert ledger.record_feedback([an_answer(outcome_at=east)]).repeated == 1
+    assert ledger.record_feedback([feedback_entry(outcome_at=NOW)]).stored == 1
+    assert ledger.record_feedback([feedback_entry(outcome_at=east)]).repeated == 1

@@ -22,7 +22,7 @@ from cds_service.cli.ledger import LEDGER_COMMANDS
 from cds_service.decision.pseudonyms import Pseudonyms
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode
 from cds_service.ledger.store import Ledger
-from tests.ledger_entries import NOON, SERVICE, answer, fired, quiet
+from tests.ledger_entries import NOON, SERVICE, feedback_to, fired, quiet
 
 TODAY = NOON
 DAY = timedelta(days=1)
@@ -80,7 +80,7 @@ def fill(ledger: Ledger, decisions: Iterable[DecisionEntry], feedback: Iterable[
 
 def answered(number: int = 1, outcome: str = "overridden", **changes: Any) -> FeedbackEntry:
     given: dict[str, Any] = {"outcome_at": TODAY, "received_at": TODAY}
-    return answer(number, outcome, **given | changes)
+    return feedback_to(number, outcome, **given | changes)
 
 
 def test_report_prints_a_table_and_writes_a_page_of_its_own(ledger: Ledger, folder: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_first_day_that_is_the_last_day_is_a_period(ledger: Ledger) -> None:
     assert "Calls                             1\n" in run("report", "--no-html", "--since", day, "--until", day).output
 
 
-def test_the_export_as_csv_has_a_row_for_each_answer_and_each_unanswered_card(ledger: Ledger) -> None:
+def test_the_export_as_csv_has_a_row_for_each_feedback_and_each_unanswered_card(ledger: Ledger) -> None:
     fill(ledger, [fired(1, at=TODAY), fired(2, at=TODAY)], [answered(1, reason="pain-not-new")])
     found = list(csv.DictReader(io.StringIO(run("report", "--format", "csv").output)))
     assert [(row["action_taken"], row["user_feedback"]) for row in found] == [
@@ -167,7 +167,7 @@ def test_the_export_as_json_is_nothing_but_json(ledger: Ledger, folder: Path) ->
     assert not list(folder.glob("*.html"))
 
 
-def test_a_late_answer_counts_for_the_period_of_its_card(ledger: Ledger) -> None:
+def test_late_feedback_counts_for_the_period_of_its_card(ledger: Ledger) -> None:
     fill(ledger, [fired(1, at=TODAY - 5 * DAY)], [answered(1)])
     until = (TODAY - 4 * DAY).date().isoformat()
     assert "Cards answered                    1" in run("report", "--no-html", "--until", until).output
@@ -204,7 +204,7 @@ def test_the_check_fails_where_the_ledger_has_no_call_at_all(ledger: Ledger) -> 
     assert run("report", "--check").exit_code == 0
 
 
-def test_an_answer_to_a_card_of_before_the_period_is_exported_with_its_decision(ledger: Ledger) -> None:
+def test_feedback_to_a_card_of_before_the_period_is_exported_with_its_decision(ledger: Ledger) -> None:
     entry = fired(1, at=TODAY - 8 * DAY, user="pseudonym")
     moment = TODAY - 6 * DAY
     fill(ledger, [entry], [answered(1, "accepted", outcome_at=moment, received_at=moment)])

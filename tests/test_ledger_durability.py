@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, func, select
 
 from cds_service.ledger.store import Ledger
 from cds_service.ledger.tables import decision
-from tests.ledger_rows import NOW, an_answer, numbered
+from tests.ledger_rows import NOW, feedback_entry, numbered
 from tests.ledger_writer import SHARED_EVERY
 
 pytest_plugins = ("tests.ledger_databases",)
@@ -113,7 +113,7 @@ def test_what_was_acknowledged_is_there_after_the_writers_are_killed(ledger_url:
     assert {number for number in acknowledged if numbered("card", number) not in kept} == set()
     # At most the one answer that each of the four was writing was kept without a word.
     assert len(kept) - len(set(acknowledged)) <= 4
-    assert ledger.record_feedback([an_answer(-1)]).stored == 1
+    assert ledger.record_feedback([feedback_entry(-1)]).stored == 1
     ledger.close()
 
 

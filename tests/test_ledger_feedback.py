@@ -1,4 +1,4 @@
-"""What the ledger remembers (earlier answers, modes, used tokens) and what it forgets; on both databases."""
+"""What the ledger remembers (earlier feedback, modes, used tokens) and what it forgets; on both databases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from cds_service.ledger.entries import EVERY, EarlierFeedback, Mode, ModeChange
 from cds_service.ledger.store import Ledger, Pruned
-from tests.ledger_rows import NOW, a_decision, an_answer, numbered
+from tests.ledger_rows import NOW, a_decision, feedback_entry, numbered
 
 pytest_plugins = ("tests.ledger_databases",)
 
@@ -21,17 +21,17 @@ _INSTANT = timedelta(microseconds=1)
 _CLIENT, _TENANT, _PATIENT = "https://ehr.example.org", "hospital", "pseudonym-of-the-patient"
 
 
-def _answers(ledger: Ledger, since: datetime | None = None) -> list[EarlierFeedback]:
+def _earlier(ledger: Ledger, since: datetime | None = None) -> list[EarlierFeedback]:
     return ledger.earlier_feedback(_CLIENT, _TENANT, _PATIENT, since)
 
 
-# Earlier answers
+# Earlier feedback
 
 
-def test_an_earlier_answer_tells_what_was_answered_when_and_on_which_evidence(ledger: Ledger) -> None:
+def test_earlier_feedback_tells_what_was_said_when_and_on_which_evidence(ledger: Ledger) -> None:
     ledger.record_decision(a_decision())
-    ledger.record_feedback([an_answer()])
-    assert _answers(ledger) == [
+    ledger.record_feedback([feedback_entry()])
+    assert _earlier(ledger) == [
         EarlierFeedback(
             outcome="overridden",
             reason="patient-declines",
@@ -45,30 +45,30 @@ def test_an_earlier_answer_tells_what_was_answered_when_and_on_which_evidence(le
 # Decision 8.4.
 def test_of_contradictory_answers_to_a_card_the_later_is_the_earlier_answer(ledger: Ledger) -> None:
     ledger.record_decision(a_decision())
-    later = an_answer(outcome="accepted", outcome_at=NOW + _DAY, received_at=NOW + _DAY)
+    later = feedback_entry(outcome="accepted", outcome_at=NOW + _DAY, received_at=NOW + _DAY)
     ledger.record_feedback([later])
-    ledger.record_feedback([an_answer(received_at=NOW + 2 * _DAY)])
-    assert [answer.outcome for answer in _answers(ledger)] == ["accepted"]
+    ledger.record_feedback([feedback_entry(received_at=NOW + 2 * _DAY)])
+    assert [item.outcome for item in _earlier(ledger)] == ["accepted"]
 
 
-def test_earlier_answers_come_newest_first_one_for_each_card(ledger: Ledger) -> None:
+def test_earlier_feedback_comes_newest_first_one_entry_for_each_card(ledger: Ledger) -> None:
     for number, days in enumerate([3, 9, 1]):
         ledger.record_decision(a_decision(number))
-        ledger.record_feedback([an_answer(number, reason=str(days), outcome_at=NOW + days * _DAY)])
-    assert [answer.reason for answer in _answers(ledger)] == ["9", "3", "1"]
+        ledger.record_feedback([feedback_entry(number, reason=str(days), outcome_at=NOW + days * _DAY)])
+    assert [item.reason for item in _earlier(ledger)] == ["9", "3", "1"]
 
 
 @pytest.mark.parametrize(("since", "found"), [(NOW, 1), (NOW + _INSTANT, 0), (None, 1)])
-def test_an_answer_is_found_up_to_the_moment_asked_for(ledger: Ledger, since: datetime | None, found: int) -> None:
+def test_feedback_is_found_up_to_the_moment_asked_for(ledger: Ledger, since: datetime | None, found: int) -> None:
     ledger.record_decision(a_decision())
-    ledger.record_feedback([an_answer(outcome_at=NOW)])
-    assert len(_answers(ledger, since)) == found
+    ledger.record_feedback([feedback_entry(outcome_at=NOW)])
+    assert len(_earlier(ledger, since)) == found
 
 
-def test_an_old_answer_does_not_stand_in_for_a_newer_one_outside_the_period(ledger: Ledger) -> None:
+def test_old_feedback_does_not_stand_in_for_newer_one_outside_the_period(ledger: Ledger) -> None:
     ledger.record_decision(a_decision())
-    ledger.record_feedback([an_answer(outcome_at=NOW), an_answer(outcome="accepted", outcome_at=NOW + _DAY)])
-    assert [answer.outcome for answer in _answers(ledger, NOW)] == ["accepted"]
+    ledger.record_feedback([feedback_entry(outcome_at=NOW), feedback_entry(outcome="accepted", outcome_at=NOW + _DAY)])
+    assert [item.outcome for item in _earlier(ledger, NOW)] == ["accepted"]
 
 
 _ELSEWHERE: Sequence[dict[str, Any]] = [
@@ -82,17 +82,17 @@ _ELSEWHERE: Sequence[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("change", _ELSEWHERE, ids=lambda change: next(iter(change)))
-def test_an_answer_to_anything_but_a_card_shown_here_about_this_patient_is_not_found(
+def test_feedback_to_anything_but_a_card_shown_here_about_this_patient_is_not_found(
     ledger: Ledger, change: dict[str, Any]
 ) -> None:
     ledger.record_decision(a_decision(**change))
-    ledger.record_feedback([an_answer()])
-    assert _answers(ledger) == []
+    ledger.record_feedback([feedback_entry()])
+    assert _earlier(ledger) == []
 
 
-def test_without_a_pseudonym_no_answer_is_found(ledger: Ledger) -> None:
+def test_without_a_pseudonym_no_feedback_is_found(ledger: Ledger) -> None:
     ledger.record_decision(a_decision(patient=""))
-    ledger.record_feedback([an_answer()])
+    ledger.record_feedback([feedback_entry()])
     assert ledger.earlier_feedback(_CLIENT, _TENANT, "", None) == []
 
 
@@ -165,7 +165,7 @@ def test_of_many_who_take_a_token_at_the_same_moment_one_gets_it(ledger: Ledger,
 def test_what_is_older_than_the_moment_is_deleted_and_nothing_else(ledger: Ledger) -> None:
     for number, at in enumerate([NOW - _INSTANT, NOW, NOW + _DAY]):
         ledger.record_decision(a_decision(number, at=at))
-        ledger.record_feedback([an_answer(number, received_at=at)])
+        ledger.record_feedback([feedback_entry(number, received_at=at)])
     ledger.set_mode(_change(Mode.SILENT, at=NOW - 1000 * _DAY))
     assert ledger.prune(NOW) == Pruned(decisions=1, feedback=1, tokens=0)
     left = [numbered("card", 1), numbered("card", 2)]
@@ -176,7 +176,7 @@ def test_what_is_older_than_the_moment_is_deleted_and_nothing_else(ledger: Ledge
 
 def test_many_old_rows_are_deleted_in_several_steps(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cds_service.ledger.store.PAGE_ROWS", 10)
-    ledger.record_feedback([an_answer(number) for number in range(25)])
+    ledger.record_feedback([feedback_entry(number) for number in range(25)])
     assert ledger.prune(NOW + _DAY).feedback == 25
     assert list(ledger.feedback(NOW - _DAY, NOW + _DAY)) == []
 

@@ -15,7 +15,7 @@ from cds_service.ledger.entries import EVERY, Mode, ModeChange
 from cds_service.ledger.migration import migrate
 from cds_service.ledger.store import Ledger
 from cds_service.ledger.tables import metadata
-from tests.ledger_rows import NOW, a_decision, an_answer
+from tests.ledger_rows import NOW, a_decision, feedback_entry
 
 pytest_plugins = ("tests.ledger_databases",)
 
@@ -62,12 +62,12 @@ def test_data_of_the_first_version_is_all_there_after_migration(database: Databa
     ledger = Ledger(empty_url)
     change = ModeChange(NOW, EVERY, EVERY, Mode.SILENT, "Dr. Example", "trial run")
     ledger.record_decision(a_decision())
-    ledger.record_feedback([an_answer()])
+    ledger.record_feedback([feedback_entry()])
     ledger.set_mode(change)
     ledger.prepare()
     ledger.ping()
     assert list(ledger.decisions(NOW, NOW + timedelta(days=1))) == [a_decision()]
-    assert ledger.card_feedback(an_answer().card_id)[0].known
+    assert ledger.card_feedback(feedback_entry().card_id)[0].known
     assert ledger.modes() == [change]
     assert ledger.take_token("issuer", "id", NOW)
     ledger.close()

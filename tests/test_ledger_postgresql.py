@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from cds_service.ledger.store import Ledger, LedgerDown
-from tests.ledger_rows import NOW, a_decision, an_answer, numbered
+from tests.ledger_rows import NOW, a_decision, feedback_entry, numbered
 
 if TYPE_CHECKING:
     from tests.ledger_databases import PostgresqlServer
@@ -65,7 +65,7 @@ def test_a_server_that_says_nothing_is_given_up(ledger: Ledger, postgresql: Post
     ledger.record_decision(a_decision())
     with _stopped(_backends(postgresql)), pytest.raises(LedgerDown, match="cannot be written"):
         ledger.record_decision(a_decision(2))
-    assert ledger.record_feedback([an_answer()]).stored == 1
+    assert ledger.record_feedback([feedback_entry()]).stored == 1
 
 
 def test_a_server_that_falls_silent_in_a_transaction_is_given_up(ledger: Ledger, postgresql: PostgresqlServer) -> None:
@@ -96,7 +96,7 @@ def test_a_lock_that_another_holds_is_waited_for_and_then_given_up(postgresql: P
 
 def test_two_batches_with_the_same_answers_in_other_orders_both_succeed(postgresql_with_tables: str) -> None:
     first, second = Ledger(postgresql_with_tables), Ledger(postgresql_with_tables)
-    answers = [an_answer(number, comment="both orders") for number in range(40)]
+    answers = [feedback_entry(number, comment="both orders") for number in range(40)]
     kept = first.record_feedback(answers).stored + second.record_feedback(answers[::-1]).stored
     assert kept == len(answers)
     first.close()

@@ -39,8 +39,8 @@ def feedback(card: str) -> dict[str, Any]:
 
 
 def test_a_ledger_that_is_down_never_stops_a_card(tmp_path: Path) -> None:
-    answer = client_of(down(tmp_path)).post(PATH, json=CALL)
-    assert (answer.status_code, len(answer.get_json()["cards"])) == (200, 1)
+    response = client_of(down(tmp_path)).post(PATH, json=CALL)
+    assert (response.status_code, len(response.get_json()["cards"])) == (200, 1)
 
 
 def test_a_ledger_that_is_down_is_counted_and_logged_and_shown_in_readiness(
@@ -57,19 +57,19 @@ def test_a_ledger_that_is_down_is_counted_and_logged_and_shown_in_readiness(
 
 def test_a_strict_site_gets_no_card_that_is_not_recorded(tmp_path: Path) -> None:
     client = client_of(down(tmp_path, ledger_strict=True))
-    answer = client.post(PATH, json=CALL)
-    assert answer.status_code == 503
-    assert "does not mean that there is no risk" in answer.text
+    response = client.post(PATH, json=CALL)
+    assert response.status_code == 503
+    assert "does not mean that there is no risk" in response.text
     assert (client.get("/health/ready").status_code, client.get("/health/live").status_code) == (503, 200)
     counted = [line for line in client.get("/metrics").text.splitlines() if line.startswith("cds_calls_total")]
     assert len(counted) == 1 and 'outcome="failed",reason="NotRecorded"' in counted[0]
 
 
 def test_feedback_that_cannot_be_stored_is_not_acknowledged(tmp_path: Path) -> None:
-    answer = client_of(down(tmp_path)).post(f"{PATH}/feedback", json=feedback("c"))
-    assert answer.status_code == 503
-    assert answer.get_json()["issue"][0]["code"] == "no-store"
-    assert int(answer.headers["Retry-After"]) > 0
+    response = client_of(down(tmp_path)).post(f"{PATH}/feedback", json=feedback("c"))
+    assert response.status_code == 503
+    assert response.get_json()["issue"][0]["code"] == "no-store"
+    assert int(response.headers["Retry-After"]) > 0
 
 
 def test_feedback_can_be_sent_again_when_the_ledger_is_back(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import URL
 
 from cds_service.ledger.database import Database
 from cds_service.ledger.store import FILE_NAME, Ledger, LedgerDown
-from tests.ledger_rows import a_decision, an_answer
+from tests.ledger_rows import a_decision, feedback_entry
 
 _SHORT = 0.05
 
@@ -125,22 +125,22 @@ def test_a_writer_that_waits_too_long_is_told_and_readers_do_not_wait(ledger: Le
         other.execute("BEGIN IMMEDIATE")
         other.execute("DELETE FROM decision")
         with pytest.raises(LedgerDown, match=r"cannot be written \(OperationalError, SQLITE_BUSY\)"):
-            impatient.record_feedback([an_answer()])
+            impatient.record_feedback([feedback_entry()])
         assert impatient.decision(a_decision().decision_id) == a_decision()
         other.execute("ROLLBACK")
-    assert impatient.record_feedback([an_answer()]).stored == 1
+    assert impatient.record_feedback([feedback_entry()]).stored == 1
     impatient.close()
 
 
 def test_a_disk_that_is_full_loses_nothing_that_was_acknowledged(ledger: Ledger, folder: Path) -> None:
-    ledger.record_feedback([an_answer(1)])
+    ledger.record_feedback([feedback_entry(1)])
     database = Database(_url(folder), busy_seconds=_SHORT)
     with pytest.raises(LedgerDown, match="SQLITE_FULL"), database.writing() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         connection.exec_driver_sql("UPDATE feedback SET comment = zeroblob(100000)")
     database.close()
-    assert ledger.card_feedback(an_answer(1).card_id) == [an_answer(1)]
+    assert ledger.card_feedback(feedback_entry(1).card_id) == [feedback_entry(1)]
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://user:secret-word@db/x", "secret-word", ""])

@@ -73,10 +73,10 @@ class Site:
         about = claims(NOW, aud=f"{BASE_URL}{path}")
         headers = {"Authorization": bearer(token(signer, **{"jti": f"{MARK}-{about['jti']}", **about, **changes}))}
         content = {"data": body} if isinstance(body, bytes) else {"json": body}
-        answer = self.client.post(path, headers=headers, content_type="application/json", **content)
-        if answer.status_code != 200:
-            self.refused.append(f"{answer.text}{answer.headers}")
-        return answer
+        response = self.client.post(path, headers=headers, content_type="application/json", **content)
+        if response.status_code != 200:
+            self.refused.append(f"{response.text}{response.headers}")
+        return response
 
     def everything_kept_and_said(self, log: str) -> dict[str, str]:
         files = {file.name: file.read_bytes().decode("latin-1") for file in self.folder.glob("ledger*")}
@@ -89,8 +89,8 @@ def assert_unmarked(kept: dict[str, str]) -> None:
 
 
 def test_the_marks_reach_the_card_so_that_the_tests_below_can_fail(tmp_path: Path, key_file: Path) -> None:
-    answer = Site(tmp_path, key_file).send(PATHS["patient-view"], marked_call())
-    (card,) = answer.get_json()["cards"]
+    response = Site(tmp_path, key_file).send(PATHS["patient-view"], marked_call())
+    (card,) = response.get_json()["cards"]
     assert CANCER_CODE in card["detail"] and PAIN_DATE in card["detail"]
 
 

@@ -155,25 +155,25 @@ def only_row(settings: Settings) -> Any:
 
 def test_a_silent_service_evaluates_and_records_and_shows_nothing(tmp_path: Path) -> None:
     app, settings = app_in(tmp_path, modes=[{"mode": "silent"}])
-    answer = app.test_client().post(ADDRESS, json=CALL)
+    response = app.test_client().post(ADDRESS, json=CALL)
     row = only_row(settings)
-    assert (answer.status_code, answer.get_json()) == (200, {"cards": []})
+    assert (response.status_code, response.get_json()) == (200, {"cards": []})
     assert (row.mode, row.outcome, row.shown) == (Mode.SILENT, "fired", False)
     assert row.card_id is not None and row.proposed[0] == "mri-lumbar-spine"
 
 
 def test_a_silent_service_does_not_show_that_data_is_missing(tmp_path: Path) -> None:
     app, settings = app_in(tmp_path, modes=[{"mode": "silent"}])
-    answer = app.test_client().post(ADDRESS, json=request("patient-view", {}))
-    assert (answer.status_code, answer.get_json()) == (200, {"cards": []})
+    response = app.test_client().post(ADDRESS, json=request("patient-view", {}))
+    assert (response.status_code, response.get_json()) == (200, {"cards": []})
     assert only_row(settings).outcome == "undetermined"
 
 
 def test_a_service_that_is_off_evaluates_nothing_and_records_that(tmp_path: Path) -> None:
     app, settings = app_in(tmp_path, modes=[{"mode": "off"}])
-    answer = app.test_client().post(ADDRESS, json=CALL)
+    response = app.test_client().post(ADDRESS, json=CALL)
     row = only_row(settings)
-    assert (answer.status_code, answer.get_json()) == (200, {"cards": []})
+    assert (response.status_code, response.get_json()) == (200, {"cards": []})
     assert (row.mode, row.outcome, row.met) == (Mode.OFF, "off", ())
 
 

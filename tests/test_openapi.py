@@ -76,7 +76,7 @@ def named(schema: str) -> Draft202012Validator:
     return Draft202012Validator(DESCRIPTION | {"$ref": f"#/components/schemas/{schema}"})
 
 
-def answers(*codes: str) -> list[tuple[str, str, str]]:
+def responses(*codes: str) -> list[tuple[str, str, str]]:
     """Path, method and status of each described answer with one of these status codes."""
     return [(path, method, code) for path, method, item in OPERATIONS for code in item["responses"] if code in codes]
 
@@ -85,9 +85,9 @@ def answers(*codes: str) -> list[tuple[str, str, str]]:
 
 
 def test_what_is_served_is_the_description(client: FlaskClient) -> None:
-    answer = client.get("/openapi.json")
-    assert (answer.status_code, answer.mimetype) == (200, "application/json")
-    served: Json = orjson.loads(answer.data)
+    response = client.get("/openapi.json")
+    assert (response.status_code, response.mimetype) == (200, "application/json")
+    served: Json = orjson.loads(response.data)
     assert served["info"].keys() == DESCRIPTION["info"].keys()
     assert served | {"info": None} == DESCRIPTION | {"info": None}
 
@@ -185,7 +185,7 @@ def test_the_issue_type_of_every_error_is_in_the_schema(error: type[CdsError]) -
 
 
 def test_errors_are_described_as_an_operation_outcome() -> None:
-    described = answers("400", "401", "403", "404", "405", "412", "413", "415", "429", "500")
+    described = responses("400", "401", "403", "404", "405", "412", "413", "415", "429", "500")
     assert len(described) >= 10
     for path, method, code in described:
         content = DESCRIPTION["paths"][path][method]["responses"][code]["content"]
@@ -194,7 +194,7 @@ def test_errors_are_described_as_an_operation_outcome() -> None:
 
 def test_an_answer_that_says_when_to_ask_again_describes_the_header() -> None:
     # Readiness is asked for by a clock, which needs no hint.
-    described = [row for row in answers("429", "503") if not row[0].startswith("/health/")]
+    described = [row for row in responses("429", "503") if not row[0].startswith("/health/")]
     assert described
     for path, method, code in described:
         assert "Retry-After" in DESCRIPTION["paths"][path][method]["responses"][code]["headers"]

@@ -66,9 +66,9 @@ def test_an_installation_outside_the_checkout_answers_a_call(wheel: Path, tmp_pa
     command = [str(tmp_path / "venv" / "bin" / "cds-service"), "evaluate"]
     fixture = ROOT / "fixtures" / "scenarios" / "row-001-lumbar-pain-icd10"
     clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    answer = subprocess.run([*command, str(fixture)], cwd=tmp_path, env=clean, capture_output=True, text=True)
-    assert answer.returncode == 0, answer.stderr
-    assert "exclude spinal metastasis" in answer.stdout
+    result = subprocess.run([*command, str(fixture)], cwd=tmp_path, env=clean, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "exclude spinal metastasis" in result.stdout
     where = subprocess.run(
         [python, "-c", "import cds_service; print(cds_service.__file__)"],
         cwd=tmp_path, env=clean, capture_output=True, text=True, check=True,

@@ -56,14 +56,14 @@ CHEST = "snomed 51185008"
 CANCER = condition(BREAST_CANCER, onset=day(3000))
 
 
-def answer(*resources: Json, **arguments: Any) -> Assessment:
+def assessment_of(*resources: Json, **arguments: Any) -> Assessment:
     """The assessment of a patient with breast cancer and these resources."""
     return assessment(CANCER, *resources, **arguments)
 
 
 def is_new(*resources: Json, **arguments: Any) -> bool:
     """Whether these resources are new back pain, so that the card is shown."""
-    found = answer(*resources, **arguments)
+    found = assessment_of(*resources, **arguments)
     assert found.outcome in (Outcome.FIRED, Outcome.NOT_APPLICABLE)
     if found.outcome is Outcome.NOT_APPLICABLE:
         assert found.reason in (Reason.NO_BACK_PAIN, Reason.PAIN_NOT_NEW)
@@ -138,13 +138,13 @@ def test_a_record_without_dates_takes_the_day_of_its_visit() -> None:
 # Decision 2.6.
 def test_a_record_without_dates_of_the_current_visit_is_of_today() -> None:
     pain = condition(LOW_BACK_PAIN, encounter=reference("Encounter", "today"))
-    [finding] = answer(pain, encounter_id="today").criterion("new-back-pain").findings
+    [finding] = assessment_of(pain, encounter_id="today").criterion("new-back-pain").findings
     assert (str(finding.when), finding.date_source) == (day(0), DateSource.ENCOUNTER)
 
 
 # Decision 2.6.
 def test_pain_without_any_date_is_new_and_the_card_says_that_its_onset_is_not_recorded() -> None:
-    found = answer(condition(LOW_BACK_PAIN))
+    found = assessment_of(condition(LOW_BACK_PAIN))
     assert found.outcome is Outcome.FIRED
     assert Note.ONSET_NOT_RECORDED in found.notes
 
@@ -182,7 +182,7 @@ def test_a_period_that_starts_at_a_partial_date_is_read_like_an_onset(onset: str
 
 # Decision 2.5.
 def test_a_year_alone_gives_way_to_the_day_of_recording_and_the_card_says_so() -> None:
-    found = answer(condition(LOW_BACK_PAIN, onset="2026", recorded=day(0)))
+    found = assessment_of(condition(LOW_BACK_PAIN, onset="2026", recorded=day(0)))
     assert Note.ONSET_IMPRECISE in found.notes
     assert not is_new(condition(LOW_BACK_PAIN, onset="2026", recorded=day(100)))
 
@@ -215,7 +215,7 @@ def test_an_onset_is_read_in_every_form(element: str, value: Any, expected: bool
 
 @pytest.mark.parametrize("onset", ["last spring", "2026-13-40", 20261122, ["2026-11-20"], {"start": "2026-11-20"}])
 def test_an_onset_that_cannot_be_read_never_hides_the_pain(onset: Any) -> None:
-    found = answer(condition(LOW_BACK_PAIN, onset=onset, recorded=day(1)))
+    found = assessment_of(condition(LOW_BACK_PAIN, onset=onset, recorded=day(1)))
     assert found.outcome is Outcome.FIRED
     assert any("onsetDateTime" in entry for entry in found.unread)
 
@@ -381,7 +381,7 @@ def test_chronic_pain_that_ended_long_ago_does_not_make_pain_old() -> None:
 # Decision 2.8.
 @pytest.mark.parametrize("text", ["Low back pain, worse", "Worsening low back pain", "Acute on chronic low back pain"])
 def test_chronic_pain_that_is_recorded_as_worse_is_new_and_the_card_says_so(text: str) -> None:
-    found = answer(low_back_pain(2000), condition(LOW_BACK_PAIN, recorded=day(1), text=text))
+    found = assessment_of(low_back_pain(2000), condition(LOW_BACK_PAIN, recorded=day(1), text=text))
     assert found.outcome is Outcome.FIRED
     assert Note.PAIN_CHANGED in found.notes
 
@@ -448,13 +448,13 @@ def test_chronic_pain_in_text_that_is_not_worse_is_not_new(text: str) -> None:
 def test_the_painful_region_is_imaged_and_two_regions_are_the_whole_spine(
     codes: list[str], region: str, mri: str
 ) -> None:
-    found = answer(*(condition(code, onset=day(5)) for code in codes))
+    found = assessment_of(*(condition(code, onset=day(5)) for code in codes))
     assert (found.region, found.studies[0]) == (region, mri)
 
 
 # Decision 2.3.
 def test_new_pain_beside_old_pain_of_another_region_is_imaged_alone() -> None:
-    found = answer(low_back_pain(1000), condition(THORACIC_PAIN, onset=day(5)))
+    found = assessment_of(low_back_pain(1000), condition(THORACIC_PAIN, onset=day(5)))
     assert (found.region, found.studies[0]) == ("thoracic", "mri-thoracic-spine")
 
 
@@ -473,7 +473,7 @@ def test_new_pain_beside_old_pain_of_another_region_is_imaged_alone() -> None:
 )
 @pytest.mark.parametrize("code", [PAIN_ANYWHERE, "icd10cm G89.3", "snomed 12584003", BACK_PAIN])
 def test_the_body_site_names_the_region(code: str, sites: list[str], region: str) -> None:
-    assert answer(condition(code, onset=day(3), sites=sites)).region == region
+    assert assessment_of(condition(code, onset=day(3), sites=sites)).region == region
 
 
 # Decision 2.13.
@@ -486,7 +486,7 @@ def test_pain_of_no_spine_site_is_no_back_pain(code: str, sites: list[str]) -> N
 # Decision 2.17.
 @pytest.mark.parametrize("code", ["snomed 91957002", "snomed 9121000119106"])
 def test_back_pain_in_pregnancy_is_imaged_without_contrast_and_radiation(code: str) -> None:
-    assert answer(condition(code, onset=day(3))).studies == ("mri-lumbar-spine-without-contrast",)
+    assert assessment_of(condition(code, onset=day(3))).studies == ("mri-lumbar-spine-without-contrast",)
 
 
 # --- What is no back pain
@@ -526,7 +526,7 @@ def test_pain_codes_are_matched_as_ehrs_spell_them(code: str) -> None:
 
 # Decision 2.15.
 def test_a_recent_injury_does_not_explain_the_pain_away_and_is_named() -> None:
-    found = answer(low_back_pain(3), condition("icd10cm S39.012A", onset=day(3)))
+    found = assessment_of(low_back_pain(3), condition("icd10cm S39.012A", onset=day(3)))
     assert found.outcome is Outcome.FIRED
     assert [finding.source.split("/")[0] for finding in found.injuries] == ["Condition"]
 
@@ -659,22 +659,22 @@ def test_a_visit_that_was_not_held_tells_nothing(state: str) -> None:
 # Decision 2.11.
 def test_the_reason_of_a_draft_order_is_pain_of_today() -> None:
     film = draft("cpt 72100", reasons=[concept(LOW_BACK_PAIN)])
-    [finding] = answer(drafts=[film]).criterion("new-back-pain").findings
+    [finding] = assessment_of(drafts=[film]).criterion("new-back-pain").findings
     assert (finding.source, str(finding.when), finding.date_source) == (name_of(film), day(0), DateSource.ORDERED)
 
 
 def test_a_draft_order_without_a_reason_is_no_pain() -> None:
-    assert answer(drafts=[draft("cpt 72100")]).reason is Reason.NO_BACK_PAIN
+    assert assessment_of(drafts=[draft("cpt 72100")]).reason is Reason.NO_BACK_PAIN
 
 
 def test_the_reason_of_another_patients_draft_is_no_pain() -> None:
     film = draft("cpt 72100", reasons=[concept(LOW_BACK_PAIN)]) | {"subject": reference("Patient", "pt-2")}
-    assert answer(drafts=[film, draft("cpt 72100")]).reason is Reason.NO_BACK_PAIN
+    assert assessment_of(drafts=[film, draft("cpt 72100")]).reason is Reason.NO_BACK_PAIN
 
 
 def test_a_draft_for_old_pain_does_not_make_it_new() -> None:
     film = draft("cpt 72100", reasons=[concept(LOW_BACK_PAIN)])
-    assert answer(low_back_pain(900), drafts=[film]).reason is Reason.PAIN_NOT_NEW
+    assert assessment_of(low_back_pain(900), drafts=[film]).reason is Reason.PAIN_NOT_NEW
 
 
 # --- Many records

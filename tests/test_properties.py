@@ -333,9 +333,9 @@ def test_visits_that_are_unknown_are_not_said_to_have_been_checked() -> None:
 @pytest.mark.parametrize("empty", [None, bundle()], ids=["null", "empty Bundle"])
 def test_an_ehr_that_knows_no_such_patient_is_told_that_the_patient_is_missing(empty: Json | None) -> None:
     values = prefetch(condition(BREAST_CANCER), condition(LOW_BACK_PAIN, onset=day(2))) | {"patient": empty}
-    answer = DecisionSupport().decide(HookCall(PATIENT_VIEW, NOW), request(prefetch=values))
+    decided = DecisionSupport().decide(HookCall(PATIENT_VIEW, NOW), request(prefetch=values))
     with pytest.raises(MissingData, match="patient"):
-        answer.response_or_error()
+        decided.response_or_error()
 
 
 # --- Charts that are broken

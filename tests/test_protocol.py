@@ -119,9 +119,9 @@ def refusal(call: Json, hook: str) -> CdsError:
 def test_a_body_that_is_not_json_is_refused_without_quoting_it(body: bytes) -> None:
     with pytest.raises(InvalidRequest) as caught:
         decode(body)
-    answer = json.dumps(operation_outcome(caught.value))
+    response = json.dumps(operation_outcome(caught.value))
     assert caught.value.text.startswith("body: must be")
-    assert MARKER not in answer
+    assert MARKER not in response
 
 
 def test_the_error_of_the_parser_with_the_body_in_it_is_not_kept() -> None:
@@ -323,11 +323,11 @@ def test_a_bad_call_is_refused_in_words_that_name_the_field_and_no_value(hook: s
     call = a_call(hook)
     change(call)
     error = refusal(call, hook)
-    answer = json.dumps(operation_outcome(error))
+    response = json.dumps(operation_outcome(error))
     assert error.text.startswith(text)
-    assert MARKER not in answer
-    assert "7351" not in answer
-    assert "user-1" not in answer
+    assert MARKER not in response
+    assert "7351" not in response
+    assert "user-1" not in response
 
 
 def test_the_missing_member_nearest_to_the_top_is_reported_before_other_errors() -> None:
@@ -450,7 +450,7 @@ def test_feedback_without_list_card_or_outcome_is_refused(body: object, text: st
 # --- Answers
 
 
-def an_answer() -> Json:
+def a_response() -> Json:
     """An answer that uses every member."""
     order = {"resourceType": "ServiceRequest", "status": "draft", "subject": {"reference": "Patient/1"}}
     return {
@@ -499,16 +499,16 @@ def an_answer() -> Json:
     }
 
 
-@pytest.mark.parametrize("answer", [an_answer(), {"cards": []}], ids=["every member", "no advice"])
-def test_a_good_answer_is_accepted(answer: Json) -> None:
-    assert problem("response", answer) is None
+@pytest.mark.parametrize("response", [a_response(), {"cards": []}], ids=["every member", "no advice"])
+def test_a_good_answer_is_accepted(response: Json) -> None:
+    assert problem("response", response) is None
 
 
 @pytest.mark.parametrize("summary", ["a", "a" * 139, "ä€" * 69])
 def test_a_summary_of_139_characters_fits_whatever_their_bytes(summary: str) -> None:
-    answer = an_answer()
-    answer["cards"][0]["summary"] = summary
-    assert problem("response", answer) is None
+    response = a_response()
+    response["cards"][0]["summary"] = summary
+    assert problem("response", response) is None
 
 
 CARD = "cards.0"
@@ -601,25 +601,25 @@ MISTAKES: list[tuple[str, Change, str]] = [
 
 @pytest.mark.parametrize(("change", "path"), changes(MISTAKES), ids=names(MISTAKES))
 def test_a_mistake_seen_in_other_services_does_not_leave_this_one(change: Change, path: str) -> None:
-    answer = an_answer()
-    change(answer)
-    found = problem("response", answer)
+    response = a_response()
+    change(response)
+    found = problem("response", response)
     assert found is not None
     assert found.path == path
     assert found.expected.startswith(("must be", "must have", "is missing"))
 
 
 def test_an_unknown_member_is_answered_with_the_members_there_are() -> None:
-    answer = an_answer()
-    answer["cards"][0]["source"]["name"] = "x"
+    response = a_response()
+    response["cards"][0]["source"]["name"] = "x"
     expected = "must have no other members than extension, icon, label, topic, url"
-    assert problem("response", answer) == Problem("cards[0].source", expected)
+    assert problem("response", response) == Problem("cards[0].source", expected)
 
 
 def test_a_system_action_may_change_or_delete_an_order() -> None:
-    answer = an_answer()
-    answer["systemActions"] = [{"type": "delete", "description": "Drop it", "resourceId": "ServiceRequest/1"}]
-    assert problem("response", answer) is None
+    response = a_response()
+    response["systemActions"] = [{"type": "delete", "description": "Drop it", "resourceId": "ServiceRequest/1"}]
+    assert problem("response", response) is None
 
 
 # --- Discovery

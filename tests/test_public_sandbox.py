@@ -17,8 +17,8 @@ import pytest
 
 from cds_service.decision.open_ledger import open_ledger
 from tests.builders import Json, outcome
-from tests.fuzz_answers import check_card, foreign_markup
 from tests.fuzz_mutations import MARK
+from tests.fuzz_responses import check_card, foreign_markup
 from tests.public_sandbox import (
     CALLS,
     DISCOVERY,
@@ -65,23 +65,23 @@ def sandbox(tmp_path: Path) -> Sandbox:
     ],
 )
 def test_a_preflight_is_answered_without_a_token_and_without_a_redirect(sandbox: Sandbox, path: str, kind: str) -> None:
-    answer = sandbox.preflight(path, kind)
+    response = sandbox.preflight(path, kind)
     asked = HEADERS[f"preflight-{kind}"]
-    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, ORIGIN)
-    assert asked["Access-Control-Request-Method"] in answer.headers["Access-Control-Allow-Methods"].split(", ")
-    allowed = set(answer.headers["Access-Control-Allow-Headers"].lower().split(", "))
+    assert (response.status_code, response.headers["Access-Control-Allow-Origin"]) == (200, ORIGIN)
+    assert asked["Access-Control-Request-Method"] in response.headers["Access-Control-Allow-Methods"].split(", ")
+    allowed = set(response.headers["Access-Control-Allow-Headers"].lower().split(", "))
     assert set(asked["Access-Control-Request-Headers"].split(",")) <= allowed
-    assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert "Access-Control-Allow-Credentials" not in response.headers
 
 
 def test_a_page_from_elsewhere_gets_no_permission(sandbox: Sandbox) -> None:
-    answer = sandbox.preflight(PATIENT_VIEW, "post", Origin="http://localhost:8081")
-    assert "Access-Control-Allow-Origin" not in answer.headers
+    response = sandbox.preflight(PATIENT_VIEW, "post", Origin="http://localhost:8081")
+    assert "Access-Control-Allow-Origin" not in response.headers
 
 
 def test_the_browser_may_read_every_answer_errors_too(sandbox: Sandbox) -> None:
     body = fixture("patient-view")
-    answers = [
+    responses = [
         sandbox.discover(),
         sandbox.call(body),
         sandbox.call(body, Authorization=""),
@@ -91,10 +91,10 @@ def test_the_browser_may_read_every_answer_errors_too(sandbox: Sandbox) -> None:
         sandbox.call(body, DISCOVERY),
         sandbox.call(body, **{"Content-Type": "text/plain"}),
     ]
-    assert [answer.status_code for answer in answers] == [200, 200, 401, 400, 412, 404, 405, 415]
-    assert {answer.headers.get("Access-Control-Allow-Origin") for answer in answers} == {ORIGIN}
+    assert [response.status_code for response in responses] == [200, 200, 401, 400, 412, 404, 405, 415]
+    assert {response.headers.get("Access-Control-Allow-Origin") for response in responses} == {ORIGIN}
     # Else a cache could give one page the permission of another.
-    assert all("Origin" in answer.headers.get("Vary", "") for answer in answers)
+    assert all("Origin" in response.headers.get("Vary", "") for response in responses)
 
 
 # --- Its tokens
@@ -104,8 +104,8 @@ def test_the_browser_may_read_every_answer_errors_too(sandbox: Sandbox) -> None:
 def test_discovery_is_found_with_and_without_a_slash_by_a_token_for_just_that_address(
     sandbox: Sandbox, path: str
 ) -> None:
-    answer = sandbox.discover(path)
-    assert (answer.status_code, len(json.loads(answer.data)["services"])) == (200, 3)
+    response = sandbox.discover(path)
+    assert (response.status_code, len(json.loads(response.data)["services"])) == (200, 3)
 
 
 @pytest.mark.parametrize("path", [PATIENT_VIEW, PATIENT_VIEW.replace("services/", "services//")])
@@ -213,8 +213,8 @@ def test_a_lumbar_study_without_pain_on_chart_and_order_brings_no_card(sandbox: 
     ("hook", "path"), [("order-select", PATIENT_VIEW), ("order-sign", ORDER_SELECT), ("order-select", ORDER_SIGN)]
 )
 def test_a_hook_without_its_screen_is_refused_by_name(sandbox: Sandbox, hook: str, path: str) -> None:
-    answer = sandbox.call(fixture("order-select-imaging-reason") | {"hook": hook}, path)
-    assert (answer.status_code, text_of(answer)[:5]) == (400, "hook:")
+    response = sandbox.call(fixture("order-select-imaging-reason") | {"hook": hook}, path)
+    assert (response.status_code, text_of(response)[:5]) == (400, "hook:")
 
 
 # --- What the prefetch lacks
@@ -224,8 +224,8 @@ def test_a_hook_without_its_screen_is_refused_by_name(sandbox: Sandbox, hook: st
 def test_a_key_that_was_left_out_is_named_where_it_decides(sandbox: Sandbox, key: str) -> None:
     body = fixture("patient-view")
     del body["prefetch"][key]
-    answer = sandbox.call(body)
-    assert answer.status_code == 412 and f"{key}: not supplied" in text_of(answer)
+    response = sandbox.call(body)
+    assert response.status_code == 412 and f"{key}: not supplied" in text_of(response)
 
 
 def test_a_key_that_was_left_out_is_said_on_the_card_where_it_refines(sandbox: Sandbox) -> None:
@@ -241,16 +241,16 @@ def test_a_first_page_counts_as_far_as_it_goes(sandbox: Sandbox, left: int, stat
     page = body["prefetch"]["conditions"]
     page["entry"] = page["entry"][:left]
     page["link"].append({"relation": "next", "url": "http://127.0.0.1:8001/fhir/Condition?_offset=2"})
-    answer = sandbox.call(body)
-    assert answer.status_code == status
-    assert ("part of the problem list" if status == 200 else "only the first page") in answer.text
+    response = sandbox.call(body)
+    assert response.status_code == status
+    assert ("part of the problem list" if status == 200 else "only the first page") in response.text
 
 
 @pytest.mark.parametrize("body", [{"prefetch": {}}, {"prefetch": None}, {}], ids=["empty", "null", "left out"])
 def test_a_call_without_any_prefetch_is_refused_by_the_keys(sandbox: Sandbox, body: Json) -> None:
     bare = {name: value for name, value in fixture("patient-view").items() if name != "prefetch"}
-    answer = sandbox.call(bare | body)
-    assert answer.status_code == 412 and "conditions: not supplied" in text_of(answer)
+    response = sandbox.call(bare | body)
+    assert response.status_code == 412 and "conditions: not supplied" in text_of(response)
 
 
 def test_the_default_patient_who_does_not_exist_leaves_the_service_calm(tmp_path: Path) -> None:
@@ -272,12 +272,12 @@ def test_a_server_that_does_not_know_the_patient_is_no_fault_of_the_service(tmp_
     for handlers in ({}, dict.fromkeys(kinds, unknown)):
         with WireFhirServer(token=secret, handlers=handlers) as server:
             sandbox = Sandbox(tmp_path, clients=[], fhir_servers=[server.base])
-            answer = sandbox.call(body | {"fhirServer": server.base, "prefetch": {}})
+            response = sandbox.call(body | {"fhirServer": server.base, "prefetch": {}})
             assert server.requests
         if handlers:
-            assert answer.status_code == 412 and not {secret, "smart-1288992"} & set(text_of(answer).split())
+            assert response.status_code == 412 and not {secret, "smart-1288992"} & set(text_of(response).split())
         else:
-            assert (answer.status_code, answer.json) == (200, {"cards": []})
+            assert (response.status_code, response.json) == (200, {"cards": []})
 
 
 # --- What it does with cards
@@ -317,8 +317,8 @@ def test_a_card_that_was_accepted_and_then_dismissed_keeps_both_answers_and_the_
 ) -> None:
     (card,) = sandbox.cards(fixture("patient-view"))
     names = ["feedback-accepted", "feedback-overridden", "feedback-overridden-reason"]
-    answers = [sandbox.feed_back(name, card) for name in names]
-    assert [(answer.status_code, answer.json) for answer in answers] == [(200, {})] * 3
+    responses = [sandbox.feed_back(name, card) for name in names]
+    assert [(response.status_code, response.json) for response in responses] == [(200, {})] * 3
     ledger = open_ledger(sandbox.settings)
     kept = ledger.card_feedback(UUID(card["uuid"]))
     ledger.close()
@@ -343,9 +343,9 @@ def test_the_time_of_an_answer_is_kept_to_the_millisecond(sandbox: Sandbox) -> N
 
 def test_the_prefetch_proxy_is_understood(sandbox: Sandbox) -> None:
     body = fixture("order-select-prefetch-proxy")
-    answer = sandbox.call(body, **{"Content-Type": "application/json;charset=utf-8"})
-    assert body["prefetch"] == {} and answer.status_code == 412
-    assert "conditions: not supplied" in text_of(answer)
+    response = sandbox.call(body, **{"Content-Type": "application/json;charset=utf-8"})
+    assert body["prefetch"] == {} and response.status_code == 412
+    assert "conditions: not supplied" in text_of(response)
 
 
 def test_what_the_prefetch_proxy_leaves_out_is_read_from_an_allowed_server(tmp_path: Path) -> None:
@@ -362,9 +362,9 @@ def test_a_client_whose_context_names_another_patient_than_its_prefetch_gets_no_
 ) -> None:
     body = fixture("patient-view")
     body["context"]["patientId"] = "random-7f3a"
-    answer = sandbox.call(body)
-    assert answer.status_code == 412
-    assert "patient: holds data of another patient" in text_of(answer) and "random-7f3a" not in answer.text
+    response = sandbox.call(body)
+    assert response.status_code == 412
+    assert "patient: holds data of another patient" in text_of(response) and "random-7f3a" not in response.text
 
 
 # --- The same over the wire
@@ -385,10 +385,10 @@ def test_a_whole_visit_over_one_connection(wire: http.client.HTTPConnection) -> 
     def says(method: str, path: str, kind: str, body: object = None) -> tuple[int, Any]:
         sent = HEADERS[kind] if method == "OPTIONS" else with_token(kind, token(path, now))
         wire.request(method, path, json.dumps(body).encode() if body else None, {"Host": "127.0.0.1:8000"} | sent)
-        answer = wire.getresponse()
-        content = answer.read()
-        assert answer.getheader("Access-Control-Allow-Origin") == ORIGIN and not answer.will_close
-        return answer.status, json.loads(content or b"null")
+        response = wire.getresponse()
+        content = response.read()
+        assert response.getheader("Access-Control-Allow-Origin") == ORIGIN and not response.will_close
+        return response.status, json.loads(content or b"null")
 
     assert says("OPTIONS", f"{DISCOVERY}/", "preflight-discovery")[0] == 200
     status, found = says("GET", f"{DISCOVERY}/", "discovery")
@@ -396,9 +396,9 @@ def test_a_whole_visit_over_one_connection(wire: http.client.HTTPConnection) -> 
     # As the page does: what was typed, a slash, the id.
     path = f"{DISCOVERY}//{found['services'][0]['id']}"
     assert says("OPTIONS", path, "preflight-post")[0] == 200
-    status, answer = says("POST", path, "call", fixture("patient-view", now))
-    assert (status, len(answer["cards"])) == (200, 1)
-    entry = {"card": answer["cards"][0]["uuid"], "outcome": "overridden", "outcomeTimestamp": now.isoformat()}
+    status, response = says("POST", path, "call", fixture("patient-view", now))
+    assert (status, len(response["cards"])) == (200, 1)
+    entry = {"card": response["cards"][0]["uuid"], "outcome": "overridden", "outcomeTimestamp": now.isoformat()}
     assert says("OPTIONS", f"{path}/feedback", "preflight-post")[0] == 200
     assert says("POST", f"{path}/feedback", "feedback", {"feedback": [entry]}) == (200, {})
     assert says("POST", path, "call", {"hook": "order-sign"})[0] == 400

@@ -14,7 +14,7 @@ from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode
 from cds_service.reporting.report_page import report_page
 from cds_service.reporting.report_text import Words, duration, percent, report_text
 from cds_service.reporting.summary import Day, Group, OrderOutcomes, Report, summarize
-from tests.ledger_entries import CT, MRI, NOON, ORDERS, SCAN, answer, fired, quiet
+from tests.ledger_entries import CT, MRI, NOON, ORDERS, SCAN, feedback_to, fired, quiet
 
 SINCE, UNTIL = NOON - timedelta(days=2, hours=12), NOON + timedelta(hours=12)
 WORDS = Words({"pain-not-new": "The back pain is not new"}, {"mri-lumbar-spine": "MRI lumbar spine with contrast"})
@@ -69,7 +69,9 @@ def test_only_cards_that_were_sent_count_as_shown() -> None:
 
 
 def test_a_card_is_accepted_overridden_or_unanswered() -> None:
-    report = summed([fired(1), fired(2), fired(3)], [answer(1), answer(2, "overridden", reason="pain-not-new")])
+    report = summed(
+        [fired(1), fired(2), fired(3)], [feedback_to(1), feedback_to(2, "overridden", reason="pain-not-new")]
+    )
     assert (report.accepted, report.overridden, report.unanswered) == (1, 1, 1)
     assert report.answered_share == pytest.approx(2 / 3)
 
@@ -77,7 +79,7 @@ def test_a_card_is_accepted_overridden_or_unanswered() -> None:
 def test_an_order_is_accepted_when_its_suggestion_is_among_the_accepted_ones() -> None:
     report = summed(
         [fired(1), fired(2), fired(3), fired(4)],
-        [answer(1, accepted=(MRI, SCAN)), answer(2, accepted=(MRI.upper(),)), answer(3, "overridden")],
+        [feedback_to(1, accepted=(MRI, SCAN)), feedback_to(2, accepted=(MRI.upper(),)), feedback_to(3, "overridden")],
     )
     assert orders(report)["mri-lumbar-spine"] == OrderOutcomes("mri-lumbar-spine", 4, 2, 0, 1, 1)
     assert orders(report)["bone-scan-whole-body"] == OrderOutcomes("bone-scan-whole-body", 4, 1, 1, 1, 1)
@@ -90,51 +92,55 @@ def test_taking_a_draft_back_is_no_order() -> None:
 
 
 def test_of_contradictory_answers_the_later_given_one_counts() -> None:
-    late, early = answer(1, "overridden", minutes=9, reason="pain-not-new"), answer(1, minutes=2)
+    late, early = feedback_to(1, "overridden", minutes=9, reason="pain-not-new"), feedback_to(1, minutes=2)
     for given in ([late, early], [early, late]):
         report = summed([fired(1)], given)
         assert (report.accepted, report.overridden) == (0, 1)
 
 
-def test_of_answers_given_at_the_same_time_the_later_received_one_counts() -> None:
-    first = answer(1, "overridden", received_at=NOON + timedelta(minutes=2))
-    second = answer(1, received_at=NOON + timedelta(minutes=3))
+def test_of_feedback_given_at_the_same_time_the_later_received_one_counts() -> None:
+    first = feedback_to(1, "overridden", received_at=NOON + timedelta(minutes=2))
+    second = feedback_to(1, received_at=NOON + timedelta(minutes=3))
     for given in ([first, second], [second, first]):
         assert summed([fired(1)], given).accepted == 1
 
 
 @pytest.mark.parametrize("foreign", [{"client": "other"}, {"tenant": "other"}, {"service": "other"}])
 def test_feedback_of_others_does_not_count_for_a_card(foreign: dict[str, Any]) -> None:
-    assert summed([fired(1)], [answer(1, **foreign)]).unanswered == 1
+    assert summed([fired(1)], [feedback_to(1, **foreign)]).unanswered == 1
 
 
 def test_a_silent_card_cannot_be_answered() -> None:
-    report = summed([fired(1, mode=Mode.SILENT)], [answer(1)])
+    report = summed([fired(1, mode=Mode.SILENT)], [feedback_to(1)])
     assert (report.accepted, report.orders) == (0, ())
 
 
-def test_an_answer_that_came_after_the_period_counts_for_its_card() -> None:
-    assert summed([fired(1)], [answer(1, minutes=60 * 24 * 9)]).accepted == 1
+def test_feedback_that_came_after_the_period_counts_for_its_card() -> None:
+    assert summed([fired(1)], [feedback_to(1, minutes=60 * 24 * 9)]).accepted == 1
 
 
 def test_override_reasons_are_counted_once_per_card_the_most_frequent_first() -> None:
     given = [
-        answer(1, "overridden", reason="pain-not-new"), answer(1, "overridden", minutes=2, reason="patient-declines"),
-        answer(2, "overridden", reason="patient-declines"), answer(3, "overridden"), answer(4),
+        feedback_to(1, "overridden", reason="pain-not-new"),
+        feedback_to(1, "overridden", minutes=2, reason="patient-declines"),
+        feedback_to(2, "overridden", reason="patient-declines"), feedback_to(3, "overridden"), feedback_to(4),
     ]  # fmt: skip
     report = summed([fired(number) for number in range(1, 5)], given)
     assert report.overrides == (("patient-declines", 2), ("", 1))
 
 
-def test_the_median_time_to_answer_runs_from_the_call_to_the_answer() -> None:
-    report = summed([fired(1), fired(2), fired(3)], [answer(1, minutes=1), answer(2, minutes=2), answer(3, minutes=60)])
+def test_the_median_time_to_answer_runs_from_the_call_to_the_feedback() -> None:
+    report = summed(
+        [fired(1), fired(2), fired(3)],
+        [feedback_to(1, minutes=1), feedback_to(2, minutes=2), feedback_to(3, minutes=60)],
+    )
     assert report.median_feedback_seconds == 120
 
 
-def test_an_answer_from_before_the_call_counts_from_when_it_arrived() -> None:
-    wrong_clock = answer(1, outcome_at=NOON - timedelta(seconds=1), received_at=NOON + timedelta(seconds=30))
+def test_feedback_from_before_the_call_counts_from_when_it_arrived() -> None:
+    wrong_clock = feedback_to(1, outcome_at=NOON - timedelta(seconds=1), received_at=NOON + timedelta(seconds=30))
     assert summed([fired(1)], [wrong_clock]).median_feedback_seconds == 30
-    same_moment = answer(1, outcome_at=NOON, received_at=NOON + timedelta(seconds=30))
+    same_moment = feedback_to(1, outcome_at=NOON, received_at=NOON + timedelta(seconds=30))
     assert summed([fired(1)], [same_moment]).median_feedback_seconds == 0
 
 
@@ -151,7 +157,7 @@ def test_calls_that_were_switched_off_have_no_time() -> None:
 def test_calls_and_answers_are_grouped_by_hook_version_and_client() -> None:
     report = summed(
         [fired(1), fired(2, hook="order-sign", rule_version="1.1.0", tenant="north"), quiet(3, hook="order-sign")],
-        [answer(1), answer(2, "overridden", tenant="north")],
+        [feedback_to(1), feedback_to(2, "overridden", tenant="north")],
     )
     assert report.by_hook == (Group("order-sign", 2, 2, 1, 1, 0, 1, 0), Group("patient-view", 1, 1, 1, 1, 1, 0, 0))
     assert [group.name for group in report.by_version] == ["1.0.0+3f2a9c1b", "1.1.0+3f2a9c1b"]
@@ -159,13 +165,13 @@ def test_calls_and_answers_are_grouped_by_hook_version_and_client() -> None:
 
 
 def test_feedback_of_unknown_cards_is_counted_apart() -> None:
-    report = summed([fired(1)], [answer(1), answer(77, known=False)])
+    report = summed([fired(1)], [feedback_to(1), feedback_to(77, known=False)])
     assert (report.feedback, report.unknown_feedback) == (2, 1)
 
 
 def test_feedback_that_arrived_after_the_period_is_no_feedback_of_it() -> None:
     end = (UNTIL - NOON) / timedelta(minutes=1)
-    given = [answer(77, known=False, minutes=minutes) for minutes in (-60 * 60 - 1, -60 * 60, end - 1, end)]
+    given = [feedback_to(77, known=False, minutes=minutes) for minutes in (-60 * 60 - 1, -60 * 60, end - 1, end)]
     report = summed([], given)
     assert (report.feedback, report.unknown_feedback) == (2, 2)
 
@@ -192,7 +198,7 @@ def test_an_empty_period_has_no_shares() -> None:
 
 
 def test_the_text_tells_every_section_in_words() -> None:
-    text = report_text(summed([fired(1), quiet(2)], [answer(1, "overridden", reason="pain-not-new")]), WORDS)
+    text = report_text(summed([fired(1), quiet(2)], [feedback_to(1, "overridden", reason="pain-not-new")]), WORDS)
     assert text.startswith("CDS service, 2026-11-20 to 2026-11-22 (days of UTC)")
     for line in (
         r"Cards answered +1 \(100\.0 % of cards shown\)", r"fired: imaging-advised +1", r"The back pain is not new +1",
@@ -223,7 +229,7 @@ def test_a_share_is_told_in_percent() -> None:
 
 
 def test_the_page_is_whole_by_itself() -> None:
-    html = page(summed([fired(1)], [answer(1)]))
+    html = page(summed([fired(1)], [feedback_to(1)]))
     assert not re.search(r"<script|\ssrc=|\shref=|url\(['\"]?http|@import|\son\w+=", html)
     assert "default-src 'none'" in html
     assert html.count("<figure") == html.count("The same figures as a table") == 6
@@ -259,7 +265,7 @@ def test_a_long_period_is_shown_by_week() -> None:
 
 
 def test_the_same_word_has_the_same_color_and_pattern_in_every_plot_of_answers() -> None:
-    html = page(summed([fired(1), fired(2)], [answer(1)]))
+    html = page(summed([fired(1), fired(2)], [feedback_to(1)]))
     looks: dict[str, set[str]] = {}
     for name in ("orders", "hooks", "versions"):
         plot = html[html.index(f'<svg class="plot" role="img" aria-labelledby="{name}-title') :].partition("</svg>")[0]
@@ -277,5 +283,5 @@ def test_cards_that_silence_kept_back_are_a_series_of_their_own_where_there_are_
 def test_no_pseudonym_and_no_comment_reaches_the_page_or_the_text() -> None:
     marked = "marked-4711"
     entry = fired(1, patient=marked, user=marked, evidence={"pain": (marked,)})
-    report = summed([entry], [answer(1, "overridden", comment=marked, accepted=(CT,))])
+    report = summed([entry], [feedback_to(1, "overridden", comment=marked, accepted=(CT,))])
     assert marked not in page(report) + report_text(report, WORDS)

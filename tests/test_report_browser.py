@@ -13,7 +13,7 @@ from cds_service.ledger.entries import Mode
 from cds_service.reporting.report_page import report_page
 from cds_service.reporting.report_text import Words
 from cds_service.reporting.summary import summarize
-from tests.ledger_entries import NOON, answer, fired, quiet
+from tests.ledger_entries import NOON, feedback_to, fired, quiet
 
 if TYPE_CHECKING:
     from tests.browser import Look, Serve, Watch
@@ -32,7 +32,7 @@ def _report() -> str:
     others = ("not-applicable", "suppressed", "undetermined", "failed", "off")
     decisions += [fired(200 + number, client=LONG_ISSUER) for number in range(3)]
     decisions += [quiet(100 + number, outcome, at=days[number]) for number, outcome in enumerate(others)]
-    feedback = [answer(number, "overridden" if number % 3 else "accepted") for number in range(0, 60, 2)]
+    feedback = [feedback_to(number, "overridden" if number % 3 else "accepted") for number in range(0, 60, 2)]
     report = summarize(decisions, feedback, days[-1], NOON + timedelta(seconds=1))
     return report_page(report, Words(), "1.0.0+3f2a9c1b", NOON)
 

@@ -41,9 +41,9 @@ def lines(caplog: pytest.LogCaptureFixture) -> Any:
 
 
 def test_a_call_is_one_line_with_its_outcome(client: FlaskClient, lines: Any) -> None:
-    answer = client.post(PATH, json=CALL)
+    response = client.post(PATH, json=CALL)
     (line,) = lines()
-    assert line["decision_id"] == answer.headers["X-Decision-Id"]
+    assert line["decision_id"] == response.headers["X-Decision-Id"]
     assert (line["service"], line["hook"], line["hook_instance"]) == (SERVICE, "patient-view", HOOK_INSTANCE)
     assert (line["outcome"], line["reason"], line["mode"]) == ("fired", "imaging-advised", "live")
     assert (line["status"], line["issuer"], line["level"], line["fetched"]) == (200, "anonymous", "info", [])
@@ -104,9 +104,9 @@ def test_a_crash_is_an_error_line_and_a_row_with_the_same_id(
         raise RuntimeError("Jane Doe")
 
     monkeypatch.setattr(DecisionSupport, "_assessed", crash)
-    answer = client.post(PATH, json=CALL)
+    response = client.post(PATH, json=CALL)
     (line,) = lines()
-    assert answer.status_code == 500
+    assert response.status_code == 500
     assert (line["level"], line["outcome"], line["reason"]) == ("error", "failed", "RuntimeError")
-    assert line["decision_id"] == answer.headers["X-Decision-Id"]
-    assert line["decision_id"] in answer.get_json()["issue"][0]["details"]["text"]
+    assert line["decision_id"] == response.headers["X-Decision-Id"]
+    assert line["decision_id"] in response.get_json()["issue"][0]["details"]["text"]

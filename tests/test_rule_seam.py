@@ -57,8 +57,8 @@ def test_discovery_shows_the_services_of_both_rules_each_with_its_own_prefetch(c
 
 
 def test_a_call_of_the_second_rule_is_answered_with_its_own_card(client: FlaskClient) -> None:
-    answer = client.post(PATH, json=a_call())
-    (card,) = answer.get_json()["cards"]
+    response = client.post(PATH, json=a_call())
+    (card,) = response.get_json()["cards"]
     assert card["summary"] == "Something hurts (1): made-up advice."
     assert card["detail"] == f"**Why**\n- Pain (onset {day(3)}, 3 days ago)"
     assert card["source"]["topic"]["code"] == "madeuppain"
@@ -82,12 +82,12 @@ def test_its_decisions_and_the_feedback_on_its_cards_stand_in_the_ledger(
     ledger = open_ledger(settings)
     try:
         (row,) = ledger.decisions(NOW - timedelta(days=1), NOW + timedelta(days=1))
-        (answer,) = ledger.card_feedback(row.card_id or UUID(int=0))
+        (response,) = ledger.card_feedback(row.card_id or UUID(int=0))
     finally:
         ledger.close()
     assert (row.service, row.reason, row.proposed) == (SERVICE.id, FOUND, ("made-up-bone-scan",))
     assert row.rule_version == "0.1.0"
-    assert answer.reason == "made-up-reason"
+    assert response.reason == "made-up-reason"
 
 
 def test_its_reason_codes_are_labels_of_the_metrics(client: FlaskClient) -> None:

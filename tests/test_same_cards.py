@@ -174,8 +174,8 @@ def _by_way(way: str, case: Case, server: LoadedServer) -> Result:
 @pytest.mark.parametrize("case", [case for case in CASES if not case.differs], ids=str)
 def test_every_patient_gets_the_same_answer_whichever_way_the_data_comes(fhir_server: LoadedServer, case: Case) -> None:
     """Word for word, with what the card says was not checked: the server answers for every key."""
-    answers = {way: _by_way(way, case, fhir_server) for way in WAYS}
-    assert answers == dict.fromkeys(WAYS, _by_prefetch(case, fhir_server))
+    results = {way: _by_way(way, case, fhir_server) for way in WAYS}
+    assert results == dict.fromkeys(WAYS, _by_prefetch(case, fhir_server))
 
 
 def test_advice_against_routine_imaging_comes_whichever_way_the_data_comes(fhir_server: LoadedServer) -> None:
@@ -202,8 +202,8 @@ def test_a_chart_that_says_other_than_the_server_is_answered_otherwise(fhir_serv
 
 
 def test_cards_of_every_kind_are_compared(fhir_server: LoadedServer) -> None:
-    answers = [_by_prefetch(case, fhir_server) for case in CASES if not case.differs]
-    kinds = [card["indicator"] for answer in answers for card in answer.body.get("cards", ())]
+    results = [_by_prefetch(case, fhir_server) for case in CASES if not case.differs]
+    kinds = [card["indicator"] for answer in results for card in answer.body.get("cards", ())]
     assert set(kinds) == {"critical", "warning", "info"}
     assert len(kinds) > len(CASES) / 3
 

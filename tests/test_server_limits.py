@@ -50,8 +50,8 @@ def padded(size: int) -> bytes:
     return call + b" " * (size - len(call))
 
 
-def status_of(answer: bytes) -> int:
-    return int(answer.split(b" ", 2)[1])
+def status_of(response: bytes) -> int:
+    return int(response.split(b" ", 2)[1])
 
 
 # --- Bodies
@@ -149,8 +149,10 @@ def test_an_encoded_slash_is_a_slash(standing_service: RealServer) -> None:
 
 def test_pipelined_requests_are_answered_in_their_order(standing_service: RealServer) -> None:
     call = post(whole_call()).replace(b"Connection: close\r\n", b"")
-    answers = standing_service.says(call + get("/nothing").replace(b"Connection: close\r\n", b"") + get("/health/live"))
-    statuses = re.findall(rb"HTTP/1.1 (\d+)", answers)
+    responses = standing_service.says(
+        call + get("/nothing").replace(b"Connection: close\r\n", b"") + get("/health/live")
+    )
+    statuses = re.findall(rb"HTTP/1.1 (\d+)", responses)
     assert statuses == [b"200", b"404", b"200"]
 
 
@@ -234,10 +236,10 @@ def test_calls_that_wait_for_a_slow_fhir_server_do_not_stop_others(start_service
 
 @pytest.mark.parametrize("path", ["/cds-services", "/", "/evidence", "/metrics", "/health/ready", "/nothing", PATH])
 def test_no_answer_names_the_program_that_sent_it_and_each_has_an_id(standing_service: RealServer, path: str) -> None:
-    answer = standing_service.get(path)
-    assert answer.headers["Server"] == "cds"
-    assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["X-Decision-Id"])
-    assert "Via" not in answer.headers and "X-Powered-By" not in answer.headers
+    response = standing_service.get(path)
+    assert response.headers["Server"] == "cds"
+    assert re.fullmatch(r"[0-9a-f-]{36}", response.headers["X-Decision-Id"])
+    assert "Via" not in response.headers and "X-Powered-By" not in response.headers
 
 
 @pytest.mark.parametrize("sent", [b"nonsense\r\n\r\n", get("/a\0b"), get(f"/{'a' * 70_000}")])
@@ -248,8 +250,10 @@ def test_what_is_no_request_is_refused_without_a_word(standing_service: RealServ
 
 def test_every_request_is_one_line_of_json_under_the_id_of_its_answer(start_service: StartService) -> None:
     service = start_service(workers=2)
-    answers = [(service.call(), service.call({}), service.get("/nothing"), service.get("/evidence")) for _ in range(5)]
-    ids = [answer.headers["X-Decision-Id"] for four in answers for answer in four]
+    responses = [
+        (service.call(), service.call({}), service.get("/nothing"), service.get("/evidence")) for _ in range(5)
+    ]
+    ids = [response.headers["X-Decision-Id"] for four in responses for response in four]
     assert sorted(line["decision_id"] for line in service.lines()) == sorted(ids)
 
 
@@ -307,15 +311,15 @@ def test_no_mark_of_a_patient_a_user_or_a_token_is_left_anywhere(
         settings |= {"data_folder": str(tmp_path / "keys.json" / "data")}
     with WireFhirServer(token="another") as fhir:
         service = start_service(workers=1, **settings, fhir_servers=[fhir.base])
-        answers = [service.says(sent) for sent in marked_calls(fhir.base)]
+        responses = [service.says(sent) for sent in marked_calls(fhir.base)]
         signed = token(None, "ES384", None, **times_of_now(), jti=MARK, sub=MARK)
         assert service.call(token=signed).status_code == 200
         forged = service.call(token=f"{signed[:-4]}AAAA").content
-    assert {status_of(answer) for answer in answers} == statuses
+    assert {status_of(response) for response in responses} == statuses
     metrics = service.get("/metrics").content
     service.tell_to_stop()
     assert service.exit_status() == 0 and service.lines()
-    refusals = [answer for answer in answers if status_of(answer) != 200]
+    refusals = [response for response in responses if status_of(response) != 200]
     stored = [path.read_bytes() for path in service.data.rglob("*") if path.is_file()]
     assert bool(stored) is (kind != "without a ledger")
     everything = [*refusals, metrics, *stored, service.output().encode(), service.errors().encode()]

@@ -67,7 +67,7 @@ def client(body: bytes = b"{}", leaves: asyncio.Event | None = None) -> Callable
     return receive
 
 
-async def answer(front: Front, asked: Message, receive: Callable[[], Awaitable[Message]]) -> list[Message]:
+async def response(front: Front, asked: Message, receive: Callable[[], Awaitable[Message]]) -> list[Message]:
     """What is sent to a client."""
     sent: list[Message] = []
 
@@ -78,8 +78,8 @@ async def answer(front: Front, asked: Message, receive: Callable[[], Awaitable[M
     return sent
 
 
-def statuses(answers: Iterable[list[Message]]) -> list[int]:
-    return [head["status"] for head, _ in answers]
+def statuses(responses: Iterable[list[Message]]) -> list[int]:
+    return [head["status"] for head, _ in responses]
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
@@ -87,9 +87,9 @@ def test_health_and_metrics_are_answered_while_all_threads_wait(path: str) -> No
     async def run() -> list[list[Message]]:
         app = Busy()
         front = Front(app, MOST_BYTES)
-        calls = [asyncio.create_task(answer(front, scope(), client())) for _ in range(worker.THREADS + 10)]
+        calls = [asyncio.create_task(response(front, scope(), client())) for _ in range(worker.THREADS + 10)]
         await app.has_seen(worker.THREADS)
-        told = await answer(front, scope(path, b""), client(b""))
+        told = await response(front, scope(path, b""), client(b""))
         assert not any(call.done() for call in calls)
         app.go_on.set()
         return [told, *await asyncio.gather(*calls)]
@@ -101,7 +101,7 @@ def test_many_calls_wait_for_others_at_the_same_time() -> None:
     async def run() -> int:
         app = Busy()
         front = Front(app, MOST_BYTES)
-        calls = [asyncio.create_task(answer(front, scope(), client())) for _ in range(48)]
+        calls = [asyncio.create_task(response(front, scope(), client())) for _ in range(48)]
         await app.has_seen(48)
         app.go_on.set()
         return len(await asyncio.gather(*calls))
@@ -117,9 +117,9 @@ def test_a_call_that_waits_too_long_for_a_thread_is_given_up_while_all_are_busy(
     async def run() -> tuple[list[int], Busy]:
         app = Busy()
         front = Front(app, MOST_BYTES, call_seconds=0.05)
-        first = asyncio.create_task(answer(front, scope(), client()))
+        first = asyncio.create_task(response(front, scope(), client()))
         await app.has_seen(1)
-        second = await answer(front, scope(), client())
+        second = await response(front, scope(), client())
         # What has begun is not given up, however long it takes.
         assert not first.done()
         app.go_on.set()
@@ -141,10 +141,10 @@ def test_a_call_that_waited_too_long_is_refused_like_one_that_took_too_long(
         waiting = json.dumps(a_call(fhirServer=fhir.base, prefetch={"patient": None})).encode()
 
         async def run() -> list[Message]:
-            first = asyncio.create_task(answer(front, scope(body=waiting), client(waiting)))
+            first = asyncio.create_task(response(front, scope(body=waiting), client(waiting)))
             while not fhir.requests:
                 await asyncio.sleep(0.01)
-            second = await answer(front, scope(body=waiting), client(waiting))
+            second = await response(front, scope(body=waiting), client(waiting))
             asked = len(fhir.requests)
             await first
             assert len(fhir.requests) == asked
@@ -165,9 +165,9 @@ def test_a_call_whose_client_leaves_before_it_begins_is_not_worked_off(monkeypat
     async def run() -> tuple[list[Message], list[Message], int]:
         app, leaves = Busy(), asyncio.Event()
         front = Front(app, MOST_BYTES)
-        first = asyncio.create_task(answer(front, scope(), client()))
+        first = asyncio.create_task(response(front, scope(), client()))
         await app.has_seen(1)
-        leaving = asyncio.create_task(answer(front, scope(), client(leaves=leaves)))
+        leaving = asyncio.create_task(response(front, scope(), client(leaves=leaves)))
         await asyncio.sleep(0.05)
         assert not leaving.done()
         leaves.set()
@@ -182,7 +182,7 @@ def test_a_call_whose_client_leaves_before_it_begins_is_not_worked_off(monkeypat
 def test_a_call_that_has_begun_is_worked_off_although_its_client_leaves() -> None:
     async def run() -> list[Message]:
         app, leaves = Busy(), asyncio.Event()
-        call = asyncio.create_task(answer(Front(app, MOST_BYTES), scope(), client(leaves=leaves)))
+        call = asyncio.create_task(response(Front(app, MOST_BYTES), scope(), client(leaves=leaves)))
         await app.has_seen(1)
         leaves.set()
         await asyncio.sleep(0.05)
@@ -216,17 +216,17 @@ def test_the_body_of_a_stranger_is_not_even_received(tmp_path: Path, path: str, 
     times: list[int] = []
     body = json.dumps(a_call()).encode()
     asked = scope(path, body, **{"authorization": authorization} if authorization else {})
-    sent = asyncio.run(answer(closed_front(tmp_path), asked, counted(client(body), times)))
+    sent = asyncio.run(response(closed_front(tmp_path), asked, counted(client(body), times)))
     assert (statuses([sent]), times) == ([401], [])
 
 
 def test_the_body_of_a_client_is_received(tmp_path: Path) -> None:
     body = json.dumps(a_call()).encode()
     asked = scope(body=body, authorization=f"Bearer {token(None, 'ES384', None, **times_of_now())}")
-    assert statuses([asyncio.run(answer(closed_front(tmp_path), asked, client(body)))]) == [200]
+    assert statuses([asyncio.run(response(closed_front(tmp_path), asked, client(body)))]) == [200]
 
 
 def test_without_clients_everybody_is_heard(tmp_path: Path) -> None:
     body = json.dumps(feedback("f0000000-0000-4000-8000-000000000001")).encode()
     front = front_for(make_settings({"data_folder": str(tmp_path)}))
-    assert statuses([asyncio.run(answer(front, scope(FEEDBACK, body), client(body)))]) == [200]
+    assert statuses([asyncio.run(response(front, scope(FEEDBACK, body), client(body)))]) == [200]

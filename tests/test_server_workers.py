@@ -107,7 +107,7 @@ def test_a_mode_that_is_switched_reaches_all_workers_within_seconds(service: Rea
     assert comes_true(lambda: set(cards(service)) == {1})
 
 
-def test_an_answer_that_one_worker_took_is_remembered_by_all(service: RealServer) -> None:
+def test_feedback_that_one_worker_took_is_remembered_by_all(service: RealServer) -> None:
     card = service.call().json()["cards"][0]
     reason = {"reason": {"code": "patient-declines", "system": card["overrideReasons"][0]["system"]}}
     assert service.call(feedback(card["uuid"], "overridden", overrideReason=reason), FEEDBACK).status_code == 200
@@ -211,9 +211,9 @@ def test_calls_under_way_are_answered_when_the_service_is_told_to_stop(service: 
     assert len([line for line in service.lines() if line["status"] == 200]) == len(answered)
 
 
-def is_whole(answer: bytes) -> bool:
+def is_whole(response: bytes) -> bool:
     """Whether an answer is a whole card."""
-    head, _, content = answer.partition(b"\r\n\r\n")
+    head, _, content = response.partition(b"\r\n\r\n")
     length = f"content-length: {len(content)}\r\n".encode()
     return head.startswith(b"HTTP/1.1 200 ") and length in head and content.endswith(b"}") and b'"uuid"' in content
 
@@ -232,13 +232,13 @@ def test_a_call_that_waits_for_a_slow_fhir_server_is_answered_although_the_servi
         service = start_service(workers=2, fhir_servers=[fhir.base], fhir_deadline_seconds=20, call_seconds=20)
         waiting = request("patient-view", {"patient": None, "observations": None}) | {"fhirServer": fhir.base}
         with ThreadPoolExecutor(1) as pool:
-            answer = pool.submit(service.call, waiting)
+            response = pool.submit(service.call, waiting)
             assert asked.wait(20)
             service.tell_to_stop()
             assert comes_true(lambda: service.errors().count("Stopping worker-") == 2)
-            assert not answer.done()
+            assert not response.done()
             told.set()
-            assert answer.result().status_code == 200
+            assert response.result().status_code == 200
         assert service.exit_status() == 0
 
 
@@ -257,9 +257,9 @@ def test_calls_that_wait_for_a_thread_are_answered_although_the_service_is_told_
             assert service.get("/health/live").status_code == 200
             assert comes_true(lambda: len(fhir.requests) >= THREADS)
             service.tell_to_stop()
-            answers = [everything_from(connection) for connection in connections]
+            responses = [everything_from(connection) for connection in connections]
         assert service.exit_status() == 0
-    assert {answer[:13] for answer in answers} == {b"HTTP/1.1 412 "}
+    assert {response[:13] for response in responses} == {b"HTTP/1.1 412 "}
     assert "refused to gracefully stop" not in service.errors()
 
 

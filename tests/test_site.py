@@ -27,12 +27,12 @@ def client_in(folder: Path, **settings: Any) -> FlaskClient:
 def test_a_page_loads_nothing_from_elsewhere_and_stands_in_no_frame(
     tmp_path: Path, path: str, development: bool
 ) -> None:
-    answer = client_in(tmp_path, development=development).get(path)
-    policy = answer.headers["Content-Security-Policy"]
-    assert answer.status_code == 200
+    response = client_in(tmp_path, development=development).get(path)
+    policy = response.headers["Content-Security-Policy"]
+    assert response.status_code == 200
     assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
 
 
 def test_the_workbench_is_served_in_development_only(tmp_path: Path) -> None:
@@ -45,12 +45,12 @@ def test_the_workbench_is_served_in_development_only(tmp_path: Path) -> None:
 
 
 def test_a_card_links_to_the_evidence_page_of_a_service_that_knows_its_address(tmp_path: Path) -> None:
-    answer = client_in(tmp_path, base_url="https://cds.example.org/back-pain/").post(PATH, json=CALL)
-    (card,) = answer.get_json()["cards"]
+    response = client_in(tmp_path, base_url="https://cds.example.org/back-pain/").post(PATH, json=CALL)
+    (card,) = response.get_json()["cards"]
     address = "https://cds.example.org/back-pain/evidence"
     assert card["source"]["url"] == address
     assert card["links"] == [{"label": "Evidence, limits and code sets", "url": address, "type": "absolute"}]
-    assert problem("response", answer.get_json()) is None
+    assert problem("response", response.get_json()) is None
 
 
 def test_a_card_of_a_service_that_does_not_know_its_address_names_the_guideline(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ SECONDS = int(NOW.timestamp())
 LEEWAY, HOUR = 30, 3600
 
 
-def answer(**changes: Any) -> str:
+def outcome_of(**changes: Any) -> str:
     """The reason for which a token with these claims is refused, or `admitted`."""
     try:
         a_verifier().verify(bearer(token(**changes)), PATH)
@@ -43,23 +43,23 @@ def answer_to(text: str) -> str:
     [(-1, "admitted"), (0, "admitted"), (LEEWAY - 1, "admitted"), (LEEWAY, R.EXPIRED), (LEEWAY + 1, R.EXPIRED)],
 )
 def test_a_token_ends_when_the_leeway_after_its_expiry_has_passed(seconds_ago: int, expected: str) -> None:
-    assert answer(exp=SECONDS - seconds_ago, iat=SECONDS - 100) == expected
+    assert outcome_of(exp=SECONDS - seconds_ago, iat=SECONDS - 100) == expected
 
 
 @pytest.mark.parametrize(("ahead", "expected"), [(0, "admitted"), (LEEWAY, "admitted"), (LEEWAY + 1, R.NOT_YET_VALID)])
 def test_a_token_begins_the_leeway_before_its_nbf(ahead: int, expected: str) -> None:
-    assert answer(nbf=SECONDS + ahead) == expected
+    assert outcome_of(nbf=SECONDS + ahead) == expected
 
 
 def test_the_nbf_of_epic_five_minutes_before_the_issue_is_admitted() -> None:
-    assert answer(nbf=SECONDS - 300) == "admitted"
+    assert outcome_of(nbf=SECONDS - 300) == "admitted"
 
 
 @pytest.mark.parametrize(
     ("ahead", "expected"), [(0, "admitted"), (LEEWAY, "admitted"), (LEEWAY + 1, R.ISSUED_IN_FUTURE)]
 )
 def test_a_token_may_be_issued_ahead_of_our_clock_by_the_leeway(ahead: int, expected: str) -> None:
-    assert answer(iat=SECONDS + ahead, exp=SECONDS + 300) == expected
+    assert outcome_of(iat=SECONDS + ahead, exp=SECONDS + 300) == expected
 
 
 @pytest.mark.parametrize(
@@ -67,15 +67,15 @@ def test_a_token_may_be_issued_ahead_of_our_clock_by_the_leeway(ahead: int, expe
     [(-1, R.LIFETIME), (0, "admitted"), (HOUR - 1, "admitted"), (HOUR, "admitted"), (HOUR + 1, R.LIFETIME)],
 )
 def test_a_token_lives_an_hour_at_most_and_does_not_end_before_it_begins(lifetime: int, expected: str) -> None:
-    assert answer(exp=SECONDS + lifetime) == expected
+    assert outcome_of(exp=SECONDS + lifetime) == expected
 
 
 def test_an_old_token_of_allowed_lifetime_is_admitted_until_its_end() -> None:
-    assert answer(iat=SECONDS - HOUR, exp=SECONDS) == "admitted"
+    assert outcome_of(iat=SECONDS - HOUR, exp=SECONDS) == "admitted"
 
 
 def test_a_token_with_several_faults_of_time_is_refused_once() -> None:
-    assert answer(iat=SECONDS + 9999, exp=SECONDS - 9999) == R.LIFETIME
+    assert outcome_of(iat=SECONDS + 9999, exp=SECONDS - 9999) == R.LIFETIME
 
 
 def test_the_moment_of_forgetting_is_the_expiry_with_the_leeway() -> None:
@@ -101,7 +101,7 @@ NO_TIMES: dict[str, object] = {
 @pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
 @pytest.mark.parametrize("value", NO_TIMES.values(), ids=NO_TIMES.keys())
 def test_a_moment_is_a_number_of_seconds(name: str, value: object) -> None:
-    assert answer(**{name: value}) == R.TIMES
+    assert outcome_of(**{name: value}) == R.TIMES
 
 
 @pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
@@ -149,7 +149,7 @@ def test_a_token_without_claims_is_refused() -> None:
 
 @pytest.mark.parametrize("token_id", ["x", "x" * 255, "ä ß 漢", "a/b?c", "' OR 1=1 --"])
 def test_any_short_text_is_an_id(token_id: str) -> None:
-    assert answer(jti=token_id) == "admitted"
+    assert outcome_of(jti=token_id) == "admitted"
 
 
 NO_IDS: dict[str, object] = {
@@ -168,7 +168,7 @@ NO_IDS: dict[str, object] = {
 
 @pytest.mark.parametrize("token_id", NO_IDS.values(), ids=NO_IDS.keys())
 def test_what_cannot_be_kept_is_no_id(token_id: object) -> None:
-    assert answer(jti=token_id) == R.TOKEN_ID
+    assert outcome_of(jti=token_id) == R.TOKEN_ID
 
 
 # --- The configured limits

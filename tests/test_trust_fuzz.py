@@ -99,8 +99,8 @@ def test_the_token_that_is_changed_here_is_a_good_one() -> None:
 @untimed
 @given(st.dictionaries(st.sampled_from(HEADER_NAMES), HEADER_VALUES, min_size=1, max_size=4))
 def test_any_header_under_a_good_signature_is_admitted_or_refused(header: Json) -> None:
-    answer = outcome(bearer(token(header=header)))
-    if isinstance(answer, VerifiedClient):
+    result = outcome(bearer(token(header=header)))
+    if isinstance(result, VerifiedClient):
         assert header.get("alg", "ES384") == "ES384"
         assert header.get("kid", "key-1") == "key-1"
         assert header.get("jku") in (None, JWKS_URL)
@@ -111,8 +111,8 @@ def test_any_header_under_a_good_signature_is_admitted_or_refused(header: Json) 
 @given(st.dictionaries(st.sampled_from(CLAIM_NAMES), CLAIM_VALUES, min_size=1, max_size=4))
 def test_any_claims_under_a_good_signature_are_admitted_or_refused(changes: Json) -> None:
     payload: dict[str, Any] = claims() | changes
-    answer = outcome(bearer(signed(json.dumps(payload).encode())))
-    if isinstance(answer, VerifiedClient):
+    result = outcome(bearer(signed(json.dumps(payload).encode())))
+    if isinstance(result, VerifiedClient):
         assert payload["iss"] == ISSUER
         assert f"{BASE_URL}{PATH}" in (payload["aud"] if isinstance(payload["aud"], list) else [payload["aud"]])
         assert payload["exp"] + 30 > SECONDS
@@ -128,8 +128,8 @@ def test_any_json_under_a_good_signature_is_refused(payload: object) -> None:
 @untimed
 @given(st.text(max_size=80))
 def test_no_path_is_answered_for_a_token_of_another_address(path: str) -> None:
-    answer = outcome(bearer(token(aud="https://elsewhere.example.org/cds-services")), f"/{path}")
-    assert isinstance(answer, Refused)
+    result = outcome(bearer(token(aud="https://elsewhere.example.org/cds-services")), f"/{path}")
+    assert isinstance(result, Refused)
 
 
 @untimed

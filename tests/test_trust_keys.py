@@ -201,7 +201,7 @@ def test_a_key_server_that_cannot_be_reached_is_no_fault_of_ours(clock: Clock) -
 
 @pytest.mark.parametrize("manner", ["be_silent", "drip_header"])
 def test_a_call_does_not_wait_for_a_slow_key_server(server: KeyServer, clock: Clock, manner: str) -> None:
-    server.answer = getattr(server, manner)
+    server.responder = getattr(server, manner)
     keys = source(server, clock, TIMES)
     with pytest.raises(KeysUnavailable):
         keys.find("old")
@@ -210,7 +210,7 @@ def test_a_call_does_not_wait_for_a_slow_key_server(server: KeyServer, clock: Cl
 def test_while_the_key_server_hangs_known_keys_serve_at_once(server: KeyServer, clock: Clock) -> None:
     keys = source(server, clock, TIMES)
     keys.find("old")
-    server.answer = server.drip_header
+    server.responder = server.drip_header
     unwaited = 0
     for _ in range(20):
         clock.pass_by(TIMES.lapse)
@@ -227,7 +227,7 @@ def test_while_the_key_server_hangs_known_keys_serve_at_once(server: KeyServer, 
 def test_while_the_key_server_hangs_an_invented_key_id_makes_nobody_wait(server: KeyServer, clock: Clock) -> None:
     keys = source(server, clock, TIMES)
     keys.find("old")
-    server.answer = server.drip_header
+    server.responder = server.drip_header
     clock.pass_by(TIMES.lapse)
     keys.find("old")
     clock.pass_by(TIMES.cool_down)
@@ -245,7 +245,7 @@ def test_a_set_that_comes_after_the_call_has_given_up_serves_the_next_one(server
         given_up.wait(5.0)
         send(request, key_set(OLD))
 
-    server.answer = late
+    server.responder = late
     with pytest.raises(KeysUnavailable):
         keys.find("old")
     given_up.set()
@@ -262,11 +262,11 @@ def test_a_set_that_comes_late_does_not_replace_a_newer_one(server: KeyServer, c
         newer_is_there.wait(5.0)
         send(request, key_set(OLD))
 
-    server.answer = late
+    server.responder = late
     with pytest.raises(KeysUnavailable):
         keys.find("old")
     hanging = list(keys._hanging)
-    server.answer, server.body = None, key_set(NEW)
+    server.responder, server.body = None, key_set(NEW)
     clock.pass_by(TIMES.cool_down)
     assert keys.find("new")
     newer_is_there.set()
@@ -288,7 +288,7 @@ def test_an_attempt_that_ends_late_does_not_end_the_one_that_is_under_way(server
         second.wait(10.0)
         send(request, key_set(OLD))
 
-    server.answer = in_turn
+    server.responder = in_turn
     with pytest.raises(KeysUnavailable):
         keys.find("old")
     (late,) = keys._hanging
@@ -317,7 +317,7 @@ def test_an_answer_without_end_is_not_read_to_its_end(server: KeyServer, clock: 
         while not server.stopped.is_set():
             request.wfile.write(b" " * 65_536)
 
-    server.answer = endless
+    server.responder = endless
     with pytest.raises(KeysUnavailable):
         source(server, clock).find("old")
 
@@ -328,7 +328,7 @@ def test_an_answer_that_drips_is_not_read_to_its_end(server: KeyServer, clock: C
         while not server.stopped.wait(0.02):
             request.wfile.write(b" ")
 
-    server.answer = dripping
+    server.responder = dripping
     with pytest.raises(KeysUnavailable):
         source(server, clock, KeyTimes(wait=5.0, fetch=0.2)).find("old")
 
@@ -336,14 +336,14 @@ def test_an_answer_that_drips_is_not_read_to_its_end(server: KeyServer, clock: C
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(server: KeyServer, clock: Clock, status: int) -> None:
     with KeyServer(key_set(OLD)) as other:
-        server.answer = lambda request: send(request, b"", status, Location=other.url)
+        server.responder = lambda request: send(request, b"", status, Location=other.url)
         with pytest.raises(KeysUnavailable):
             source(server, clock).find("old")
         assert other.asked == []
 
 
 def test_a_compressed_answer_is_not_taken(server: KeyServer, clock: Clock) -> None:
-    server.answer = lambda request: send(request, key_set(OLD), 200, Content_Encoding="gzip")
+    server.responder = lambda request: send(request, key_set(OLD), 200, Content_Encoding="gzip")
     with pytest.raises(KeysUnavailable):
         source(server, clock).find("old")
 
@@ -362,7 +362,7 @@ def test_neither_proxy_nor_netrc_of_the_environment_counts(
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("NETRC", str(netrc))
-    server.answer = keep
+    server.responder = keep
     assert source(server, clock).find("old")
     assert seen == [None]
 

@@ -66,22 +66,22 @@ def line(patients: FixturePatients, name: str) -> PatientLine:
 
 
 def hook_call(workbench: FlaskClient, name: str, query: str = "") -> Json:
-    answer = workbench.get(f"/workbench/patients/{name}{query}")
-    assert answer.status_code == 200
-    return dict(answer.get_json())
+    response = workbench.get(f"/workbench/patients/{name}{query}")
+    assert response.status_code == 200
+    return dict(response.get_json())
 
 
 def explained(workbench: FlaskClient, call: object, **headers: str) -> Json:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = workbench.post("/workbench/why", json=call, headers=named)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.get_json())
+    response = workbench.post("/workbench/why", json=call, headers=named)
+    assert response.status_code == 200, response.text
+    return dict(response.get_json())
 
 
-def refused(answer: Any, status: int = 400) -> str:
+def refused(response: Any, status: int = 400) -> str:
     """The text of an OperationOutcome with this status."""
-    assert answer.status_code == status
-    body = answer.get_json()
+    assert response.status_code == status
+    body = response.get_json()
     assert body["resourceType"] == "OperationOutcome"
     return str(body["issue"][0]["details"]["text"])
 
@@ -270,8 +270,8 @@ def test_only_a_patient_of_the_list_is_read(patients: FixturePatients, name: str
 
 @pytest.mark.parametrize("path", ["../scenarios/row-001-lumbar-pain-icd10", "%2e%2e%2fscenarios", "..%5cx"])
 def test_no_path_leads_out_of_the_list(workbench: FlaskClient, path: str) -> None:
-    answer = workbench.get(f"/workbench/patients/{path}")
-    assert answer.status_code in (400, 404) and answer.get_json()["resourceType"] == "OperationOutcome"
+    response = workbench.get(f"/workbench/patients/{path}")
+    assert response.status_code in (400, 404) and response.get_json()["resourceType"] == "OperationOutcome"
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_another_day_ages_the_chart(workbench: FlaskClient) -> None:
     assert explained(workbench, call, X_As_Of=day(-80))["outcome"] == "not-applicable"
 
 
-def test_an_earlier_answer_is_named_as_the_reason_for_silence(patients: FixturePatients) -> None:
+def test_an_earlier_override_is_named_as_the_reason_for_silence(patients: FixturePatients) -> None:
     earlier: list[EarlierFeedback] = []
     support = DecisionSupport(make_settings({"pseudonym_key": "a key of the tests, long enough for a hash"}))
     history = OverrideHistory(lambda *_asked: earlier, pseudonyms_of(support.settings))
@@ -364,8 +364,8 @@ def test_a_call_of_no_hook_is_refused_by_name(workbench: FlaskClient, body: obje
 def test_a_broken_call_is_refused_as_by_the_service(workbench: FlaskClient) -> None:
     service = next(item.id for item in SERVICES.values() if item.hook == "patient-view")
     for path in ("/workbench/why", f"/cds-services/{service}"):
-        answer = workbench.post(path, data=b'{"hook": ', content_type="application/json")
-        assert refused(answer).startswith("body: must be valid JSON")
+        response = workbench.post(path, data=b'{"hook": ', content_type="application/json")
+        assert refused(response).startswith("body: must be valid JSON")
 
 
 def test_a_call_that_is_not_declared_as_json_is_refused(workbench: FlaskClient) -> None:

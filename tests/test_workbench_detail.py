@@ -18,8 +18,8 @@ def workbench() -> Iterator[FlaskClient]:
 
 
 def test_a_card_is_rendered_with_emphasis_lists_and_tables(workbench: FlaskClient) -> None:
-    answer = workbench.post("/workbench/detail", json={"detail": "**Why**\n- one\n\n|a|b|\n|-|-|\n|1|2|"})
-    html = answer.get_json()["html"]
+    response = workbench.post("/workbench/detail", json={"detail": "**Why**\n- one\n\n|a|b|\n|-|-|\n|1|2|"})
+    html = response.get_json()["html"]
     assert "<strong>Why</strong>" in html and "<li>one</li>" in html and "<td>1</td>" in html
 
 
@@ -41,6 +41,6 @@ def test_a_link_opens_beside_the_chart_and_tells_nothing() -> None:
 def test_a_detail_that_is_no_text_is_refused(workbench: FlaskClient) -> None:
     bodies: tuple[object, ...] = ({"detail": 1}, {}, [])
     for body in bodies:
-        answer = workbench.post("/workbench/detail", json=body)
-        assert answer.status_code == 400
-        assert answer.get_json()["issue"][0]["details"]["text"] == "detail: must be a text"
+        response = workbench.post("/workbench/detail", json=body)
+        assert response.status_code == 400
+        assert response.get_json()["issue"][0]["details"]["text"] == "detail: must be a text"

@@ -170,7 +170,7 @@ class KeyServer:
 
     def __init__(self, body: bytes = b"", status: int = 200) -> None:
         self.body, self.status = body, status
-        self.answer: Responder | None = None
+        self.responder: Responder | None = None
         self.asked: list[str] = []
         self.stopped = Event()
         self._http = _Http(self)
@@ -195,8 +195,8 @@ class KeyServer:
 
     def handle(self, request: BaseHTTPRequestHandler) -> None:
         self.asked.append(request.path)
-        if self.answer:
-            self.answer(request)
+        if self.responder:
+            self.responder(request)
             return
         send(request, self.body, self.status)
 

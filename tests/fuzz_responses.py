@@ -60,21 +60,21 @@ class Listener(logging.Handler):
         return heard
 
 
-def check_answer(answer: TestResponse, statuses: Iterable[int], schema: str) -> None:
+def check_answer(response: TestResponse, statuses: Iterable[int], schema: str) -> None:
     """Fail unless an answer has one of these statuses, its own form, and nothing of the input in an error.
 
     Args:
         schema: of the body of an answer with status 200; an empty text for an empty object.
     """
-    assert answer.status_code in statuses, (answer.status, answer.text[:500])
-    assert answer.mimetype == "application/json"
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert UUID(answer.headers["X-Decision-Id"])
-    assert MARK not in str(answer.headers)
-    body = orjson.loads(answer.data)
-    if answer.status_code != 200:
+    assert response.status_code in statuses, (response.status, response.text[:500])
+    assert response.mimetype == "application/json"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert UUID(response.headers["X-Decision-Id"])
+    assert MARK not in str(response.headers)
+    body = orjson.loads(response.data)
+    if response.status_code != 200:
         assert problem("operation-outcome", body) is None, body
-        assert MARK not in answer.text
+        assert MARK not in response.text
     elif schema:
         assert problem(schema, body) is None, problem(schema, body)
         for card in body["cards"]:
