@@ -64,7 +64,8 @@ class Recognizer:
         self._text = _text_reader(content)
         self.result_words = content.result_words
         self._read: dict[str, tuple[Mention, ...]] = {}
-        self._names: dict[tuple[str, str], str] = {}
+        self._labels: dict[tuple[str, str], str] = {}
+        self._stated: dict[str, tuple[TextMatch, ...]] = {}
         self._left = MOST_TEXT
         self.text_match = text_match
         self.has_read_all = True
@@ -73,9 +74,9 @@ class Recognizer:
         """The value sets that any coding of the concept is in, each with the first coding that is."""
         found: dict[str, Coding] = {}
         for coding in concept.codings:
-            for set_id in self._terminology.value_sets_with(coding.system, coding.code):
-                if set_id in self._known:
-                    found.setdefault(set_id, coding)
+            sets = self._terminology.value_sets_with(coding.system, coding.code)
+            for set_id in sets if sets <= self._known else sets & self._known:
+                found.setdefault(set_id, coding)
         return found
 
     def is_coded_otherwise(self, concept: Concept, question: Question) -> bool:
@@ -112,28 +113,27 @@ class Recognizer:
             questions: what is asked; a question of which nothing is said has no answer.
         """
         still_open = [question for question in questions if question.isdisjoint(by_code)] if by_code else questions
-        read = self._read_words(concept) if still_open else []
-        for question in still_open if read else ():
+        if not still_open or not (read := self._read_words(concept)):
+            return
+        for question in still_open:
             for matches in read:
                 if answer := [match for match in matches if match.concept in question]:
                     yield answer
                     break
 
-    def _read_words(self, concept: Concept) -> list[list[TextMatch]]:
+    def _read_words(self, concept: Concept) -> list[Sequence[TextMatch]]:
         """What each text of a concept states beyond its codes: our own name of a code says no more than the code."""
-        names = {self._own_name(coding) for coding in concept.codings}
+        names = {self.label(coding).lower() for coding in concept.codings}
         texts = (text for text in words_of(concept) if _bare(text) not in names)
         return [matches for text in texts if (matches := self.text(text))]
 
-    def _own_name(self, coding: Coding) -> str:
-        key = coding.system, coding.code
-        if (name := self._names.get(key)) is None:
-            name = self._names[key] = _bare(self.label(coding))
-        return name
-
-    def text(self, text: str, prefix: str = "") -> list[TextMatch]:
+    def text(self, text: str, prefix: str = "") -> Sequence[TextMatch]:
         """Evidence in free text; none where the site has switched text off."""
-        return stated(self._mentions(text), prefix)
+        if prefix:
+            return stated(self._mentions(text), prefix)
+        if (found := self._stated.get(text)) is None:
+            found = self._stated[text] = tuple(stated(self._mentions(text), ""))
+        return found
 
     def _mentions(self, text: str) -> tuple[Mention, ...]:
         if not text or not self.text_match:
@@ -177,9 +177,11 @@ class Recognizer:
 
     def label(self, coding: Coding) -> str:
         """Our own words for a code that is known, without SNOMED CT's semantic tag, or an empty string."""
-        if self._known.isdisjoint(self._terminology.value_sets_with(coding.system, coding.code)):
-            return ""
-        return _SEMANTIC_TAG.sub("", self._terminology.display(coding.system, coding.code))
+        key = coding.system, coding.code
+        if (label := self._labels.get(key)) is None:
+            is_known = not self._known.isdisjoint(self._terminology.value_sets_with(*key))
+            label = self._labels[key] = _SEMANTIC_TAG.sub("", self._terminology.display(*key)) if is_known else ""
+        return label
 
     def coded(self, finding: Finding, coding: Coding, concept: Concept) -> Finding:
         """`finding` with the words for `coding`: our display, else the EHR's (quoted), else the code."""

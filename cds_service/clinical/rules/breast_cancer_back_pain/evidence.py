@@ -14,10 +14,9 @@ from cds_service.clinical.rules.breast_cancer_back_pain.cancer import CancerHist
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.pain import NewPainResult, new_back_pain
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord, pain_records
-from cds_service.clinical.rules.breast_cancer_back_pain.questions import STATED_IN_WORDS
+from cds_service.clinical.rules.breast_cancer_back_pain.questions import stated_in_words
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags, red_flags
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
-from cds_service.clinical.rules.cautions import caution_questions
 from cds_service.clinical.rules.imaging_history import ImagingWindow, PriorStudy, studies_since
 from cds_service.content.model import Content
 
@@ -60,8 +59,7 @@ def read_evidence(
     chart: Chart, content: Content, options: RuleOptions, recognizer: Recognizer, calendar: Calendar
 ) -> Evidence:
     """Read the chart."""
-    questions = (*STATED_IN_WORDS, *caution_questions(content.cautions))
-    stated = asserted_concepts(chart, recognizer, calendar, content.cautions.tests, questions)
+    stated = asserted_concepts(chart, recognizer, calendar, content.cautions.tests, stated_in_words(content))
     flags = red_flags(stated, calendar, options, content.rule.thresholds[Threshold.NONSPECIFIC_SIGN_GROUPS])
     records = pain_records(chart, recognizer, calendar)
     pain = new_back_pain(records, calendar, options, red_flag=flags.neurological)

@@ -7,7 +7,7 @@ or changed. Whether the pain is new is for `pain` to say.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from cds_service.chart.records import Chart, Concept, Condition, Observation, Value
@@ -131,7 +131,7 @@ def _from_condition(
     meanings = _meanings(condition.concept, condition.sites, Finding(condition.reference, "Condition"), recognizer)
     if not meanings:
         return
-    if recognizer.is_coded_otherwise(condition.concept, IS_BACK_PAIN):
+    if meanings[0].finding.from_text and recognizer.is_coded_otherwise(condition.concept, IS_BACK_PAIN):
         yield from _beside_a_code(meanings, condition, visit, recognizer, calendar)
         return
     start = start_of(condition, visit, calendar)
@@ -303,7 +303,7 @@ def _from_text(text: str, where: Finding, recognizer: Recognizer) -> list[_Meani
     return _in_words(recognizer.text(text, _PAIN_IN_WORDS), where)
 
 
-def _in_words(matches: list[TextMatch], where: Finding) -> list[_Meaning]:
+def _in_words(matches: Sequence[TextMatch], where: Finding) -> list[_Meaning]:
     named = [match for match in matches if match.concept != RuleValueSet.BACK_PAIN_UNSPECIFIED] or matches
     return [
         _Meaning(

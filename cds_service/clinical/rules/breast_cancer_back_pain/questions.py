@@ -15,6 +15,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     PAIN_QUALITY,
     RuleValueSet,
 )
+from cds_service.clinical.rules.cautions import caution_questions
 from cds_service.content.model import Content
 
 IS_BREAST_CANCER: Question = frozenset(
@@ -42,9 +43,9 @@ IS_BACK_PAIN: Question = frozenset(
 
 IS_BACK_INJURY: Question = frozenset({RuleValueSet.BACK_INJURY})
 
-# What words may state beside the codes of an entry. Each sign is a question of its own: a foot drop says nothing of the
-# bladder. Codes of unspecific signs (weakness, falls) leave theirs open, for words may be clearer.
-STATED_IN_WORDS: tuple[Question, ...] = (
+# What words may state beside codes, beyond the cautions. Each sign is a question of its own: a foot drop says nothing
+# of the bladder. Codes of unspecific signs (weakness, falls) leave theirs open: words may be clearer.
+_STATED_IN_WORDS: tuple[Question, ...] = (
     frozenset({RuleValueSet.CORD_COMPRESSION}),
     frozenset({RuleValueSet.SIGN_MOTOR}),
     frozenset({RuleValueSet.SIGN_SPHINCTER, RuleValueSet.RED_FLAG_EXCLUSION}),
@@ -53,6 +54,12 @@ STATED_IN_WORDS: tuple[Question, ...] = (
     IS_BACK_INJURY,
     frozenset({PAIN_QUALITY}),
 )
+
+
+@lru_cache(maxsize=8)
+def stated_in_words(content: Content) -> tuple[Question, ...]:
+    """What words may state beside the codes of an entry: pain, signs, and what the cautions ask."""
+    return (*_STATED_IN_WORDS, *caution_questions(content.cautions))
 
 
 @lru_cache(maxsize=8)
