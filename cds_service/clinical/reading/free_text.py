@@ -1,6 +1,6 @@
 """Evidence in free text, with the guards that keep out family history, denials and suspicion.
 
-Used only where no code of ours says what the text says, and only where the site allows it. The patterns and
+Used only for questions that no code of the same entry answers, and only where the site allows it. The patterns and
 guards are content (`cards/breast_cancer_back_pain/text-patterns.toml`); this module knows how far a guard reaches.
 """
 
