@@ -8,7 +8,9 @@ import pytest
 from flask.testing import FlaskClient
 from pytest_socket import socket_allow_hosts
 
-from cds_service import Settings, create_app
+from cds_service import Settings
+from cds_service.app import make_app
+from tests.builders import NOW
 from tests.content_copies import copy_of_content
 from tests.skips import NO_CHROMIUM, NO_POSTGRESQL
 
@@ -63,7 +65,8 @@ def _ledger_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 
 @pytest.fixture
 def client() -> FlaskClient:
-    return create_app(Settings()).test_client()
+    """The service at a fixed moment, since the calls of the tests have fixed dates."""
+    return make_app(Settings(), lambda: NOW).test_client()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 The short form is the same in every run. `FUZZ_EXAMPLES=5000` makes a long one: so many calls for each test, other ones
 each time, with a table of what came back at the end. Slow and broken FHIR servers are in `test_hostile_fhir.py`, each
-element on its own in `test_http.py`, the parts of a token in `test_trust_fuzz.py`.
+element on its own in `test_http_bodies.py`, the parts of a token in `test_trust_fuzz.py`.
 """
 
 from __future__ import annotations
