@@ -13,6 +13,8 @@ STAMP := $(VENV)/installed
 
 # Processes that share the tests: many wait for servers and browsers, so that two are well used on two cores.
 WORKERS ?= 2
+# A file stays with one process, which keeps what its tests share; the long files first, as tests/conftest.py has them.
+PYTEST := -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Which tests, as pytest is told: TESTS=tests/test_pain.py, or TESTS='-m "not browser"'. Without, all of them.
 TESTS ?=
 # Those that need no more than Python, for runs that are made several times over.
@@ -45,7 +47,7 @@ serve: $(STAMP) ## Serve on http://127.0.0.1:8000 beside a demo FHIR server (HOS
 	CDS_CORS_ORIGINS='$(CDS_CORS_ORIGINS)' $(BIN)/cds-service demo --host $(HOST) --port $(PORT) --fhir-port $(FHIR_PORT)$(if $(INSECURE), --insecure)
 
 test: $(STAMP) ## Run the whole test suite, or what TESTS= names (WORKERS= processes share it)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
+	$(BIN)/python $(PYTEST) $(TESTS)
 
 test-versions: ## Run the tests on each Python of VERSIONS= that is on this machine
 	@for version in $(VERSIONS); do \
@@ -57,7 +59,7 @@ test-versions: ## Run the tests on each Python of VERSIONS= that is on this mach
 	done
 
 test-lowest: .venv-lowest/installed ## Run the quick tests with the lowest versions that setup.cfg allows
-	.venv-lowest/bin/python -m pytest -n $(WORKERS) --dist worksteal $(QUICK) $(TESTS)
+	.venv-lowest/bin/python $(PYTEST) $(QUICK) $(TESTS)
 
 .venv-lowest/installed: setup.cfg
 	$(PYTHON) -m venv .venv-lowest
@@ -66,7 +68,7 @@ test-lowest: .venv-lowest/installed ## Run the quick tests with the lowest versi
 	touch $@
 
 coverage: $(STAMP) ## Measure what the quick tests reach of the code, which may not fall below the floor in setup.cfg
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(QUICK) --cov --cov-report=term:skip-covered
+	$(BIN)/python $(PYTEST) $(QUICK) --cov --cov-report=term:skip-covered
 
 lint: $(STAMP) ## Check style, types, installed dependencies and their known vulnerabilities
 	$(BIN)/ruff check

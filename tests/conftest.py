@@ -26,11 +26,15 @@ MARKERS = {
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests by what they need, before `-m` chooses among them."""
     for item in items:
         for fixture in MARKERS.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(MARKERS[fixture])
+    if hasattr(config, "workerinput"):
+        # Of several processes that take file after file, none may begin a long one when the others are done.
+        long = {item.path for item in items if {mark.name for mark in item.iter_markers()} & {"slow", "browser"}}
+        items.sort(key=lambda item: item.path not in long)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,7 +39,11 @@ pytestmark = pytest.mark.server
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs 127.0.0.2 and /proc")
 
 SHARED_IDS = ("row-043-1-cancer-refuted", "row-043-2-cancer-entered-in-error")
-RUN_DEMO = "import sys; from cds_service.demo.run import run_demo; run_demo('127.0.0.1', int(sys.argv[1]))"
+# On a port, with the patients of a folder.
+RUN_DEMO = (
+    "import sys; from pathlib import Path; from cds_service.demo import run; "
+    "run.scenarios_folder = lambda: Path(sys.argv[2]); run.run_demo('127.0.0.1', int(sys.argv[1]))"
+)
 
 
 def get(base_url: str, path: str, token: str | None = None) -> requests.Response:
@@ -325,22 +330,29 @@ def test_loading_without_the_token_says_so(secured_fhir_server: LoadedServer) ->
 # --- Both together ---
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one patient, for tests of how the demo begins and ends: to load all takes seconds."""
+    folder = tmp_path_factory.mktemp("few")
+    shutil.copytree(scenarios_folder() / "row-001-lumbar-pain-icd10", folder / "row-001-lumbar-pain-icd10")
+    return folder
+
+
 @contextmanager
-def running_demo(port: int, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The demo as a process, with the FHIR address that it printed."""
+def running_demo(port: int, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The demo as a process with the patients of a folder, and the FHIR address that it printed."""
     with subprocess.Popen(
-        [sys.executable, "-c", RUN_DEMO, str(port)],
+        [sys.executable, "-c", RUN_DEMO, str(port), str(folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, **environment},
     ) as process:
         try:
             assert process.stdout
             line = process.stdout.readline()
             told = re.fullmatch(r"FHIR server:  (http://127\.0\.0\.1:\d+/fhir) \((\d+) synthetic patients\)\n", line)
             assert told, line + process.stdout.read()
-            assert int(told[2]) == len(list(scenarios_folder().iterdir()))
+            assert int(told[2]) == len(list(folder.iterdir()))
             assert comes_true(lambda: is_open(port))
             yield process, told[1]
         finally:
@@ -355,7 +367,7 @@ def bare_call(fhir_server: str) -> dict[str, Any]:
 
 def test_the_demo_answers_and_both_stop_on_sigterm() -> None:
     port = free_port()
-    with running_demo(port) as (process, fhir):
+    with running_demo(port, scenarios_folder()) as (process, fhir):
         base = f"http://127.0.0.1:{port}"
         assert get(base, "health/live").json() == {"status": "live"}
         assert get(fhir, "Condition?patient=pt-001").json()["total"] == 2
@@ -369,17 +381,19 @@ def test_the_demo_answers_and_both_stop_on_sigterm() -> None:
     assert not is_open(port) and not is_open(port_of(fhir))
 
 
-def test_both_end_when_the_demo_is_killed() -> None:
+def test_both_end_when_the_demo_is_killed(few: Path) -> None:
     port = free_port()
-    with running_demo(port) as (process, fhir):
+    with running_demo(port, few) as (process, fhir):
         process.kill()
         assert comes_true(lambda: not is_open(port) and not is_open(port_of(fhir)))
 
 
-def test_the_demo_stops_on_a_signal_to_its_whole_group() -> None:
+def test_the_demo_stops_on_a_signal_to_its_whole_group(few: Path) -> None:
     port = free_port()
     program = f"import os; os.setpgid(0, 0); {RUN_DEMO}"
-    with subprocess.Popen([sys.executable, "-c", program, str(port)], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(port), str(few)], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert comes_true(lambda: is_open(port))
         # As a terminal does on Ctrl-C.
         os.killpg(process.pid, signal.SIGINT)
@@ -388,10 +402,10 @@ def test_the_demo_stops_on_a_signal_to_its_whole_group() -> None:
     assert not is_open(port)
 
 
-def test_the_demo_ends_when_its_service_cannot_start() -> None:
+def test_the_demo_ends_when_its_service_cannot_start(few: Path) -> None:
     with socket.create_server((LOOPBACK, 0)) as listener:
         port = listener.getsockname()[1]
-        with running_demo(port) as (process, fhir):
+        with running_demo(port, few) as (process, fhir):
             output, _ = process.communicate(timeout=20)
     assert process.returncode != 0
     assert "DemoError: the service ended" in output
@@ -399,9 +413,9 @@ def test_the_demo_ends_when_its_service_cannot_start() -> None:
 
 
 @on_linux
-def test_the_demo_ends_when_its_fhir_server_dies() -> None:
+def test_the_demo_ends_when_its_fhir_server_dies(few: Path) -> None:
     port = free_port()
-    with running_demo(port) as (process, fhir):
+    with running_demo(port, few) as (process, fhir):
         (pid,) = fhir_servers_of(process.pid)
         os.kill(pid, signal.SIGKILL)
         output, _ = process.communicate(timeout=20)
@@ -424,7 +438,7 @@ def fhir_servers_of(parent: int) -> list[int]:
     return found
 
 
-def test_servers_that_are_allowed_already_stay_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_servers_that_are_allowed_already_stay_allowed(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     allowed: list[str] = []
 
     def stop(host: str, port: int, environment: Mapping[str, str], insecure: bool) -> NoReturn:
@@ -433,6 +447,7 @@ def test_servers_that_are_allowed_already_stay_allowed(monkeypatch: pytest.Monke
 
     monkeypatch.setenv("CDS_FHIR_SERVERS", '["https://ehr.example.org/fhir"]')
     monkeypatch.setattr("cds_service.demo.run._service", stop)
+    monkeypatch.setattr("cds_service.demo.run.scenarios_folder", lambda: few)
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(DemoError, match="far enough"):
         run_demo("127.0.0.1", 1)
@@ -441,7 +456,7 @@ def test_servers_that_are_allowed_already_stay_allowed(monkeypatch: pytest.Monke
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_the_demo_listens_beyond_this_machine_only_if_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_listens_beyond_this_machine_only_if_told_so(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[bool] = []
 
     def stop(host: str, port: int, environment: Mapping[str, str], insecure: bool) -> NoReturn:
@@ -449,6 +464,7 @@ def test_the_demo_listens_beyond_this_machine_only_if_told_so(monkeypatch: pytes
         raise DemoError("far enough")
 
     monkeypatch.setattr("cds_service.demo.run._service", stop)
+    monkeypatch.setattr("cds_service.demo.run.scenarios_folder", lambda: few)
     with pytest.raises(DemoError, match="say --insecure"):
         run_demo("0.0.0.0", 1)
     with pytest.raises(DemoError, match="far enough"):

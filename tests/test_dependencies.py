@@ -8,6 +8,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -46,9 +47,17 @@ def spelled(name: str) -> str:
     return re.sub("[-_.]+", "-", name).lower()
 
 
-def imported(folder: Path) -> Iterator[tuple[Path, str]]:
+# Which distributions bring a module of this name: known once for all tests, since to know it takes a while.
+_distributions = cache(packages_distributions)
+
+
+@cache
+def imported(folder: Path) -> list[tuple[Path, str]]:
     """Each file with each distribution that it imports, whether at its top or inside a function."""
-    distribution_of = packages_distributions()
+    return list(_imports(folder))
+
+
+def _imports(folder: Path) -> Iterator[tuple[Path, str]]:
     for path in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -56,7 +65,7 @@ def imported(folder: Path) -> Iterator[tuple[Path, str]]:
             for module in {name.partition(".")[0] for name in names} - OWN - sys.stdlib_module_names:
                 # `_typeshed` exists for type checkers only.
                 if module != "_typeshed":
-                    yield path, spelled(distribution_of.get(module, [module])[0])
+                    yield path, spelled(_distributions().get(module, [module])[0])
 
 
 REQUIRED = distributions(*declared("options", "install_requires"))

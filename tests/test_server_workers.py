@@ -247,7 +247,7 @@ def test_calls_that_wait_for_a_thread_are_answered_although_the_service_is_told_
 ) -> None:
     calls = 2 * THREADS
     with WireFhirServer(handlers={"Condition": Exchange.be_silent}) as fhir:
-        service = start_service(fhir_servers=[fhir.base], fhir_deadline_seconds=3, call_seconds=20)
+        service = start_service(fhir_servers=[fhir.base], fhir_deadline_seconds=2, call_seconds=20)
         waiting = post(json.dumps(a_call(fhirServer=fhir.base, prefetch={"patient": None})).encode())
         with ExitStack() as opened:
             connections = [opened.enter_context(service.connection()) for _ in range(calls)]
