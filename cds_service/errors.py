@@ -9,7 +9,7 @@
     ├── MissingData        412  data that decides is neither sent nor fetchable
     ├── TooLarge           413  the body is larger than the settings allow
     ├── TooMuch            413  the body is nested too deeply, or a Bundle in it is too long
-    ├── WrongMediaType     415  the body is not declared as JSON
+    ├── WrongMediaType     415  the body is not declared as JSON, or in a form that is not read
     ├── TooManyCalls       429  the client calls more often than the settings allow
     ├── TookTooLong        503  the answer was not ready in the time of the settings
     ├── NotStored          503  feedback was understood, but could not be stored; send it again
@@ -142,13 +142,13 @@ class TooMuch(CdsError):
 
 
 class WrongMediaType(CdsError):
-    """The Content-Type is not one under which JSON is sent."""
+    """The body is not sent as JSON: another Content-Type, compressed, or in a character set that is not read."""
 
     status = 415
     code = "not-supported"
 
-    def __init__(self) -> None:
-        super().__init__("The body must be JSON, sent with Content-Type: application/json.")
+    def __init__(self, text: str = "The body must be JSON, sent with Content-Type: application/json.") -> None:
+        super().__init__(text)
 
 
 class TooManyCalls(CdsError):

@@ -14,7 +14,7 @@ from typing import Any
 
 from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import DecisionSupport
-from cds_service.protocol.hook_request import decode
+from cds_service.protocol.json_body import decode
 from cds_service.settings import Settings
 from tests.builders import SERVICES
 

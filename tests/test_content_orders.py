@@ -44,7 +44,7 @@ def a_call() -> DecidedCall:
         hook_instance="5b0f2c1e-8d0a-4c1b-9a53-0e6f0a4d7c11",
         patient_id="patient-1",
         user_id="Practitioner/dr-rivera",
-        encounter_id="visit-1",
+        encounter="visit-1",
     )
     return DecidedCall(request, datetime(2026, 11, 22, 12, tzinfo=UTC), UUID(int=1))
 

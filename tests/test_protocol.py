@@ -13,7 +13,8 @@ from cds_service import errors
 from cds_service.errors import CdsError, InvalidRequest
 from cds_service.protocol import validation
 from cds_service.protocol.feedback import read_feedback
-from cds_service.protocol.hook_request import decode, read_hook_request
+from cds_service.protocol.hook_request import read_hook_request
+from cds_service.protocol.json_body import decode
 from cds_service.protocol.outcome import operation_outcome
 from cds_service.protocol.validation import Problem, problem
 
@@ -112,7 +113,6 @@ def refusal(call: Json, hook: str) -> CdsError:
         b'{"name": "Marker-7351"} // comment',
         b"name=Marker-7351",
         b'{"name": "Marker-7351 \xff"}',
-        b'{"name": "Marker-7351 \\ud800"}',
     ],
     ids=lambda body: repr(body[:24]),
 )
@@ -144,7 +144,7 @@ def test_json_that_is_not_an_object_is_refused(body: bytes, hook: str) -> None:
     assert error.text == "body: must be a JSON object (a CDS Hooks call)"
 
 
-@pytest.mark.parametrize("place", ["body", "context.selections", "prefetch"])
+@pytest.mark.parametrize("place", ["body", "prefetch"])
 def test_nesting_that_the_parser_just_bears_is_an_error_of_the_client(place: str) -> None:
     deep = decode(b"[" * 1000 + b"]" * 1000)
     call: Any = a_call("order-select")
@@ -199,6 +199,104 @@ TOLERATED: list[tuple[str, str, Change]] = [
     ("entries that are none", "order-select", put("context.draftOrders.entry", {"resource": a_draft()})),
     ("drafts in a chart opening", "patient-view", put("context.draftOrders", MARKER)),
 ]
+
+
+# What clients send in members on which no decision rests (decision 6.8): the member, what was sent, and what
+# is read of it.
+HARMLESS: list[tuple[str, object, str, object]] = [
+    ("context.patientId", f"Patient/{MARKER}", "patient_id", MARKER),
+    ("context.patientId", f"https://ehr.example.org/fhir/Patient/{MARKER}", "patient_id", MARKER),
+    ("context.patientId", f"Patient/{MARKER}/_history/2", "patient_id", MARKER),
+    ("context.encounterId", "", "encounter_id", None),
+    ("context.encounterId", "Encounter/9", "encounter_id", "9"),
+    ("context.encounterId", "https://ehr.example.org/fhir/Encounter/9/_history/1", "encounter_id", "9"),
+    ("context.encounterId", "a b", "encounter_id", None),
+    ("context.encounterId", "Appointment/9", "encounter_id", None),
+    ("context.encounterId", 9, "encounter_id", "9"),
+    ("context.encounterId", {"reference": "Encounter/9"}, "encounter_id", None),
+    ("context.encounterId", f"urn:uuid:{UUID}", "encounter_id", None),
+    ("context.encounterId", f"urn:uuid:{UUID}", "encounter", f"urn:uuid:{UUID}"),
+    ("context.userId", "https://ehr.example.org/fhir/Practitioner/dr-1", "user_id", "Practitioner/dr-1"),
+    ("context.userId", "Practitioner/dr_1", "user_id", "Practitioner/dr_1"),
+    ("context.userId", "PractitionerRole/1/_history/4", "user_id", "PractitionerRole/1"),
+    ("context.userId", "RelatedPerson/1", "user_id", "RelatedPerson/1"),
+    ("context.userId", "dr-1", "user_id", ""),
+    ("context.userId", "Device/1", "user_id", ""),
+    ("context.userId", "", "user_id", ""),
+    ("context.userId", None, "user_id", ""),
+    ("context.userId", ["Practitioner/1"], "user_id", ""),
+    ("fhirServer", "", "fhir_server", None),
+    ("fhirServer", " ", "fhir_server", None),
+    ("fhirServer", {"url": "https://ehr.example.org/fhir"}, "fhir_server", None),
+    ("fhirServer", "HTTPS://ehr.example.org/fhir", "fhir_server", "https://ehr.example.org/fhir"),
+    ("fhirServer", "x" * 3_000, "fhir_server", None),
+    ("fhirAuthorization", "", "fhir_authorization", None),
+    ("fhirAuthorization", {}, "fhir_authorization", None),
+    ("fhirAuthorization", [], "fhir_authorization", None),
+    ("fhirAuthorization", authorization(access_token=""), "fhir_authorization", None),
+    ("fhirAuthorization", authorization(access_token=None), "fhir_authorization", None),
+    ("fhirAuthorization", authorization(access_token="a\r\nX-Header: 1"), "fhir_authorization", None),
+    ("extension", "", "hook", "order-select"),
+    ("surprise", {"a": [None]}, "hook", "order-select"),
+]
+
+
+@pytest.mark.parametrize(("path", "sent", "member", "read"), HARMLESS)
+def test_a_member_on_which_no_decision_rests_never_refuses_a_call(
+    path: str, sent: object, member: str, read: object
+) -> None:
+    call = a_call("order-select")
+    put(path, sent)(call)
+    request = read_hook_request(call, "order-select")
+    assert (getattr(request, member), request.patient_id) == (read, MARKER)
+
+
+@pytest.mark.parametrize("expires", ["3600", "", None, 3600.5, [], "soon"])
+def test_the_token_is_used_whatever_is_said_of_its_end(expires: object) -> None:
+    call = a_call()
+    call["fhirAuthorization"] = authorization(expires_in=expires, scope=7, token_type=None)
+    read = read_hook_request(call, "patient-view").fhir_authorization
+    assert read is not None and read["access_token"] == f"token-{MARKER}"
+
+
+@pytest.mark.parametrize(("sent", "read"), [("7", "7"), ("Patient/7", "7"), ("Patient/7/_history/1", "7"), ("", None)])
+def test_the_patient_of_a_token_is_read_with_and_without_its_type(sent: str, read: str | None) -> None:
+    call = a_call()
+    call["fhirAuthorization"] = authorization(patient=sent)
+    assert (read_hook_request(call, "patient-view").fhir_authorization or {})["patient"] == read
+
+
+def test_an_authorization_without_a_server_is_no_reason_to_refuse_the_call() -> None:
+    call = a_call()
+    del call["fhirServer"]
+    call["fhirAuthorization"] = authorization()
+    assert read_hook_request(call, "patient-view").fhir_server is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ([f"urn:uuid:{UUID}"], (f"urn:uuid:{UUID}",)),
+        (["https://ehr.example.org/fhir/ServiceRequest/1"], ("https://ehr.example.org/fhir/ServiceRequest/1",)),
+        (["draft-1", {"reference": "ServiceRequest/1"}, None], ("draft-1", "", "")),
+    ],
+)
+def test_selections_are_read_in_every_form(sent: list[object], read: tuple[str, ...]) -> None:
+    call = a_call("order-select")
+    call["context"]["selections"] = sent
+    assert read_hook_request(call, "order-select").selections == read
+
+
+def test_the_address_of_a_draft_is_kept_beside_it() -> None:
+    call = a_call("order-sign")
+    entries = [
+        {"fullUrl": "urn:uuid:1", "resource": a_draft()},
+        {"fullUrl": 7, "resource": a_draft()},
+        {"fullUrl": "x"},
+    ]
+    call["context"]["draftOrders"]["entry"] = entries
+    request = read_hook_request(call, "order-sign")
+    assert (len(request.drafts), request.draft_urls, request.skipped_drafts) == (2, ("urn:uuid:1", ""), 1)
 
 
 @pytest.mark.parametrize(("hook", "change"), changes(TOLERATED), ids=names(TOLERATED))
@@ -263,7 +361,6 @@ REFUSED: list[tuple[str, Change, str]] = [
     ("patient-view", put("context", None), "context: must be an object with userId and patientId"),
     ("patient-view", put("context", [MARKER]), "context: must be an object"),
     ("patient-view", drop("context.patientId"), f"context.patientId: is missing; it {ID_RULE}"),
-    ("patient-view", put("context.patientId", f"Patient/{MARKER}"), f"context.patientId: {ID_RULE}"),
     ("patient-view", put("context.patientId", f"../{MARKER}"), f"context.patientId: {ID_RULE}"),
     ("patient-view", put("context.patientId", f"{MARKER}\n"), f"context.patientId: {ID_RULE}"),
     ("patient-view", put("context.patientId", f"{MARKER}?x"), f"context.patientId: {ID_RULE}"),
@@ -272,44 +369,12 @@ REFUSED: list[tuple[str, Change, str]] = [
     ("patient-view", put("context.patientId", None), f"context.patientId: {ID_RULE}"),
     ("patient-view", put("context.patientId", ""), f"context.patientId: {ID_RULE}"),
     ("patient-view", drop("context.userId"), "context.userId: is missing; it must be a reference such as"),
-    ("patient-view", put("context.userId", MARKER), "context.userId: must be a reference such as"),
-    ("patient-view", put("context.userId", f"Device/{MARKER}"), "context.userId: must be a reference"),
-    ("order-select", put("context.userId", f"Patient/{MARKER}"), "context.userId: must be a reference"),
-    ("order-sign", put("context.userId", f"RelatedPerson/{MARKER}"), "context.userId: must be"),
-    ("patient-view", put("context.encounterId", f"a b {MARKER}"), "context.encounterId: must be a FHIR id"),
-    ("patient-view", put("context.encounterId", ""), "context.encounterId: must be a FHIR id"),
     ("patient-view", put("prefetch", MARKER), "prefetch: must be an object, or left out"),
     ("patient-view", put("prefetch", [MARKER]), "prefetch: must be an object, or left out"),
-    ("patient-view", put("fhirServer", f"ftp://{MARKER}"), "fhirServer: must be the http or https address"),
-    ("patient-view", put("fhirServer", {"url": MARKER}), "fhirServer: must be the http or https address"),
-    (
-        "patient-view",
-        both(drop("fhirServer"), put("fhirAuthorization", authorization())),
-        "fhirServer: is missing; it must be the http or https address of a FHIR server",
-    ),
-    (
-        "patient-view",
-        both(put("fhirServer", None), put("fhirAuthorization", authorization())),
-        "fhirServer: must be the http or https address of a FHIR server",
-    ),
-    ("patient-view", put("fhirAuthorization", MARKER), "fhirAuthorization: must be an object with"),
-    ("patient-view", put("fhirAuthorization", {}), "fhirAuthorization.access_token: is missing"),
-    (
-        "patient-view",
-        put("fhirAuthorization", authorization(access_token=f"{MARKER}\r\nX-Header: 1")),
-        "fhirAuthorization.access_token: must be an access token",
-    ),
-    (
-        "patient-view",
-        put("fhirAuthorization", authorization(expires_in=MARKER)),
-        "fhirAuthorization.expires_in: must be a whole number of seconds",
-    ),
     ("order-select", drop("context.selections"), f"context.selections: is missing; it {SELECTIONS_RULE}"),
     ("order-select", put("context.selections", []), f"context.selections: {SELECTIONS_RULE}"),
     ("order-select", put("context.selections", f"a/{MARKER}"), f"context.selections: {SELECTIONS_RULE}"),
     ("order-select", put("context.selections", ["a/1"] * 1001), f"context.selections: {SELECTIONS_RULE}"),
-    ("order-select", put("context.selections", ["a/1", MARKER]), "context.selections[1]: must be a ref"),
-    ("order-select", put("context.selections", [{"reference": MARKER}]), "context.selections[0]: must be"),
     ("order-select", drop("context.draftOrders"), "context.draftOrders: is missing; it must be a"),
     ("order-sign", drop("context.draftOrders"), "context.draftOrders: is missing; it must be a"),
     ("order-sign", put("context.draftOrders", [a_draft()]), "context.draftOrders: must be a FHIR Bundle"),

@@ -16,6 +16,7 @@ import click
 import orjson
 from click.core import ParameterSource
 
+from cds_service.addresses import server_problem
 from cds_service.cli.ledger import LEDGER_COMMANDS
 from cds_service.clinical.registry import services
 from cds_service.clock import utc_now
@@ -29,7 +30,7 @@ from cds_service.decision.pseudonyms import pseudonyms_of
 from cds_service.decision.support import Decision, DecisionSupport
 from cds_service.demo.processes import DemoError, on_end_of_parent
 from cds_service.demo.scenarios import read_request
-from cds_service.errors import CdsError
+from cds_service.errors import CdsError, InvalidRequest
 from cds_service.ledger.entries import ANONYMOUS, EarlierFeedback
 from cds_service.ledger.store import LedgerDown
 from cds_service.protocol.fhir_check import Verdict, verdicts
@@ -163,6 +164,8 @@ def evaluate(
 
 def _call_for(server: str, patient: str, hook: str, token: str | None) -> dict[str, Any]:
     """A hook call without prefetch; order hooks get an order session without orders."""
+    if problem := server_problem(server):
+        raise InvalidRequest("fhirServer", problem)
     context: dict[str, Any] = {"userId": "Practitioner/command-line", "patientId": patient}
     if hook != "patient-view":
         context["draftOrders"] = {"resourceType": "Bundle", "type": "collection"}

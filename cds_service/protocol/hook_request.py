@@ -1,12 +1,17 @@
-"""Read a hook call: from the bytes of the body to a HookRequest."""
+"""Read a hook call: from the decoded body to a HookRequest."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
-from cds_service.errors import InvalidRequest
+from cds_service.protocol.leniency import (
+    authorization_in,
+    encounter_in,
+    patient_id_in,
+    selections_in,
+    server_in,
+    user_in,
+)
 from cds_service.protocol.validation import checked
 
 
@@ -14,8 +19,9 @@ from cds_service.protocol.validation import checked
 class HookRequest:
     """A call that follows the specification as far as the service depends on it.
 
-    Where a client left something out or sent null, the value is None or empty. drafts are the resources
-    of the draftOrders Bundle, not checked any further; skipped_drafts counts its entries that hold none.
+    Where a client left something out, sent null or sent something of no use, the value is None or empty.
+    encounter is the id of the encounter, or its "urn:uuid:". drafts are the resources of the draftOrders
+    Bundle, not checked any further, draft_urls their fullUrls; skipped_drafts counts its entries that hold none.
     The values of prefetch are as they came. The repr shows nothing that could identify a patient and no
     token, so that a request may appear in a traceback or a log.
     """
@@ -24,29 +30,19 @@ class HookRequest:
     hook_instance: str
     patient_id: str = field(repr=False)
     user_id: str = field(repr=False)
-    encounter_id: str | None = field(repr=False, default=None)
+    encounter: str | None = field(repr=False, default=None)
     selections: tuple[str, ...] = field(repr=False, default=())
     drafts: tuple[dict[str, Any], ...] = field(repr=False, default=())
+    draft_urls: tuple[str, ...] = field(repr=False, default=())
     skipped_drafts: int = 0
     prefetch: Mapping[str, Any] = field(repr=False, default_factory=dict)
     fhir_server: str | None = field(repr=False, default=None)
     fhir_authorization: Mapping[str, Any] | None = field(repr=False, default=None)
 
-
-def decode(body: bytes) -> object:
-    """Return the JSON value of the body; raise InvalidRequest, without any of the content, if it is none.
-
-    NaN, comments, invalid UTF-8 and nesting beyond what the parser bears (about 1000 levels) are refused.
-    """
-    if not body.strip():
-        raise InvalidRequest("body", "must be a JSON object, but is empty")
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        place = f"Reading stopped at line {error.lineno}, column {error.colno}."
-    # Raised outside of the except block: the parser's error carries the whole body, and as the context of
-    # this one it would travel into every report that follows the chain.
-    raise InvalidRequest("body", "must be valid JSON in UTF-8, nested less than 1000 levels deep", place)
+    @property
+    def encounter_id(self) -> str | None:
+        """The id of the encounter at the EHR; None where it is only known by a "urn:uuid:"."""
+        return None if self.encounter is None or self.encounter.startswith("urn:") else self.encounter
 
 
 def read_hook_request(document: object, hook: str) -> HookRequest:
@@ -56,39 +52,40 @@ def read_hook_request(document: object, hook: str) -> HookRequest:
     """
     call = checked(f"request-{hook}", document)
     context = call["context"]
-    drafts, skipped = _drafts(context.get("draftOrders"))
+    drafts, urls, skipped = _drafts(context.get("draftOrders"))
     return HookRequest(
         hook=hook,
         hook_instance=call["hookInstance"],
-        patient_id=context["patientId"],
-        user_id=context["userId"],
-        encounter_id=context.get("encounterId"),
-        selections=_selections(context.get("selections")),
+        patient_id=patient_id_in(context["patientId"]),
+        user_id=user_in(context["userId"]),
+        encounter=encounter_in(context.get("encounterId")),
+        selections=selections_in(context.get("selections")),
         drafts=drafts,
+        draft_urls=urls,
         skipped_drafts=skipped,
         prefetch=call.get("prefetch") or {},
-        fhir_server=call.get("fhirServer"),
-        fhir_authorization=call.get("fhirAuthorization"),
+        fhir_server=server_in(call.get("fhirServer")),
+        fhir_authorization=authorization_in(call.get("fhirAuthorization")),
     )
 
 
-# The two below accept anything, because not every hook has these members and a client may add them to
-# the context of another hook, where no schema has looked at them.
+def _drafts(bundle: object) -> tuple[tuple[dict[str, Any], ...], tuple[str, ...], int]:
+    """Return the resources of a Bundle, their fullUrls, and how many of its entries hold none.
 
-
-def _selections(value: object) -> tuple[str, ...]:
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
-
-
-def _drafts(bundle: object) -> tuple[tuple[dict[str, Any], ...], int]:
-    """Return the resources of a Bundle and how many of its entries hold none."""
+    It accepts anything, because not every hook has drafts and a client may add them to the context of another
+    hook, where no schema has looked at them.
+    """
     entries = bundle.get("entry") if isinstance(bundle, dict) else None
     if not isinstance(entries, list):
-        return (), 0 if entries is None else 1
-    resources = (entry.get("resource") for entry in entries if isinstance(entry, dict))
-    drafts = tuple(item for item in resources if isinstance(item, dict) and _is_typed(item))
-    return drafts, len(entries) - len(drafts)
+        return (), (), 0 if entries is None else 1
+    found = [entry for entry in entries if isinstance(entry, dict) and _is_typed(entry.get("resource"))]
+    urls = (entry.get("fullUrl") for entry in found)
+    return (
+        tuple(entry["resource"] for entry in found),
+        tuple(url if isinstance(url, str) else "" for url in urls),
+        len(entries) - len(found),
+    )
 
 
-def _is_typed(resource: dict[str, Any]) -> bool:
-    return isinstance(resource.get("resourceType"), str)
+def _is_typed(resource: object) -> bool:
+    return isinstance(resource, dict) and isinstance(resource.get("resourceType"), str)

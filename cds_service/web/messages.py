@@ -7,7 +7,7 @@ from flask import Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from cds_service.errors import CdsError, WrongMediaType
-from cds_service.protocol.hook_request import decode
+from cds_service.protocol.json_body import charset_of, decode
 from cds_service.protocol.limits import BodyLimits, check_limits
 from cds_service.protocol.outcome import operation_outcome
 
@@ -21,15 +21,19 @@ def document(limits: BodyLimits) -> object:
     """The decoded body of the request.
 
     Raises:
-        CdsError: it is not declared as JSON, not JSON, or larger, deeper or longer than the limits.
+        CdsError: it is not declared as JSON, compressed, in a character set that is not read, not JSON, or larger,
+            deeper or longer than the limits.
     """
     if request.mimetype not in JSON_TYPES:
         raise WrongMediaType
+    if request.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
+        raise WrongMediaType("The body must not be compressed: send it without Content-Encoding.")
+    charset = charset_of(request.mimetype_params.get("charset") or "utf-8")
     body = request.get_data(cache=False)
     if request.content_length is None and len(body) >= (request.max_content_length or len(body) + 1):
         # Werkzeug cuts a body without Content-Length at the limit and raises nothing.
         raise RequestEntityTooLarge
-    decoded = decode(body)
+    decoded = decode(body, charset)
     check_limits(decoded, limits)
     return decoded
 
@@ -44,6 +48,9 @@ def refusal(error: CdsError) -> Response:
     if error.status == 401:
         # RFC 9110, 15.5.2: a 401 names the scheme. Nothing more is said.
         response.headers["WWW-Authenticate"] = "Bearer"
+    if error.status == 415:
+        # RFC 9110, 15.5.16: what may be sent instead.
+        response.headers["Accept-Encoding"] = "identity"
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response

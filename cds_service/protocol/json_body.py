@@ -1,0 +1,120 @@
+"""Decode the body of a request: JSON in UTF-8, and what clients send that is nearly that.
+
+A byte order mark, half of a surrogate pair in a text and a number that no computer keeps (`1e400`) make a body that
+strict parsers refuse as a whole. One odd value must not hide a chart: half a pair becomes U+FFFD, such a number
+infinity, which every reader of numbers takes for none.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Mapping
+from encodings.aliases import aliases
+from typing import NoReturn
+
+import orjson
+
+from cds_service.errors import InvalidRequest, WrongMediaType
+
+# Character sets that are read, by the names under which IANA registers them, without signs.
+_READ: Mapping[str, str] = {
+    "utf8": "utf-8",
+    "usascii": "utf-8",
+    "ascii": "utf-8",
+    "iso88591": "latin-1",
+    "latin1": "latin-1",
+    "iso885915": "iso8859-15",
+    "windows1252": "cp1252",
+    "cp1252": "cp1252",
+    "utf16": "utf-16",
+    "utf16le": "utf-16-le",
+    "utf16be": "utf-16-be",
+}
+_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+
+# Digits of an integer that a float keeps; longer ones are taken as floats, as orjson does.
+_LONGEST_INTEGER = 19
+
+
+def charset_of(name: str) -> str:
+    """The Python name of a character set.
+
+    Raises:
+        WrongMediaType: it is not read; the text names it where it is one that is known at all.
+    """
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    if plain in _READ:
+        return _READ[plain]
+    written = re.sub(r"[^a-z0-9]+", "_", name.lower().strip())
+    known = aliases.get(written) or (written if written in aliases.values() else "")
+    raise WrongMediaType(f"The charset {known or 'of the Content-Type'} is not read; send the body in UTF-8.")
+
+
+def decode(body: bytes, charset: str = "utf-8") -> object:
+    """The JSON value of a body.
+
+    Args:
+        body: as it was received.
+        charset: the Python name of its character set.
+
+    Raises:
+        InvalidRequest: it is none. NaN, comments, bytes that are no text and nesting beyond what the parser bears
+            (about 1000 levels) are refused; nothing of the content stands in the error.
+    """
+    if not body.strip():
+        raise InvalidRequest("body", "must be a JSON object, but is empty")
+    if charset == "utf-8":
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            place = f"Reading stopped at line {error.lineno}, column {error.colno}."
+    else:
+        place = ""
+    try:
+        return _decoded_with_care(body, charset)
+    except (ValueError, RecursionError):
+        pass
+    # Raised outside of the except block: the parser's error carries the whole body, and as the context of
+    # this one it would travel into every report that follows the chain.
+    raise InvalidRequest("body", "must be valid JSON in UTF-8, nested less than 1000 levels deep", place or None)
+
+
+def _decoded_with_care(body: bytes, charset: str) -> object:
+    """The JSON value of a body that the fast parser refused.
+
+    Raises:
+        ValueError, RecursionError: it is none.
+    """
+    for mark, marked in _MARKS:
+        if body.startswith(mark):
+            body, charset = body[len(mark) :], marked
+            break
+    text = body.decode(charset, "surrogatepass" if charset.startswith("utf") else "strict")
+    value: object = json.loads(text, parse_int=_integer, parse_constant=_refuse)
+    return _without_halves(value) if _HALF_PAIR.search(text) or "\\u" in text else value
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _without_halves(value: object) -> object:
+    """The value with U+FFFD in place of each half of a surrogate pair, in all its texts.
+
+    Raises:
+        RecursionError: it is nested too deeply.
+    """
+    if isinstance(value, str):
+        return _HALF_PAIR.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_without_halves(item) for item in value]
+    if isinstance(value, dict):
+        return {_HALF_PAIR.sub("\ufffd", name): _without_halves(item) for name, item in value.items()}
+    return value
