@@ -2,7 +2,7 @@
 
 A code belongs to a code system: codes are compared as (system, code), never as a code alone. ICD codes are
 compared in upper case without dots or blanks; a category (`is-a` filter) stands for every code that starts
-with it. All other codes are compared to the letter.
+with it. A CPT code counts with and without the modifiers behind it. All other codes are compared to the letter.
 """
 
 from __future__ import annotations
@@ -16,6 +16,11 @@ _SHORTEST_CATEGORY = 3
 
 # Answers are kept for codes seen before; a hospital uses some thousands. The bound keeps odd codes from filling memory.
 _MOST_LOOKED_UP = 20_000
+
+# A CPT code with the modifiers of a bill behind it: `72148-26`, `72148 26 LT`.
+_CPT_LENGTH = 5
+_CPT = "http://www.ama-assn.org/go/cpt"
+_MODIFIED = re.compile(r"(\d{4}[0-9A-Z])(?:[-\s.,:]?[0-9A-Z]{2})+")
 
 # The longest ICD-10-CM code has seven characters; anything else that starts like one is not a code.
 _ICD_CODE = re.compile(r"[A-Z0-9]{3,7}")
@@ -77,7 +82,7 @@ class Terminology:
         system = self._systems.get(uri)
         if system is None:
             return uri, code
-        return system.uri, icd_code(code) if system.is_icd else code.strip()
+        return system.uri, icd_code(code) if system.is_icd else _without_modifiers(system.uri, code.strip())
 
     def value_sets_with(self, system: str, code: str) -> frozenset[str]:
         """The ids of the value sets that hold this code; none for an unknown system or code."""
@@ -120,6 +125,14 @@ class Terminology:
     def codes(self, set_id: str, system: str) -> tuple[str, ...]:
         """The listed codes of one set in one system, in the order of the file."""
         return tuple(code for uri, code, _ in self.value_sets[set_id].concepts if uri == system)
+
+
+def _without_modifiers(system: str, code: str) -> str:
+    """A CPT code without the modifiers behind it; a code of another system as it is."""
+    if system != _CPT or len(code) <= _CPT_LENGTH:
+        return code
+    modified = _MODIFIED.fullmatch(code.upper())
+    return modified[1] if modified else code
 
 
 def is_icd_category(code: str) -> bool:
