@@ -377,7 +377,9 @@ def test_conditions_that_may_not_be_all_leave_the_question_open(conditions: obje
     assert history(found).answer is Answer.UNKNOWN
 
 
-@pytest.mark.parametrize("conditions", [None, bundle(), bundle(outcome("warning"))], ids=["null", "none", "warning"])
+@pytest.mark.parametrize(
+    "conditions", [None, bundle(), bundle(outcome("warning", "processing"))], ids=["null", "none", "warning"]
+)
 def test_conditions_that_are_known_to_be_none_settle_the_question(conditions: object) -> None:
     found = assessed_with(conditions)
     assert (found.outcome, found.reason) == (Outcome.NOT_APPLICABLE, Reason.NO_CANCER_HISTORY)

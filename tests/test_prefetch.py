@@ -226,39 +226,6 @@ def test_a_coding_without_a_code_keeps_its_words(coding: Json) -> None:
 
 # --- Whose data it is
 
-OWN_REFERENCES = [
-    "Patient/pt-1",
-    "Patient/pt-1/_history/3",
-    "https://ehr.example.org/fhir/Patient/pt-1",
-    "https://ehr.example.org/fhir/R4/tenant/Patient/pt-1/_history/12",
-    "urn:uuid:pt-1",
-]
-FOREIGN_REFERENCES = [
-    "Patient/pt-2",
-    "Patient/pt-11",
-    "Patient/xpt-1",
-    "Group/pt-1",
-    "https://ehr.example.org/fhir/Patient/pt-2",
-    "https://ehr.example.org/fhir/Practitioner/pt-1",
-    "https://ehr.example.org/fhir/Patient/pt-2/_history/pt-1",
-    "urn:uuid:pt-2",
-    "#pt-1",
-    "pt-1",
-    "",
-]
-
-
-@pytest.mark.parametrize("reference", OWN_REFERENCES)
-def test_a_reference_to_the_patient_counts_in_every_form(reference: str) -> None:
-    assert len(conditions({"conditions": bundle(cancer(subject={"reference": reference}))}).items) == 1
-
-
-# Decision 6.4.
-@pytest.mark.parametrize("reference", FOREIGN_REFERENCES)
-def test_a_reference_to_anyone_else_is_refused(reference: str) -> None:
-    result = conditions({"conditions": bundle(cancer(subject={"reference": reference}))})
-    assert (result.items, result.gap) == ((), Gap.OTHER_PATIENT)
-
 
 # Decision 6.4.
 @pytest.mark.parametrize("subject", [None, "Patient/pt-1", {}, {"display": "pt-1"}, [], 1], ids=repr)

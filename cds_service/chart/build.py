@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from cds_service.chart.elements import Json, Reading, short_reference
-from cds_service.chart.prefetch import entries_of, is_about, name_of, read_prefetch
-from cds_service.chart.records import Chart, Concept, Condition, Drafts, Order, PrefetchResult, Unread
+from cds_service.chart.drafts import read_drafts
+from cds_service.chart.elements import Json, Reading
+from cds_service.chart.prefetch import Entry, PrefetchReader
+from cds_service.chart.records import Chart, Condition, Gap, PrefetchResult
 from cds_service.chart.resources import (
     read_allergy,
     read_condition,
     read_encounter,
     read_observation,
-    read_order,
     read_patient,
     read_study,
-    subject_of,
 )
 from cds_service.chart.span import Span
+from cds_service.chart.subjects import Owner
 
 # An EHR may put imaging studies beside the reports, and devices beside the procedures that placed them.
 _REPORTS = ("DiagnosticReport", "ImagingStudy")
@@ -34,108 +33,93 @@ def build_chart(
     encounter_id: str | None = None,
     drafts: Sequence[Json] | None = None,
     selections: Sequence[str] | None = None,
+    *,
+    draft_urls: Sequence[str] = (),
+    fhir_server: str = "",
+    accepted_gaps: Collection[str] = (),
 ) -> Chart:
     """Read a chart.
 
     Args:
         patient_id: the patient of the hook; data of any other is refused.
         prefetch: values by prefetch key, as they came.
-        encounter_id: the encounter of the hook, if it named one.
+        encounter_id: the encounter of the hook, if it named one, or its `urn:uuid:`.
         drafts: resources of `draftOrders`; None where the hook has no orders.
         selections: references of the selected drafts; None where the hook selects none (order-sign): then
             all drafts are looked at.
+        draft_urls: the `fullUrl` of each draft, an empty string where it has none.
+        fhir_server: the base address of the call's FHIR server, or an empty string.
+        accepted_gaps: prefetch keys of which the site knows that its EHR never grants all.
     """
-    patient = read_prefetch(prefetch, "patient", ("Patient",), patient_id, read_patient)
+    reader = PrefetchReader(prefetch, patient_id, fhir_server, accepted_gaps)
+    patient = reader.read("patient", ("Patient",), read_patient)
     birth = patient.items[0].birth if patient.items else None
-    conditions = _conditions(prefetch, patient_id, birth)
     return Chart(
         patient=patient,
-        conditions=conditions,
-        observations=read_prefetch(prefetch, "observations", ("Observation",), patient_id, read_observation),
-        encounters=read_prefetch(prefetch, "encounters", ("Encounter",), patient_id, read_encounter),
-        service_requests=read_prefetch(prefetch, "serviceRequests", ("ServiceRequest",), patient_id, read_study),
-        diagnostic_reports=read_prefetch(prefetch, "diagnosticReports", _REPORTS, patient_id, read_study),
-        procedures=read_prefetch(prefetch, "procedures", _PROCEDURES, patient_id, read_study),
-        allergies=read_prefetch(prefetch, "allergies", ("AllergyIntolerance",), patient_id, read_allergy),
-        current_encounter=f"Encounter/{encounter_id}" if encounter_id else "",
-        drafts=None if drafts is None else read_drafts(drafts, selections, patient_id),
+        conditions=_conditions(reader, birth),
+        observations=reader.read("observations", ("Observation",), read_observation),
+        encounters=reader.read("encounters", ("Encounter",), read_encounter),
+        service_requests=reader.read("serviceRequests", ("ServiceRequest",), read_study),
+        diagnostic_reports=reader.read("diagnosticReports", _REPORTS, read_study),
+        procedures=reader.read("procedures", _PROCEDURES, read_study),
+        allergies=reader.read("allergies", ("AllergyIntolerance",), read_allergy),
+        current_encounter=_encounter(encounter_id, reader),
+        drafts=None if drafts is None else read_drafts(drafts, draft_urls, selections, reader),
     )
 
 
-def _conditions(prefetch: Mapping[str, Any], patient_id: str, birth: Span | None) -> PrefetchResult[Condition]:
+def _encounter(encounter_id: str | None, reader: PrefetchReader) -> str:
+    """The reference of the encounter of the hook, or an empty string."""
+    if not encounter_id:
+        return ""
+    return reader.resolve(encounter_id) if encounter_id.startswith("urn:") else f"Encounter/{encounter_id}"
+
+
+def _conditions(reader: PrefetchReader, birth: Span | None) -> PrefetchResult[Condition]:
     """All Conditions at hand: the `conditions` key, and those that stand in or beside Encounters.
 
     Where a Condition names no Encounter but an Encounter names it as its diagnosis, it belongs to that one.
     """
     read = partial(read_condition, birth=birth)
-    result = read_prefetch(prefetch, "conditions", ("Condition",), patient_id, read)
-    beside = read_prefetch(prefetch, "encounters", ("Condition",), patient_id, read)
-    visits = _visits_by_diagnosis(prefetch)
-    found = (*result.items, *beside.items, *_contained(prefetch, patient_id, read))
+    result = reader.read("conditions", ("Condition",), read)
+    beside = reader.read("encounters", ("Condition",), read)
+    visits = _visits_by_diagnosis(reader)
+    found = (*result.items, *beside.items, *_contained(reader, read))
     dated = (
         replace(item, encounter=visits[item.reference]) if not item.encounter and item.reference in visits else item
         for item in found
     )
-    # The same entry twice is one; two that differ stay two, whichever comes first.
-    return replace(result, items=tuple(dict.fromkeys(dated)))
+    return replace(
+        result,
+        # The same entry twice is one; two that differ stay two, whichever comes first.
+        items=tuple(dict.fromkeys(dated)),
+        gap=result.gap or (Gap.SUBJECT_UNKNOWN if beside.of_nobody else None),
+        of_others=result.of_others + beside.of_others,
+        of_nobody=result.of_nobody + beside.of_nobody,
+        unknown_statuses=result.unknown_statuses + beside.unknown_statuses,
+    )
 
 
-def _visits_by_diagnosis(prefetch: Mapping[str, Any]) -> dict[str, str]:
+def _visits_by_diagnosis(reader: PrefetchReader) -> dict[str, str]:
     """The Encounter that names a Condition as its diagnosis, by the Condition's reference."""
     visits = {}
-    for where, resource in entries_of(prefetch, "encounters").resources:
-        if resource["resourceType"] == "Encounter":
-            reading = Reading(name_of(resource, where))
-            for diagnosis in reading.items(resource.get("diagnosis"), "diagnosis"):
+    for entry in reader.entries("encounters").found:
+        if entry.resource["resourceType"] == "Encounter":
+            reading = Reading(entry.name, reader.resolve)
+            for diagnosis in reading.items(entry.resource.get("diagnosis"), "diagnosis"):
                 visits[reading.reference(diagnosis.get("condition"), "diagnosis.condition")] = reading.where
     return visits
 
 
-def _contained(
-    prefetch: Mapping[str, Any], patient_id: str, read: Callable[[Json, Reading], Condition]
-) -> Iterator[Condition]:
-    """Conditions inside the patient's Encounters; one that names a subject of its own must name the patient."""
-    for where, encounter in entries_of(prefetch, "encounters").resources:
-        visit = Reading(name_of(encounter, where))
-        if not is_about(encounter, patient_id, visit):
+def _contained(reader: PrefetchReader, read: Callable[[Json, Reading], Condition]) -> Iterator[Condition]:
+    """Conditions inside the patient's Encounters."""
+    entries = reader.entries("encounters")
+    for entry in entries.found:
+        if "contained" not in entry.resource or reader.owner(entry, entries) is not Owner.PATIENT:
             continue
-        for item in visit.items(encounter.get("contained"), "contained"):
-            reading = Reading(f"{visit.where}#{item.get('id', '')}")
-            if item.get("resourceType") == "Condition" and _may_be_about(item, patient_id, reading):
-                yield replace(read(item, reading), encounter=visit.where)
-
-
-def _may_be_about(resource: Json, patient_id: str, reading: Reading) -> bool:
-    subject = subject_of(resource, reading)
-    return not subject or subject.startswith("#") or is_about(resource, patient_id, reading)
-
-
-# EHRs give drafts ids that FHIR would not allow (Epic: some 190 characters). Only one that would break a reference (a
-# slash, white space) counts as none.
-_ID = re.compile(r"[^\s/]+")
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
-
-
-def read_drafts(resources: Sequence[Json], selections: Sequence[str] | None, patient_id: str) -> Drafts:
-    """The draft orders, and those that the selections point to."""
-    unread: list[Unread] = []
-    medications: dict[str, Concept] = {}
-    for resource in resources:
-        if resource.get("resourceType") == "Medication":
-            reading = Reading(name_of(resource, "draftOrders"))
-            medications[reading.where] = reading.concept(resource.get("code"), "code")
-    orders: list[Order] = []
-    for index, resource in enumerate(resources):
-        if resource.get("resourceType") == "Medication":
-            continue
-        reading = Reading(name_of(resource, f"draftOrders.entry[{index}]"))
-        order = read_order(resource, reading, medications)
-        about = _may_be_about(resource, patient_id, reading)
-        orders.append(replace(order, for_patient=about, has_id=_is_id(resource.get("id"))))
-        unread += reading.unread
-    wanted = None if selections is None else {short_reference(item) for item in selections}
-    selected = orders if wanted is None else [order for order in orders if order.reference in wanted]
-    return Drafts(tuple(orders), tuple(selected), tuple(unread))
+        visit = Reading(entry.name, reader.resolve)
+        for item in visit.items(entry.resource.get("contained"), "contained"):
+            inner = Entry(f"{visit.where}#{item.get('id', '')}", item)
+            # It is the patient's, as what contains it is, unless it names somebody else.
+            if item.get("resourceType") == "Condition" and reader.owner(inner, entries) is not Owner.ANOTHER:
+                yield replace(read(item, Reading(inner.where, reader.resolve)), encounter=visit.where)

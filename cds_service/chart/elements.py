@@ -1,17 +1,20 @@
 """FHIR elements read with tolerance: what can be read is read, what cannot is noted and left empty.
 
-Real EHRs send a list where one value belongs, one value where a list belongs, dates with blanks and codes
-without system. A stray element never hides the entry it stands in.
+Real EHRs send a list where one value belongs, one value where a list belongs, dates with blanks, figures and booleans
+as text, and codes without system. An empty text is no value. A stray element never hides the entry it stands in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cds_service.chart.certainty import certainty_of, without_letter
 from cds_service.chart.records import Coding, Concept, Unread, Value
 from cds_service.chart.span import Span, read_date
+from cds_service.chart.statuses import NO_STATUS, NOT_TRUE, StatusCodes
 
 Json = Mapping[str, Any]
 _NO_CONCEPT = Concept()
@@ -22,17 +25,34 @@ _FIRST_YEAR = 1900
 # Where HL7 publishes the codes of statuses.
 _HL7_SYSTEMS = ("http://terminology.hl7.org/CodeSystem/", "http://hl7.org/fhir/")
 
+# How booleans are written as text.
+_TRUTHS = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
+
+
+def short_reference(reference: str) -> str:
+    """`https://ehr.example.org/fhir/Patient/7/_history/2` is `Patient/7`; `urn:uuid:…` and `#…` stay as they are."""
+    if "/" not in reference or reference.startswith(("#", "urn:")):
+        return reference
+    parts = reference.split("/_history/")[0].rstrip("/").split("/")
+    return "/".join(parts[-2:])
+
 
 @dataclass(slots=True)
 class Reading:
     """One entry that is being read: where it stands, and what in it could not be read so far.
 
-    `spoiled` says that its code could not be read: nobody knows what the entry is about.
+    Attributes:
+        where: its name or place.
+        resolve: the name of the entry that a reference points to.
+        spoiled: its code could not be read: nobody knows what the entry is about.
+        unknown_statuses: how many of its statuses said something that nobody understands.
     """
 
     where: str
+    resolve: Callable[[str], str] = short_reference
     unread: list[Unread] = field(default_factory=list)
     spoiled: bool = False
+    unknown_statuses: int = 0
 
     def cannot(self, element: str, why: str) -> None:
         self.unread.append(Unread(f"{self.where}.{element}", why))
@@ -66,8 +86,8 @@ class Reading:
             return _NO_CONCEPT
         if isinstance(value, str):
             return Concept(text=value)
-        if isinstance(value, list) and value:
-            value = value[0]
+        if isinstance(value, list) and value and (value := _first(value)) is None:
+            return _NO_CONCEPT
         if not isinstance(value, dict):
             self.cannot(element, "is not a coded concept")
             self.spoiled = self.spoiled or element == "code"
@@ -86,7 +106,8 @@ class Reading:
             code, system, display = item.get("code"), item.get("system"), item.get("display")
             named = display.strip() if isinstance(display, str) else ""
             if isinstance(code, str) and code.strip():
-                read.append(Coding(system.strip() if isinstance(system, str) else "", code.strip(), named))
+                where = system.strip() if isinstance(system, str) else ""
+                read.append(Coding(where, without_letter(where, code.strip()), named))
                 continue
             words = words or named
             if code is not None and not isinstance(code, str):
@@ -98,12 +119,41 @@ class Reading:
             return ()
         return tuple(self.concept(item, element) for item in self.items(value, element))
 
-    def status(self, value: object, element: str) -> str:
-        """A status code: of a coded concept (HL7's coding before local ones), or the bare string of older FHIR."""
+    def reasons(self, value: object, element: str) -> tuple[Concept, ...]:
+        """The CodeableConcepts of a list, without those whose certainty says that they are excluded or past."""
+        if value is None:
+            return ()
+        stated = (item for item in self.items(value, element) if certainty_of(item) not in ("refuted", "resolved"))
+        return tuple(self.concept(item, element) for item in stated)
+
+    def status(self, value: object, element: str, codes: StatusCodes) -> str:
+        """A status as R4 writes it, whatever way it came in; empty where there is none, or none that is understood.
+
+        Args:
+            value: a code, a coded concept, or words.
+            element: where it stands.
+            codes: what it may be.
+        """
+        if value is None:
+            return NO_STATUS
+        if (plain := _plain_status(value, codes.known)) is not None:
+            return plain
+        said = self._said(value, element)
+        meanings = [meaning for words in said if (meaning := codes.meaning(*words)) is not None]
+        if said and not meanings:
+            self.unknown_statuses += 1
+        contradicted = next((meaning for meaning in meanings if meaning in NOT_TRUE), None)
+        return contradicted or next((meaning for meaning in meanings if meaning), NO_STATUS)
+
+    def _said(self, value: object, element: str) -> list[tuple[str, str]]:
+        """Everything a status says, each with its code system: codes (HL7's before local ones), displays, text."""
         concept = self.concept(value, element)
-        standard = [coding.code for coding in concept.codings if coding.system.startswith(_HL7_SYSTEMS)]
-        codes = [*standard, *(coding.code for coding in concept.codings), concept.text]
-        return "-".join(codes[0].lower().split())
+        hl7: list[tuple[str, str]] = []
+        others: list[tuple[str, str]] = []
+        for coding in concept.codings:
+            (hl7 if coding.system.startswith(_HL7_SYSTEMS) else others).append((coding.code, coding.system))
+        words = [coding.display for coding in concept.codings] + [concept.text]
+        return [*hl7, *others, *((text, "") for text in words if text.strip())]
 
     def date(self, value: object, element: str) -> Span | None:
         text = self.text(value, element)
@@ -130,22 +180,37 @@ class Reading:
 
     def reference(self, value: object, element: str) -> str:
         """The target of a Reference as `Type/id` (or `#id`), without server and version; empty if none."""
-        if value is None:
-            return ""
         if isinstance(value, list) and value:
-            value = value[0]
+            value = _first(value)
+        if value is None or value == "":
+            return ""
         if not isinstance(value, dict):
             self.cannot(element, "is not a reference")
             return ""
-        return short_reference(self.text(value.get("reference"), element))
+        reference = self.text(value.get("reference"), element)
+        return self.resolve(reference) if reference else ""
 
     def number(self, value: object, element: str) -> float | None:
-        if value is None:
+        """A number, also where it came as text; one that no computer keeps (1e400) is none."""
+        if value is None or value == "":
             return None
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return float(value)
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if math.isfinite(number):
+            return number
         self.cannot(element, "is not a number")
         return None
+
+    def truth(self, value: object, element: str) -> bool | None:
+        """A boolean, also where it came as text or as 0 or 1; None where there is none."""
+        if value is None or isinstance(value, bool):
+            return value
+        written = str(value).strip().lower() if isinstance(value, (str, int)) else "?"
+        if written and written not in _TRUTHS:
+            self.cannot(element, "is neither true nor false")
+        return _TRUTHS.get(written)
 
     def comparator(self, value: object) -> str:
         if value in (None, "<", "<=", ">=", ">"):
@@ -158,12 +223,11 @@ class Reading:
         quantity = holder.get("valueQuantity")
         quantity = quantity if isinstance(quantity, dict) else {}
         number = quantity.get("value", holder.get("valueInteger"))
-        boolean = holder.get("valueBoolean")
         coded = holder.get("valueCodeableConcept")
         return Value(
             concept=None if coded is None else self.concept(coded, "valueCodeableConcept"),
             text=self.text(holder.get("valueString"), "valueString"),
-            boolean=boolean if isinstance(boolean, bool) else None,
+            boolean=self.truth(holder.get("valueBoolean"), "valueBoolean"),
             number=self.number(number, "valueQuantity.value"),
             comparator=self.comparator(quantity.get("comparator")),
             unit=self.text(quantity.get("code") or quantity.get("unit"), "valueQuantity.unit"),
@@ -171,9 +235,22 @@ class Reading:
         )
 
 
-def short_reference(reference: str) -> str:
-    """`https://ehr.example.org/fhir/Patient/7/_history/2` is `Patient/7`; `urn:uuid:…` and `#…` stay as they are."""
-    if "/" not in reference or reference.startswith(("#", "urn:")):
-        return reference
-    parts = reference.split("/_history/")[0].rstrip("/").split("/")
-    return "/".join(parts[-2:])
+def _first(values: list[Any]) -> Any:
+    """The first value of a list that is not null."""
+    return next((value for value in values if value is not None), None)
+
+
+def _plain_status(value: object, known: frozenset[str]) -> str | None:
+    """The code of a status that needs no closer look: a known code, and no words that could contradict it."""
+    if type(value) is str:
+        return value if value in known else None
+    codings = value.get("coding") if type(value) is dict else None
+    if type(codings) is not list or len(codings) != 1 or type(codings[0]) is not dict:
+        return None
+    code, display, text = codings[0].get("code"), codings[0].get("display"), value.get("text")  # type: ignore[attr-defined]
+    if type(code) is not str or code not in known:
+        return None
+    for words in (display, text):
+        if words is not None and not (type(words) is str and words.lower() == code):
+            return None
+    return code

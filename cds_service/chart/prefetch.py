@@ -1,22 +1,22 @@
 """Read one prefetch value: what it holds for this patient, and why it may be incomplete.
 
 The decision matrix follows CDS Hooks (prefetch) and what EHRs really send: a key that is absent is unknown, `null`
-and an empty search result are known to be empty, an OperationOutcome with an error is unknown, a page with a `next`
-link is incomplete. Resources of another patient are refused.
+and an empty search result are known to be empty, an OperationOutcome may be a gap (`outcomes`), a page with a `next`
+link is incomplete. Another patient's entries are passed over; one of which nobody knows whose it is leaves a gap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from cds_service.chart.elements import Json, Reading
+from cds_service.chart.elements import Json, Reading, short_reference
+from cds_service.chart.outcomes import judge
 from cds_service.chart.records import Gap, PrefetchResult, Unread
-from cds_service.chart.resources import subject_of
+from cds_service.chart.subjects import Identifier, Owner, Subjects, bases_of, identifier_of
 
 _ABSENT = object()
-_HARMLESS = frozenset({"information", "warning", "success"})
 
 # So many places are named in full; more of the same do not help anyone.
 _NAMED_PLACES = 50
@@ -35,97 +35,196 @@ class FetchedPrefetch:
 Reader = Callable[[Json, Reading], T]
 
 
+class Entry(NamedTuple):
+    """One resource, the place where it stands, and its `fullUrl` (empty where it has none)."""
+
+    where: str
+    resource: Json
+    full_url: str = ""
+
+    @property
+    def name(self) -> str:
+        """`Condition/123`; the place of a resource without an id."""
+        identity, kind = self.resource.get("id"), self.resource["resourceType"]
+        if isinstance(identity, str) and identity:
+            return f"{kind}/{identity}"
+        at_end = short_reference(self.full_url)
+        return at_end if at_end.startswith(f"{kind}/") else self.where
+
+
 @dataclass(slots=True)
 class Entries:
     """The resources found under one key, with the reasons why they may not be all."""
 
-    resources: list[tuple[str, Json]] = field(default_factory=list)
+    found: list[Entry] = field(default_factory=list)
     gap: Gap | None = None
+    accepted_gap: Gap | None = None
     unread: list[Unread] = field(default_factory=list)
+    _bases: frozenset[str] | None = None
+
+    def bases(self) -> frozenset[str]:
+        """The base addresses at which the entries stand."""
+        if self._bases is None:
+            self._bases = bases_of(entry.full_url for entry in self.found)
+        return self._bases
 
 
-def read_prefetch(
-    prefetch: Mapping[str, Any], key: str, resource_types: tuple[str, ...], patient_id: str, read: Reader[T]
-) -> PrefetchResult[T]:
-    """The records of one type under one prefetch key.
+class PrefetchReader:
+    """Reads the prefetch of one call for one patient; each key is unfolded once.
 
     Args:
-        prefetch: the prefetch of the call.
-        key: the prefetch key.
-        resource_types: the FHIR types that count; others in the same Bundle are passed over.
-        patient_id: the patient of the call; resources of any other are refused.
-        read: makes a record of one resource.
+        prefetch: values by prefetch key, as they came.
+        patient_id: the patient of the call.
+        server: the base address of the call's FHIR server, or an empty string.
+        accepted_gaps: keys of which the site knows that its EHR never grants all.
     """
-    entries = entries_of(prefetch, key)
-    records: list[T] = []
-    named = list(entries.unread)
-    unreadable, refused, spoiled, wanted = len(named), 0, False, 0
-    for where, resource in entries.resources:
-        if resource.get("resourceType") not in resource_types:
-            continue
-        wanted += 1
-        reading = Reading(name_of(resource, where))
-        if not is_about(resource, patient_id, reading):
-            refused += 1
-            named.append(Unread(reading.where, "refused: not about this patient"))
-            continue
-        records.append(read(resource, reading))
-        named += reading.unread
-        unreadable += bool(reading.unread)
-        spoiled = spoiled or reading.spoiled
-    gap = entries.gap
-    if refused and not records:
-        gap = gap or Gap.OTHER_PATIENT
-    elif spoiled:
-        gap = gap or Gap.UNREADABLE
-    elif entries.resources and not wanted:
-        gap = gap or Gap.NOT_FHIR
-    return PrefetchResult(tuple(records), gap, tuple(named[:_NAMED_PLACES]), unreadable)
 
+    def __init__(
+        self, prefetch: Mapping[str, Any], patient_id: str, server: str = "", accepted_gaps: Collection[str] = ()
+    ) -> None:
+        self._prefetch = prefetch
+        self._accepted = frozenset(accepted_gaps)
+        self._unfolded: dict[str, Entries] = {}
+        self._names: dict[str, str] | None = None
+        self._identifiers: frozenset[Identifier] | None = None
+        self.subjects = Subjects(patient_id, server, self.name_behind, self.identifiers)
 
-def entries_of(prefetch: Mapping[str, Any], key: str) -> Entries:
-    """The resources under one key, each with the place where it stands."""
-    value = prefetch.get(key, _ABSENT)
-    if isinstance(value, FetchedPrefetch):
-        found = entries_of({key: value.value}, key) if value.value is not None else Entries()
-        found.gap = value.gap or found.gap
+    def read(self, key: str, resource_types: tuple[str, ...], read: Reader[T]) -> PrefetchResult[T]:
+        """The records of one kind under one prefetch key.
+
+        Args:
+            key: the prefetch key.
+            resource_types: the FHIR types that count; others in the same Bundle are passed over.
+            read: makes a record of one resource.
+        """
+        entries, resolve = self.entries(key), self.resolve
+        records: list[T] = []
+        named = list(entries.unread)
+        unreadable, others, nobodys, statuses, spoiled, wanted = len(named), 0, 0, 0, False, 0
+        for entry in entries.found:
+            if entry.resource.get("resourceType") not in resource_types:
+                continue
+            wanted += 1
+            owner = self.owner(entry, entries)
+            if owner is not Owner.PATIENT:
+                others += owner is Owner.ANOTHER
+                nobodys += owner is Owner.UNKNOWN
+                named.append(Unread(entry.name, f"refused: {_REFUSED[owner]}"))
+                continue
+            reading = Reading(entry.name, resolve)
+            records.append(read(entry.resource, reading))
+            named += reading.unread
+            unreadable += bool(reading.unread)
+            spoiled = spoiled or reading.spoiled
+            statuses += reading.unknown_statuses
+        gap = entries.gap
+        if nobodys:
+            gap = gap or Gap.SUBJECT_UNKNOWN
+        elif others and not records:
+            gap = gap or Gap.OTHER_PATIENT
+        elif spoiled:
+            gap = gap or Gap.UNREADABLE
+        elif entries.found and not wanted:
+            gap = gap or Gap.NOT_FHIR
+        return PrefetchResult(
+            items=tuple(records),
+            gap=gap,
+            unread=tuple(named[:_NAMED_PLACES]),
+            unreadable=unreadable,
+            of_others=others,
+            of_nobody=nobodys,
+            unknown_statuses=statuses,
+            accepted_gap=entries.accepted_gap,
+        )
+
+    def entries(self, key: str) -> Entries:
+        """The resources under one key."""
+        if (found := self._unfolded.get(key)) is None:
+            found = self._unfolded[key] = self._unfold(self._prefetch.get(key, _ABSENT), key)
         return found
-    if value is _ABSENT:
-        return Entries(gap=Gap.NOT_SUPPLIED)
-    if value is None:
-        return Entries()
-    if not isinstance(value, dict):
-        return Entries(gap=Gap.NOT_FHIR, unread=[Unread(key, "is neither a resource nor a Bundle")])
-    kind = value.get("resourceType")
-    if kind == "OperationOutcome":
-        return Entries(gap=Gap.SOURCE_ERROR if _is_error(value) else None)
-    if kind != "Bundle":
+
+    def owner(self, entry: Entry, beside: Entries) -> Owner:
+        """Whose an entry is; `beside` are the entries that came with it."""
+        if entry.resource.get("resourceType") == "Patient":
+            return self.subjects.of_patient_record(entry.resource, entry.full_url)
+        return self.subjects.of_entry(entry.resource, beside.bases)
+
+    def resolve(self, reference: str) -> str:
+        """The name of what a reference points to: `Type/id`, `#id`, or a `urn:` that leads nowhere."""
+        if reference.startswith("urn:"):
+            return self.name_behind(reference) or reference
+        return short_reference(reference)
+
+    def name_behind(self, full_url: str) -> str:
+        """The name of the entry with this `fullUrl` under any key, or an empty string."""
+        if self._names is None:
+            unfolded = [entry for key in self._prefetch for entry in self.entries(key).found]
+            self._names = {entry.full_url: entry.name for entry in unfolded if entry.full_url}
+        return self._names.get(full_url, "")
+
+    def identifiers(self) -> frozenset[Identifier]:
+        """The identifiers in the records of the patient."""
+        if self._identifiers is None:
+            self._identifiers = frozenset(self._identifiers_of_patient())
+        return self._identifiers
+
+    def _identifiers_of_patient(self) -> list[Identifier]:
+        records = [
+            entry.resource
+            for entry in self.entries("patient").found
+            if entry.resource.get("resourceType") == "Patient"
+            and self.subjects.of_patient_record(entry.resource, entry.full_url) is Owner.PATIENT
+        ]
+        values = [record.get("identifier") for record in records]
+        listed = [item for value in values for item in (value if isinstance(value, list) else [value])]
+        return [found for item in listed if (found := identifier_of(item)) is not None]
+
+    def _unfold(self, value: object, key: str) -> Entries:
+        if isinstance(value, FetchedPrefetch):
+            found = self._unfold(value.value, key) if value.value is not None else Entries()
+            found.gap = value.gap or found.gap
+            return found
+        if value is _ABSENT:
+            return Entries(gap=Gap.NOT_SUPPLIED)
+        if value is None:
+            return Entries()
+        if not isinstance(value, dict):
+            return Entries(gap=Gap.NOT_FHIR, unread=[Unread(key, "is neither a resource nor a Bundle")])
+        kind = value.get("resourceType")
+        if kind == "OperationOutcome":
+            verdict = judge(value, in_place=True, accepts=key in self._accepted)
+            return Entries(gap=verdict.gap, accepted_gap=verdict.accepted)
+        if kind == "Bundle":
+            return self._bundle(value, key)
         if not isinstance(kind, str):
             return Entries(gap=Gap.NOT_FHIR, unread=[Unread(key, "has no resourceType")])
-        return Entries(resources=[(key, value)])
-    return _bundle(value, key)
+        return Entries(found=[Entry(key, value)])
+
+    def _bundle(self, bundle: Json, key: str) -> Entries:
+        found = Entries(gap=Gap.FIRST_PAGE_ONLY if _has_more(bundle) else None)
+        entries = bundle.get("entry")
+        if entries is None:
+            entries = []
+        if not isinstance(entries, list):
+            return Entries(gap=Gap.NOT_FHIR, unread=[Unread(f"{key}.entry", "is not a list")])
+        for index, entry in enumerate(entries):
+            where = f"{key}.entry[{index}]"
+            resource = entry.get("resource") if isinstance(entry, dict) else None
+            if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
+                # An entry that holds no resource may have been the decisive one: the list is not complete.
+                found.gap = found.gap or Gap.UNREADABLE
+                found.unread.append(Unread(where, "holds no resource"))
+            elif resource["resourceType"] == "OperationOutcome":
+                verdict = judge(resource, in_place=False, accepts=key in self._accepted)
+                found.gap = verdict.gap or found.gap
+                found.accepted_gap = verdict.accepted or found.accepted_gap
+            else:
+                full_url = entry.get("fullUrl")
+                found.found.append(Entry(where, resource, full_url if isinstance(full_url, str) else ""))
+        return found
 
 
-def _bundle(bundle: Json, key: str) -> Entries:
-    found = Entries(gap=Gap.FIRST_PAGE_ONLY if _has_more(bundle) else None)
-    entries = bundle.get("entry")
-    if entries is None:
-        entries = []
-    if not isinstance(entries, list):
-        return Entries(gap=Gap.NOT_FHIR, unread=[Unread(f"{key}.entry", "is not a list")])
-    for index, entry in enumerate(entries):
-        where = f"{key}.entry[{index}]"
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
-            # An entry that holds no resource may have been the decisive one: the list is not complete.
-            found.gap = found.gap or Gap.UNREADABLE
-            found.unread.append(Unread(where, "holds no resource"))
-        elif resource["resourceType"] == "OperationOutcome":
-            if _is_error(resource):
-                found.gap = Gap.SOURCE_ERROR
-        else:
-            found.resources.append((where, resource))
-    return found
+_REFUSED = {Owner.ANOTHER: "not about this patient", Owner.UNKNOWN: "nobody knows whose it is"}
 
 
 def next_page(bundle: Json) -> str:
@@ -146,28 +245,3 @@ def _has_more(bundle: Json) -> bool:
         return True
     total, entries = bundle.get("total"), bundle.get("entry")
     return isinstance(total, int) and total > (len(entries) if isinstance(entries, list) else 0)
-
-
-def _is_error(outcome: Json) -> bool:
-    """Whether an OperationOutcome reports a failure; one without any issue counts as one."""
-    issues = outcome.get("issue")
-    if not isinstance(issues, list) or not issues:
-        return True
-    return any(not isinstance(issue, dict) or issue.get("severity") not in _HARMLESS for issue in issues)
-
-
-def name_of(resource: Json, where: str) -> str:
-    """`Condition/123`, or the place of a resource without an id."""
-    identity = resource.get("id")
-    return f"{resource['resourceType']}/{identity}" if isinstance(identity, str) and identity else where
-
-
-def is_about(resource: Json, patient_id: str, reading: Reading) -> bool:
-    """Whether a resource is about the patient: a Patient by its id, any other by its subject.
-
-    References may be absolute (Epic) or `urn:uuid:`; only the id at their end is compared. A resource that
-    names no subject is not known to be about the patient.
-    """
-    if resource.get("resourceType") == "Patient":
-        return resource.get("id") == patient_id
-    return subject_of(resource, reading) in (f"Patient/{patient_id}", f"urn:uuid:{patient_id}")

@@ -218,9 +218,12 @@ class Gap(StrEnum):
 
     NOT_SUPPLIED = "not supplied"
     SOURCE_ERROR = "the EHR answered with an error"
+    LEFT_OUT = "the EHR says that something may have been left out"
     FIRST_PAGE_ONLY = "only the first page was supplied"
     NOT_FHIR = "not a FHIR resource or Bundle of the expected type"
     OTHER_PATIENT = "holds data of another patient"
+    SUBJECT_UNKNOWN = "holds an entry of which nobody knows whose it is"
+    PATIENT_UNKNOWN = "the patient is not known to the FHIR server"
     UNREADABLE = "holds an entry that could not be read"
     TIMED_OUT = "timed out"
     REFUSED = "refused by the FHIR server"
@@ -250,8 +253,15 @@ T = TypeVar("T", covariant=True)
 class PrefetchResult(Generic[T]):
     """One prefetch key, read: the records at hand, and why they may not be all (`gap`).
 
-    `unread` names places that could not be read, or were refused (not all, where there are many); `unreadable`
-    counts the entries that could not be read wholly.
+    Attributes:
+        items: the records of this patient.
+        gap: why there may be more.
+        unread: places that could not be read, or were refused (not all, where there are many).
+        unreadable: how many entries could not be read wholly.
+        of_others: how many entries are another patient's, and were passed over.
+        of_nobody: how many entries are nobody knows whose, and were passed over.
+        unknown_statuses: how many statuses said something that nobody understands, and count as missing.
+        accepted_gap: why there may be more, where the site has accepted it (`accepted_gaps`).
 
     A result without a gap is complete: what is not in it is known not to be there. With a gap, its items
     count, but nothing may be concluded from what is missing.
@@ -261,6 +271,10 @@ class PrefetchResult(Generic[T]):
     gap: Gap | None = Gap.NOT_SUPPLIED
     unread: tuple[Unread, ...] = ()
     unreadable: int = 0
+    of_others: int = 0
+    of_nobody: int = 0
+    unknown_statuses: int = 0
+    accepted_gap: Gap | None = None
 
     @property
     def complete(self) -> bool:
@@ -269,11 +283,16 @@ class PrefetchResult(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
-    """The order session of the hook: all draft orders, and those the user has just selected."""
+    """The order session of the hook: all draft orders, and those the user has just selected.
+
+    `unmatched_selections` counts the selections that lead to no draft: then any draft may be meant, and all are taken
+    to be selected.
+    """
 
     orders: tuple[Order, ...] = ()
     selected: tuple[Order, ...] = ()
     unread: tuple[Unread, ...] = ()
+    unmatched_selections: int = 0
 
 
 @dataclass(frozen=True, slots=True)

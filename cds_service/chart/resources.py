@@ -5,8 +5,10 @@ Each reader takes one resource as a plain dict and a `Reading` that collects wha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
+from cds_service.chart.certainty import certainty_of
 from cds_service.chart.elements import Json, Reading
 from cds_service.chart.records import (
     Allergy,
@@ -20,15 +22,24 @@ from cds_service.chart.records import (
     Study,
 )
 from cds_service.chart.span import Span
+from cds_service.chart.statuses import (
+    CLINICAL,
+    CONDITION,
+    ENCOUNTER,
+    NO_STATUS,
+    NOT_TRUE,
+    OBSERVATION,
+    ORDER,
+    STUDIES,
+    VERIFICATION,
+)
+
+# How a gender is abbreviated.
+_GENDERS = {"f": "female", "w": "female", "m": "male"}
 
 # UCUM units of an Age, in days.
 _AGE_UNITS = {"a": 365.25, "year": 365.25, "years": 365.25, "mo": 30.4, "month": 30.4, "months": 30.4}
 _AGE_UNITS |= {"wk": 7, "week": 7, "weeks": 7, "d": 1, "day": 1, "days": 1}
-
-
-def subject_of(resource: Json, reading: Reading) -> str:
-    """The patient a resource is about, as `Patient/id`; DSTU2 called the element `patient`."""
-    return reading.reference(resource.get("subject") or resource.get("patient"), "subject")
 
 
 def read_patient(resource: Json, reading: Reading) -> Patient:
@@ -36,22 +47,14 @@ def read_patient(resource: Json, reading: Reading) -> Patient:
         reading.text(link.get("type"), "link.type") == "replaced-by"
         for link in reading.items(resource.get("link"), "link")
     )
+    gender = reading.text(resource.get("gender"), "gender").strip().lower()
     return Patient(
         birth=reading.date(resource.get("birthDate"), "birthDate"),
-        gender=reading.text(resource.get("gender"), "gender"),
-        deceased=_truth(resource.get("deceasedBoolean"), reading, "deceased") or bool(resource.get("deceasedDateTime")),
-        active=resource.get("active") is None or _truth(resource.get("active"), reading, "active"),
+        gender=_GENDERS.get(gender, gender),
+        deceased=bool(reading.truth(resource.get("deceasedBoolean"), "deceased") or resource.get("deceasedDateTime")),
+        active=reading.truth(resource.get("active"), "active") is not False,
         replaced=replaced,
     )
-
-
-def _truth(value: object, reading: Reading, element: str) -> bool:
-    """A boolean, also where it came as text."""
-    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
-        return value.strip().lower() == "true"
-    if value is not None and not isinstance(value, bool):
-        reading.cannot(element, "is neither true nor false")
-    return value is True
 
 
 def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Condition:
@@ -63,22 +66,57 @@ def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Cond
         or reading.period(resource.get("abatementPeriod"), "abatementPeriod")
         or _at_age(resource.get("abatementAge"), birth, reading, "abatementAge")
     )
+    clinical, verification = _statuses(resource, reading)
     return Condition(
         reference=reading.where,
         concept=reading.concept(resource.get("code"), "code"),
         sites=reading.concepts(resource.get("bodySite"), "bodySite"),
-        clinical_status=reading.status(resource.get("clinicalStatus"), "clinicalStatus"),
-        verification_status=reading.status(resource.get("verificationStatus"), "verificationStatus"),
+        clinical_status=clinical,
+        verification_status=verification,
         onset=_lived(_onset(resource, reading, birth), birth, reading),
         onset_text=onset_text,
         recorded=reading.date(recorded, "recordedDate"),
         encounter=reading.reference(resource.get("encounter") or resource.get("context"), "encounter"),
-        abated=any(
-            value is not None and value is not False for key, value in resource.items() if key.startswith("abatement")
-        ),
+        abated=_is_abated(resource, reading),
         abatement=abatement,
         note=" ".join(reading.text(item.get("text"), "note") for item in reading.items(resource.get("note"), "note")),
     )
+
+
+def _statuses(resource: Json, reading: Reading, clinical_element: str = "clinicalStatus") -> tuple[str, str]:
+    """The clinical and the verification status of a Condition or AllergyIntolerance.
+
+    Each is put where it belongs: charts write a refutation into the clinical status, and a cure into the verification
+    status. The letter of an ICD-10-GM diagnosis says the one or the other.
+    """
+    clinical = reading.status(resource.get(clinical_element), clinical_element, CONDITION)
+    verification = reading.status(resource.get("verificationStatus"), "verificationStatus", CONDITION)
+    if clinical in VERIFICATION:
+        verification = clinical if clinical in NOT_TRUE else verification or clinical
+        clinical = NO_STATUS
+    if verification in CLINICAL:
+        clinical, verification = clinical or verification, NO_STATUS
+    certainty = certainty_of(resource.get("code"), resource)
+    if certainty in CLINICAL:
+        return certainty, verification
+    if certainty in NOT_TRUE and verification not in NOT_TRUE:
+        return clinical, certainty
+    return clinical, verification or certainty
+
+
+def _is_abated(resource: Json, reading: Reading) -> bool:
+    """Whether any `abatement[x]` says that the condition is over; an empty one, "false" and "ongoing" do not."""
+    stated = [(key, value) for key, value in resource.items() if key.startswith("abatement") and value]
+    return any(_says_abated(key, value, reading) for key, value in stated)
+
+
+def _says_abated(element: str, value: object, reading: Reading) -> bool:
+    if isinstance(value, str) and element != "abatementBoolean":
+        # An abatement in words may deny itself; a date or anything else tells of an end.
+        return bool(value.strip()) and CONDITION.meaning(value) not in ("active", NO_STATUS)
+    if element == "abatementBoolean":
+        return reading.truth(value, element) is True
+    return True
 
 
 def _lived(onset: Span | None, birth: Span | None, reading: Reading) -> Span | None:
@@ -140,7 +178,7 @@ def read_observation(resource: Json, reading: Reading) -> Observation:
     )
     return Observation(
         reference=reading.where,
-        status=reading.text(resource.get("status"), "status"),
+        status=reading.status(resource.get("status"), "status", OBSERVATION),
         concept=reading.concept(resource.get("code"), "code"),
         value=reading.value(resource),
         sites=_one_or_more(resource.get("bodySite"), reading),
@@ -163,8 +201,8 @@ def read_encounter(resource: Json, reading: Reading) -> Encounter:
     reasons = resource.get("reasonCode") or resource.get("reason")
     return Encounter(
         reference=reading.where,
-        status=reading.text(resource.get("status"), "status"),
-        reasons=reading.concepts(reasons, "reasonCode"),
+        status=reading.status(resource.get("status"), "status", ENCOUNTER),
+        reasons=reading.reasons(reasons, "reasonCode"),
         period=reading.period(resource.get("period"), "period"),
     )
 
@@ -173,7 +211,7 @@ def read_encounter(resource: Json, reading: Reading) -> Encounter:
 _REASONS = ("reasonReference", "supportingInfo", "note")
 
 
-def read_order(resource: Json, reading: Reading, medications: dict[str, Concept]) -> Order:
+def read_order(resource: Json, reading: Reading, medications: Mapping[str, Concept]) -> Order:
     """An order or a study: what it orders (code, drug, or the Medication it points to) and why.
 
     Args:
@@ -191,16 +229,16 @@ def read_order(resource: Json, reading: Reading, medications: dict[str, Concept]
     if isinstance(pointer := resource.get("medicationReference"), dict):
         concepts.append(Concept(text=reading.text(pointer.get("display"), "medicationReference.display")))
     reasons = resource.get("reasonCode") or resource.get("reason")
-    coded = reading.concepts(reasons, "reasonCode") if not isinstance(reasons, str) else ()
+    coded = reading.reasons(reasons, "reasonCode") if not isinstance(reasons, str) else ()
     return Order(
         reference=reading.where,
         kind=str(resource.get("resourceType")),
-        status=reading.text(resource.get("status"), "status"),
+        status=reading.status(resource.get("status"), "status", ORDER),
         concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
         reasons=coded,
         reason_given=any(item.codings or item.text for item in coded) or any(map(resource.get, _REASONS)),
-        priority=reading.text(resource.get("priority"), "priority"),
-        not_to_be_done=resource.get("doNotPerform") is True,
+        priority=reading.text(resource.get("priority"), "priority").strip().lower(),
+        not_to_be_done=reading.truth(resource.get("doNotPerform"), "doNotPerform") is True,
         when=reading.date(resource.get("authoredOn"), "authoredOn"),
     )
 
@@ -230,11 +268,11 @@ def read_study(resource: Json, reading: Reading) -> Study:
     return Study(
         reference=reading.where,
         kind=kind,
-        status=reading.text(resource.get("status"), "status"),
+        status=reading.status(resource.get("status"), "status", STUDIES[kind]),
         concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
         when=_first_date(resource, reading, _STUDY_DATES[kind]),
-        priority=reading.text(resource.get("priority"), "priority"),
-        not_to_be_done=resource.get("doNotPerform") is True,
+        priority=reading.text(resource.get("priority"), "priority").strip().lower(),
+        not_to_be_done=reading.truth(resource.get("doNotPerform"), "doNotPerform") is True,
     )
 
 
@@ -253,10 +291,12 @@ def read_allergy(resource: Json, reading: Reading) -> Allergy:
         for reaction in reading.items(resource.get("reaction"), "reaction")
     ]
     concepts = [reading.concept(resource.get("code"), "code"), *substances]
+    # DSTU2 had one status for both.
+    clinical, verification = _statuses(resource, reading, "status" if "status" in resource else "clinicalStatus")
     return Allergy(
         reference=reading.where,
-        clinical_status=reading.status(resource.get("clinicalStatus"), "clinicalStatus"),
-        verification_status=reading.status(resource.get("verificationStatus"), "verificationStatus"),
+        clinical_status=clinical,
+        verification_status=verification,
         concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
         recorded=reading.date(resource.get("recordedDate"), "recordedDate"),
     )

@@ -30,11 +30,18 @@ def selected_drafts(chart: Chart) -> tuple[Order, ...]:
 
 
 def is_present(condition: Condition, calendar: Calendar) -> bool:
-    """Whether a condition is there now: not over by its status, and not abated (an abatement to come is none yet)."""
+    """Whether a condition is there now: not over by its status, and not abated.
+
+    An abatement to come is none yet, and one on the day of the onset, today, is the day of the visit: some EHRs end
+    every visit diagnosis with its visit (decision 11.8).
+    """
     if condition.clinical_status in _OVER:
         return False
-    to_come = condition.abatement is not None and lies_in_future(condition.abatement, calendar.now)
-    return not condition.abated or to_come
+    end = condition.abatement
+    if not condition.abated or end is None:
+        return not condition.abated
+    is_visit = end == condition.onset == Span.day(calendar.today)
+    return is_visit or lies_in_future(end, calendar.now)
 
 
 def denies(value: Value, status: str, recognizer: Recognizer) -> bool:
