@@ -110,6 +110,11 @@ class Settings(BaseModel):
     fhir_servers: tuple[str, ...] = Field(
         (), strict=False, description="FHIR servers that may be read where a call lacks data, exact base addresses"
     )
+    accepted_gaps: tuple[str, ...] = Field(
+        (),
+        strict=False,
+        description="Prefetch keys of which the EHR never grants all; what it says that it withholds is no gap there",
+    )
     fhir_deadline_seconds: float = Field(
         4.0, gt=0, le=30, strict=False, description="Wall time for all reading from the FHIR server in one call"
     )

@@ -99,10 +99,12 @@ def test_a_slash_at_the_end_of_the_address_means_the_same_server(fhir_server: Lo
 # --- Patients that are not there
 
 
-def test_a_patient_whom_the_server_does_not_know_gets_no_card_and_no_crash(fhir_server: LoadedServer) -> None:
+def test_a_patient_whom_the_server_does_not_know_is_not_called_free_of_cancer(fhir_server: LoadedServer) -> None:
     result = ask(fhir_server, "nobody")
     assert result.exception is None or isinstance(result.exception, SystemExit)
-    assert json.loads(result.output).get("cards", []) == []
+    code, text = issue(result)
+    assert code == "processing"
+    assert "patient: the patient is not known to the FHIR server" in text
 
 
 def test_explain_says_of_a_patient_whom_the_server_does_not_know_that_there_is_no_record(
@@ -111,7 +113,7 @@ def test_explain_says_of_a_patient_whom_the_server_does_not_know_that_there_is_n
     assert "The patient record is not at hand" in ask(fhir_server, "nobody", "--explain").output
 
 
-@pytest.mark.parametrize("identity", ["a/b", "Patient/pt-001", "../pt-001", "..", "pt-001?", "pt-1,pt-2", ""])
+@pytest.mark.parametrize("identity", ["a/b", "Patient/pt/001", "../pt-001", "..", "pt-001?", "pt-1,pt-2", ""])
 def test_an_id_that_would_bend_an_address_is_refused_by_name(fhir_server: LoadedServer, identity: str) -> None:
     code, text = issue(ask(fhir_server, identity))
     assert code == "invalid"

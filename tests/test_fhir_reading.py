@@ -131,8 +131,14 @@ COMPLETED: list[tuple[str, Json, tuple[Json, ...], tuple[str, ...]]] = [
     ("everything, with a card", prefetch(CANCER, PAIN), (), ()),
     ("everything, without pain", prefetch(CANCER), (), ()),
     ("no cancer, all else missing", {"conditions": bundle(PAIN)}, (), ()),
-    ("no cancer, conditions null", {"conditions": None}, (), ()),
-    ("cancer, no pain, observations missing", prefetch_without("observations", of=[CANCER]), (), ("observations",)),
+    # Nothing at hand shows that the server knows the patient.
+    ("nothing at all, conditions null", {"conditions": None}, (patient(),), ("patient",)),
+    (
+        "cancer, no pain, observations missing",
+        prefetch_without("observations", of=[CANCER]),
+        (patient(),),
+        ("observations", "patient"),
+    ),
     (
         "cancer, no pain, all else missing",
         {"conditions": bundle(CANCER)},
@@ -254,7 +260,80 @@ def test_a_next_page_that_has_expired_leads_to_no_search_beyond_the_patient() ->
     assert decision.assessment.outcome is Outcome.UNDETERMINED
 
 
+# --- Patients whom the server does not know (decision 6.7)
+
+NOT_KNOWN = "patient: the patient is not known to the FHIR server"
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize(
+    "brought",
+    [
+        {},
+        {"patient": None},
+        {"conditions": None, "observations": None},
+        {key: bundle() for key in ("conditions", "observations", "encounters")},
+        prefetch_without("patient", of=[CANCER, PAIN]),
+        prefetch_without("conditions"),
+        prefetch_without("observations", of=[CANCER]),
+        prefetch_without("patient", "conditions"),
+    ],
+    ids=lambda brought: ",".join(brought) or "nothing",
+)
+def test_of_a_patient_whom_the_server_does_not_know_nothing_is_concluded(brought: Json, status: int) -> None:
+    with WireFhirServer(handlers={f"Patient/{PATIENT_ID}": fails(status)}) as server:
+        text = refusal(decide(server.base, brought))
+        assert f"Patient/{PATIENT_ID}" in server.asked
+    assert NOT_KNOWN in text
+
+
+@pytest.mark.parametrize("of", [[], [CANCER], [CANCER, OLD_PAIN], [CANCER, PAIN]], ids=len)
+def test_a_prefetch_with_the_patient_and_all_that_decides_needs_no_server_that_knows_him(of: list[Json]) -> None:
+    with WireFhirServer(handlers={f"Patient/{PATIENT_ID}": fails(404)}) as server:
+        decision = decide(server.base, prefetch_without(*REFINING, of=of))
+        assert f"Patient/{PATIENT_ID}" not in server.asked
+    assert decision.assessment.outcome is not Outcome.UNDETERMINED
+
+
+def test_what_the_server_holds_of_a_patient_shows_that_it_knows_him() -> None:
+    with WireFhirServer(CANCER, handlers={f"Patient/{PATIENT_ID}": fails(404)}) as server:
+        decision = decide(server.base, prefetch_without("conditions"))
+        assert f"Patient/{PATIENT_ID}" not in server.asked
+    assert decision.assessment.reason is Reason.NO_BACK_PAIN
+
+
+def test_a_patient_who_cannot_be_read_just_now_is_not_called_unknown() -> None:
+    with WireFhirServer(handlers={f"Patient/{PATIENT_ID}": fails(500)}) as server:
+        assert NOT_KNOWN not in refusal(decide(server.base, prefetch_without("patient", of=[CANCER, PAIN])))
+
+
+def test_a_call_that_may_not_ask_the_server_is_answered_from_what_it_brought() -> None:
+    with WireFhirServer() as server:
+        decision = decide(server.base, {"conditions": None}, settings={"fhir_servers": ()})
+        assert server.asked == []
+    assert decision.assessment.reason is Reason.NO_CANCER_HISTORY
+
+
 # --- Headers
+
+
+@pytest.mark.parametrize("token", ["", " ", None, "two words", 7])
+def test_an_empty_token_is_no_token_and_the_prefetch_is_evaluated(token: object) -> None:
+    """Decision 6.8."""
+    with WireFhirServer(PAIN_OBSERVED) as server:
+        call = request(prefetch=prefetch_without("observations", of=[CANCER])) | {"fhirServer": server.base}
+        call["fhirAuthorization"] = {"access_token": token, "token_type": "Bearer", "patient": "somebody else"}
+        support = DecisionSupport(Settings(fhir_servers=(server.base,)))
+        decision = support.decide(HookCall(next(iter(SERVICES.values())), NOW), call)
+        assert [item for item in server.requests if "authorization" in item.headers] == []
+    assert decision.assessment.reason is Reason.IMAGING_ADVISED
+
+
+@pytest.mark.parametrize("scheme", ["HTTP", "Http"])
+def test_the_scheme_of_an_address_is_read_in_capitals(scheme: str) -> None:
+    with WireFhirServer(patient(), CANCER, PAIN) as server:
+        decision = decide(f"{scheme}{server.base[4:]}", settings={"fhir_servers": (server.base,)})
+    assert decision.assessment.reason is Reason.IMAGING_ADVISED
 
 
 def test_the_token_of_the_call_is_sent_as_it_is() -> None:
@@ -318,7 +397,8 @@ def test_a_server_that_refuses_the_simpler_search_too_is_not_asked_a_third_time(
     [("information", Reason.NO_BACK_PAIN), ("warning", Reason.NO_BACK_PAIN), ("error", Reason.DATA_MISSING)],
 )
 def test_an_outcome_among_the_entries_counts_where_it_is_an_error(severity: str, expected: Reason) -> None:
-    with WireFhirServer(handlers={"Condition": answers(first_page(None, CANCER, outcome(severity)))}) as server:
+    said = outcome(severity, "processing")
+    with WireFhirServer(patient(), handlers={"Condition": answers(first_page(None, CANCER, said))}) as server:
         decision = decide(server.base, prefetch_without("conditions"))
     assert decision.assessment.reason is expected
 

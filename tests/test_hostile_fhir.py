@@ -381,6 +381,7 @@ def test_a_foreign_next_page_in_the_prefetch_is_not_asked_for(elsewhere: WireFhi
     with WireFhirServer() as server:
         decide(server.base, prefetch() | {"conditions": first})
         beyond = [query for query in server.asked if f"patient={PATIENT_ID}" not in query]
+        beyond = [query for query in beyond if query != f"Patient/{PATIENT_ID}"]
     assert beyond == []
 
 

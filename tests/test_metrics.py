@@ -116,6 +116,7 @@ def test_every_gap_of_a_chart_is_a_result_of_a_read_under_a_name_that_stays() ->
     assert {
         *("answered", "source-error", "not-fhir", "other-patient", "unreadable", "timed-out", "refused"),
         *("not-allowed", "unreachable", "too-much", "endless", "first-page-only", "not-supplied"),
+        *("left-out", "subject-unknown", "patient-unknown"),
     } == FHIR_RESULTS
 
 

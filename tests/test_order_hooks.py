@@ -65,9 +65,10 @@ def test_of_several_selected_orders_one_that_matters_is_enough() -> None:
     assert offered(LIPIDS, IBUPROFEN, RADIOGRAPH) == STANDARD
 
 
-def test_a_selection_that_is_not_among_the_drafts_is_no_occasion() -> None:
-    decided = decision(CANCER, PAIN, hook="order-select", drafts=[RADIOGRAPH], selections=["ServiceRequest/elsewhere"])
-    assert (decided.response["cards"], decided.assessment.reason) == ([], Reason.UNRELATED_ORDER)
+def test_where_a_selection_leads_to_no_draft_any_draft_may_be_meant() -> None:
+    assert offered(LIPIDS, RADIOGRAPH, selections=["ServiceRequest/elsewhere"]) == STANDARD
+    assert offered(LIPIDS, RADIOGRAPH, selections=[name_of(LIPIDS), "ServiceRequest/elsewhere"]) == STANDARD
+    assert offered(LIPIDS, selections=["ServiceRequest/elsewhere"]) == []
 
 
 def test_an_id_longer_than_64_characters_is_understood() -> None:

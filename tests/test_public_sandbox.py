@@ -253,13 +253,19 @@ def test_a_call_without_any_prefetch_is_refused_by_the_keys(sandbox: Sandbox, bo
     assert response.status_code == 412 and "conditions: not supplied" in text_of(response)
 
 
-def test_the_default_patient_who_does_not_exist_leaves_the_service_calm(tmp_path: Path) -> None:
+def test_the_default_patient_who_does_not_exist_is_not_called_free_of_cancer(tmp_path: Path) -> None:
+    """The search results for a stranger are empty, and say nothing of him (decision 6.7)."""
     body = fixture("patient-view-unknown-patient")
     with WireFhirServer() as server:
         sandbox = Sandbox(tmp_path, clients=[], fhir_servers=[server.base])
-        assert sandbox.cards(body | {"fhirServer": server.base}) == []
-        # An empty problem list settles it; nobody is asked.
-        assert server.requests == []
+        response = sandbox.call(body | {"fhirServer": server.base})
+        assert [item.target.rpartition("/")[2] for item in server.requests] == ["smart-1288992"]
+    assert response.status_code == 412 and "patient: the patient is not known to the FHIR server" in text_of(response)
+
+
+def test_the_default_patient_who_does_not_exist_leaves_the_service_calm_where_it_may_not_ask(tmp_path: Path) -> None:
+    sandbox = Sandbox(tmp_path, clients=[])
+    assert sandbox.cards(fixture("patient-view-unknown-patient")) == []
 
 
 def test_a_server_that_does_not_know_the_patient_is_no_fault_of_the_service(tmp_path: Path) -> None:
@@ -274,10 +280,7 @@ def test_a_server_that_does_not_know_the_patient_is_no_fault_of_the_service(tmp_
             sandbox = Sandbox(tmp_path, clients=[], fhir_servers=[server.base])
             response = sandbox.call(body | {"fhirServer": server.base, "prefetch": {}})
             assert server.requests
-        if handlers:
-            assert response.status_code == 412 and not {secret, "smart-1288992"} & set(text_of(response).split())
-        else:
-            assert (response.status_code, response.json) == (200, {"cards": []})
+        assert response.status_code == 412 and not {secret, "smart-1288992"} & set(text_of(response).split())
 
 
 # --- What it does with cards

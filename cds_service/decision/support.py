@@ -12,7 +12,7 @@ that the same call at the same moment gives the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,9 @@ from cds_service.errors import InvalidRequest, MissingData
 from cds_service.protocol.hook_request import HookRequest, read_hook_request
 from cds_service.protocol.services import Service
 from cds_service.settings import Settings, SettingsError
+
+# The prefetch key of the patient's own record.
+_PATIENT = "patient"
 
 # A key that was supplied and held nothing, where something is needed: the patient record.
 _EMPTY = "supplied, but empty"
@@ -91,6 +94,9 @@ class DecisionSupport:
         choices = {name: getattr(self.settings, name) for name in Settings.model_fields}
         self.rules = registry.rules(self.settings.content_folder, choices)
         self._answered_by = {service.id: (service, rule) for rule in self.rules for service in rule.services}
+        keys = {key for rule in self.rules for key in rule.prefetch}
+        if unknown := set(self.settings.accepted_gaps) - keys:
+            raise SettingsError(f"setting 'accepted_gaps': there is no prefetch key {', '.join(sorted(unknown))}")
         known = {slug for rule in self.rules for slug in rule.content.orders}
         for slug in self.settings.order_codings:
             if slug not in known:
@@ -179,7 +185,7 @@ class DecisionSupport:
         reading = rule.reader()
 
         def assess(values: Mapping[str, Any]) -> tuple[Chart, Assessment]:
-            chart = chart_of(request, call.service, values)
+            chart = chart_of(request, call.service, values, self.settings.accepted_gaps)
             return chart, rule.assess(chart, reading, call.at)
 
         def completed(keys: Sequence[str], visits: Sequence[str]) -> dict[str, Any]:
@@ -192,6 +198,9 @@ class DecisionSupport:
         # What is read may open another question (a birth date, how old a pain is). Each key is asked for once.
         while wanted := _not_yet_read(assessment.deciding, prefetch):
             prefetch = completed(wanted, ())
+            chart, assessment = assess(prefetch)
+        if _rests_on_silence(assessment, chart, prefetch):
+            prefetch = completed([_PATIENT], ())
             chart, assessment = assess(prefetch)
         # What was asked for once and not given is not asked for again.
         wanted = _not_yet_read(assessment.refining, prefetch)
@@ -223,20 +232,38 @@ class DecisionSupport:
         return FhirReader(base, str(authorization.get("access_token") or ""), limits)
 
 
-def chart_of(request: HookRequest, service: Service, prefetch: Mapping[str, Any]) -> Chart:
+def chart_of(
+    request: HookRequest, service: Service, prefetch: Mapping[str, Any], accepted_gaps: Collection[str]
+) -> Chart:
     """What is known of the patient of a call, with these prefetch values in place of those that came with it."""
     return build_chart(
         patient_id=request.patient_id,
         prefetch=prefetch,
-        encounter_id=request.encounter_id,
+        encounter_id=request.encounter,
         drafts=request.drafts if service.has_orders else None,
         selections=request.selections if service.hook == "order-select" else None,
+        draft_urls=request.draft_urls,
+        fhir_server=request.fhir_server or "",
+        accepted_gaps=accepted_gaps,
     )
 
 
 def _not_yet_read(keys: Sequence[str], prefetch: Mapping[str, Any]) -> list[str]:
     """Those of the prefetch keys that were not read from the FHIR server in this call."""
     return [key for key in keys if not isinstance(prefetch.get(key), FetchedPrefetch)]
+
+
+def _rests_on_silence(assessment: Assessment, chart: Chart, prefetch: Mapping[str, Any]) -> bool:
+    """Whether nothing was found, and nothing that came shows that the patient is known where it was looked for.
+
+    Of a stranger, every search finds nothing. Where deciding keys were read from the FHIR server, only what was read
+    there shows that the server knows the patient.
+    """
+    if not assessment.silent or isinstance(prefetch.get(_PATIENT), FetchedPrefetch):
+        return False
+    results = chart.by_prefetch_key()
+    read = [key for key in assessment.silent if isinstance(prefetch.get(key), FetchedPrefetch)]
+    return not any(results[key].items for key in read or results)
 
 
 def _gap(gap: Gap, refused: bool) -> str:

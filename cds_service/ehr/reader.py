@@ -39,6 +39,9 @@ _CHUNK_BYTES = 65_536
 # Statuses for which asking once more within the deadline may help.
 _RETRYABLE_STATUSES = frozenset({429, 503})
 
+# Statuses of what the server does not know, or no longer.
+_NOT_THERE = frozenset({404, 410})
+
 # A server that asks to wait longer than this is not waited for.
 _LONGEST_WAIT_SECONDS = 1.0
 
@@ -58,6 +61,13 @@ class ReadFailure(Exception):
         super().__init__(gap.value)
         self.gap = gap
         self.simpler = simpler
+
+
+class NotThere(ReadFailure):
+    """The server does not know what was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(Gap.SOURCE_ERROR)
 
 
 @dataclass(slots=True)
@@ -146,6 +156,9 @@ class FhirReader:
             session.verify = self.limits.ca_bundle or True
             try:
                 return self._all_pages(session, query)
+            except NotThere as failure:
+                is_patient = query.startswith("Patient/")
+                return Fetched((), Gap.PATIENT_UNKNOWN if is_patient else failure.gap)
             except ReadFailure as failure:
                 if not failure.simpler or "patient=" not in query:
                     return Fetched((), failure.gap)
@@ -245,6 +258,8 @@ class FhirReader:
             raise _Retryable(Gap.SOURCE_ERROR, _retry_after_seconds(response))
         if status in (401, 403):
             raise ReadFailure(Gap.REFUSED)
+        if status in _NOT_THERE:
+            raise NotThere
         if 300 <= status < 400:
             raise ReadFailure(Gap.NOT_ALLOWED)
         raise ReadFailure(Gap.SOURCE_ERROR, simpler=status == 400)

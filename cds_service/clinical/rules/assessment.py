@@ -134,6 +134,7 @@ class Assessment:
         unchecked, partly: prefetch keys of which nothing, or not all, is known; they could refine the advice.
         deciding: prefetch keys that could still turn the answer.
         refining: prefetch keys that could refine the card.
+        silent: prefetch keys in which nothing was found, where the answer is that there is nothing.
         visits: references of Encounters that could date a finding of the card.
         unread: places in the chart that could not be read or were refused, and how many entries were not readable.
     """
@@ -155,6 +156,7 @@ class Assessment:
     partly: tuple[str, ...] = ()
     deciding: tuple[str, ...] = ()
     refining: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
     visits: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     unreadable: int = 0

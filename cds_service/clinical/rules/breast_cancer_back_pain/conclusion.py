@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from cds_service.chart.records import Chart
-from cds_service.clinical.rules.assessment import Criterion, FindingGroup, Indicator, Outcome
+from cds_service.clinical.rules.assessment import Answer, Criterion, FindingGroup, Indicator, Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import NEW_PAIN, Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import visits_without_date
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import WITHOUT_IMAGING, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import spine_mri_of
+
+# The reasons that say that nothing was found, and the prefetch keys that were searched.
+_SEARCHED = {
+    Reason.NO_CANCER_HISTORY: ("conditions",),
+    Reason.NO_BACK_PAIN: ("conditions", "observations"),
+}
 
 
 def decided(outcome: Outcome, reason: Reason, criteria: Sequence[Criterion], chart: Chart) -> Assessment:
@@ -41,8 +47,15 @@ def completed(assessment: Assessment, chart: Chart) -> Assessment:
         groups=_groups(assessment),
         deciding=_deciding(assessment, open_keys),
         refining=open_keys if advised else (),
+        silent=searched_in_vain(assessment.criteria) if assessment.outcome is Outcome.NOT_APPLICABLE else (),
         visits=visits_without_date(chart, assessment.criterion(NEW_PAIN).findings) if advised else (),
     )
+
+
+def searched_in_vain(criteria: Iterable[Criterion]) -> tuple[str, ...]:
+    """The prefetch keys in which nothing was found, where that alone refuses the card."""
+    searched = [_SEARCHED.get(Reason(item.reason), ()) for item in criteria if item.answer is Answer.NOT_MET]
+    return tuple(dict.fromkeys(key for keys in searched for key in keys)) if all(searched) else ()
 
 
 def _deciding(assessment: Assessment, open_keys: Sequence[str]) -> tuple[str, ...]:

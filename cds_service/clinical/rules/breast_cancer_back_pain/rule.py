@@ -11,14 +11,14 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cache, cached_property
 
-from cds_service.chart.records import Chart
+from cds_service.chart.records import Chart, Gap
 from cds_service.clinical.reading.recognition import MOST_TEXT, Recognizer
 from cds_service.clinical.rules import assessment as every_rule
 from cds_service.clinical.rules.assessment import Answer, Criterion, Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import PATIENT, Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.cancer import cancer_criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.card import card_text
-from cds_service.clinical.rules.breast_cancer_back_pain.conclusion import completed, decided
+from cds_service.clinical.rules.breast_cancer_back_pain.conclusion import completed, decided, searched_in_vain
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence, calendar_of, read_evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.imaging_plan import plan_imaging
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
@@ -104,7 +104,9 @@ def _assess_patient(evidence: Evidence, criteria: list[Criterion]) -> Assessment
     patient = patient_criterion(chart)
     pain = pain_criterion(chart, list(evidence.records), evidence.pain)
     criteria += [patient, cancer, pain]
-    if any(item.answer is Answer.NOT_MET for item in criteria):
+    # Of a patient whom the FHIR server does not know, every search finds nothing.
+    is_stranger = chart.patient.gap is Gap.PATIENT_UNKNOWN and searched_in_vain(criteria)
+    if any(item.answer is Answer.NOT_MET for item in criteria) and not is_stranger:
         return _not_applicable(evidence, criteria)
     if any(item.answer is Answer.UNKNOWN for item in criteria):
         return decided(Outcome.UNDETERMINED, Reason.DATA_MISSING, criteria, chart)
@@ -114,7 +116,7 @@ def _assess_patient(evidence: Evidence, criteria: list[Criterion]) -> Assessment
 def patient_criterion(chart: Chart) -> Criterion:
     """Deceased patients and records that were merged away get no card."""
     patients = chart.patient.items
-    if not patients:
+    if not patients or chart.patient.gap is Gap.PATIENT_UNKNOWN:
         gap = chart.patient.gap or "it was supplied, but is empty"
         because = f"The patient record is not at hand: {gap}."
         return Criterion(PATIENT, Answer.UNKNOWN, because, missing=("patient",))
