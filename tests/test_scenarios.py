@@ -31,7 +31,11 @@ from tests.builders import SERVICES
 
 Json = dict[str, Any]
 
-FOLDERS = sorted(Path(__file__).parents[1].joinpath("fixtures", "scenarios").glob("row-*"))
+SCENARIOS = Path(__file__).parents[1].joinpath("fixtures", "scenarios")
+TABLE = sorted(SCENARIOS.glob("row-*"))
+# Charts in the forms in which real EHRs write them; each names the clinical decision that it shows.
+CHARTS = sorted(SCENARIOS.glob("chart-*"))
+FOLDERS = [*TABLE, *CHARTS]
 
 DAYS = {
     "an ordinary day": datetime(2026, 11, 22, 12, tzinfo=UTC),
@@ -195,8 +199,18 @@ def _codes(entry: Json) -> set[str]:
 
 
 def test_every_row_of_the_table_has_a_patient() -> None:
-    rows = {json.loads((folder / "scenario.json").read_text(encoding="utf-8"))["row"] for folder in FOLDERS}
+    rows = {json.loads((folder / "scenario.json").read_text(encoding="utf-8"))["row"] for folder in TABLE}
     assert rows == ROWS_OF_THE_TABLE
+
+
+def test_every_chart_beside_the_table_names_a_decision_of_the_page() -> None:
+    page = (SCENARIOS.parents[1] / "docs" / "clinical-decisions.md").read_text(encoding="utf-8")
+    named = {json.loads((folder / "scenario.json").read_text(encoding="utf-8"))["decision"] for folder in CHARTS}
+    assert [number for number in sorted(named) if f"\n### {number} " not in page] == []
+
+
+def test_every_folder_is_a_row_of_the_table_or_a_chart_beside_it() -> None:
+    assert sorted(path for path in SCENARIOS.iterdir() if path.is_dir()) == sorted(FOLDERS)
 
 
 def test_every_call_of_the_table_is_a_valid_call_of_a_service() -> None:
