@@ -24,8 +24,8 @@ SETTINGS = {"pseudonym_key": "a key of the tests, that guards nothing"}
 
 KEYS = {
     "timestamp", "level", "event", "method", "route", "status", "milliseconds", "decision_id", "issuer", "tenant",
-    "service", "hook", "hook_instance", "mode", "outcome", "reason", "fetched", "refusal", "stored", "repeated",
-    "unknown_cards",
+    "service", "hook", "hook_instance", "mode", "outcome", "reason", "fetched", "not_understood",
+    "refusal", "stored", "repeated", "unknown_cards",
 }  # fmt: skip
 
 

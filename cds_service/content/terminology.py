@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from cds_service.content.code_forms import can_be_code
+
 # The shortest ICD category: a letter and two digits (C50), or three digits (174).
 _SHORTEST_CATEGORY = 3
 
@@ -116,6 +118,11 @@ class Terminology:
             if category in self._categories and category in self._displays:
                 return f"{self._displays[category]} ({key[1][:3]}.{key[1][3:]})"
         return ""
+
+    def is_known_code(self, system: str, code: str) -> bool:
+        """Whether a code has the shape of one of a system that is known here."""
+        known = self._systems.get(system)
+        return known is not None and can_be_code(known.uri, code)
 
     def system_name(self, uri: str) -> str:
         """What a code system is called; its URI where it is none of ours."""

@@ -27,6 +27,7 @@ def explain(decision: Decision) -> str:
     if decision.gaps:
         lines += ["", "Not wholly known:"]
         lines += [f"  {key}: {why}" for key, why in decision.gaps.items()]
+    lines += _not_understood(assessment)
     if assessment.unread:
         lines += ["", f"Not read, wholly or in part ({assessment.unreadable} entries), or refused:"]
         lines += [f"  {place}" for place in assessment.unread]
@@ -52,6 +53,20 @@ def _active_override(override: ActiveOverride) -> str:
         "No card: the criteria are met, but the card was turned down on"
         f" {override.at:%Y-%m-%d} ({override.reason}). It stays away {until}; a red flag brings it back at once."
     )
+
+
+def _not_understood(assessment: Assessment) -> list[str]:
+    """How much of the chart was understood, where it was not all."""
+    partly = [item for item in assessment.understanding if item.not_understood or item.hints]
+    if not partly:
+        return []
+    lines = ["", "Not understood:"]
+    for item in partly:
+        told = [f"{item.known} of {item.entries} understood"]
+        told += [f"{count} of {system}" for system, count in item.not_understood.items()]
+        told += [f"{item.hints} hints without a diagnosis"] if item.hints else []
+        lines.append(f"  {item.key}: {', '.join(told)}")
+    return lines
 
 
 def _additional_findings(assessment: Assessment, wording: Wording) -> list[str]:

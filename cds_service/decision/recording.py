@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 from cds_service.advice.identifiers import card_id_of, suggestion_id_of
+from cds_service.clinical.reading.understanding import Understanding
 from cds_service.clinical.rules.assessment import Answer, Assessment, Outcome
 from cds_service.content.model import Content
 from cds_service.decision.hook_call import HookCall
@@ -20,6 +21,9 @@ from cds_service.settings import Settings
 FAILED, SWITCHED_OFF = "failed", "off"
 
 REMOVE = "remove"
+
+# Beside the code systems: entries that hint at what the rule looks for without stating it.
+HINTS = "hints"
 
 # Every card whose id is no UUID, for a site without a key.
 _FOREIGN_ID = UUID("5d0a4dc5-64d2-5d0c-8a43-7a7c6ce1f2a5")
@@ -52,7 +56,18 @@ def decision_entry(decision: Decision, call: HookCall) -> DecisionEntry:
         patient=decision.memory.patient if decision.memory else "",
         user=decision.memory.user if decision.memory else "",
         evidence=decision.evidence_fingerprints,
+        not_understood=not_understood(assessment),
     )
+
+
+def not_understood(assessment: Assessment) -> dict[str, dict[str, int]]:
+    """What was not understood, by prefetch key and code system, and hints; keys without any are left out."""
+    found = {item.key: dict(item.not_understood) | _hints(item) for item in assessment.understanding}
+    return {key: counts for key, counts in found.items() if counts}
+
+
+def _hints(item: Understanding) -> dict[str, int]:
+    return {HINTS: item.hints} if item.hints else {}
 
 
 def _suggestions(assessment: Assessment, card_id: UUID) -> dict[str, str]:

@@ -30,7 +30,7 @@ def was_shown() -> ColumnElement[bool]:
 
 def write_decision(connection: Connection, entry: DecisionEntry) -> None:
     """Write a decision, or count its call where its id is there already."""
-    row = _row(entry)
+    row = row_of(entry)
     here = decision.c.decision_id == entry.decision_id
     if insert_new(connection, decision, [row | {"calls": 1}]):
         return
@@ -62,13 +62,15 @@ def read_shown(database: Database, card_ids: Collection[UUID]) -> Iterator[Decis
         yield from found
 
 
-def _row(entry: DecisionEntry) -> dict[str, Any]:
+def row_of(entry: DecisionEntry) -> dict[str, Any]:
+    """The columns of a decision, but for how often its call came."""
     row = {name: getattr(entry, name) for name in _FIELDS}
     return row | {
         **{name: list(row[name]) for name in _SEQUENCES},
         "mode": entry.mode.value,
         "suggestions": dict(entry.suggestions),
         "evidence": {kind: list(found) for kind, found in entry.evidence.items()},
+        "not_understood": {key: dict(systems) for key, systems in entry.not_understood.items()},
     }
 
 

@@ -50,6 +50,7 @@ class DecisionEntry:
         milliseconds: time from the body to the answer.
         prefetched, fetched: prefetch keys that came with the call, and those that were read from the FHIR server.
         patient, user: keyed pseudonyms, empty where no key is set.
+        not_understood: entries by prefetch key and code system that were not understood; `hints` beside the systems.
         evidence: keyed fingerprints of the findings by kind (`pain`, `red-flag`, `cancer`), empty without a key.
     """
 
@@ -78,6 +79,7 @@ class DecisionEntry:
     patient: str = ""
     user: str = ""
     evidence: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    not_understood: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def shown(self) -> bool:

@@ -42,6 +42,17 @@ FHIR_RESULTS = frozenset({FHIR_ANSWERED, *(gap.code for gap in Gap)})
 # from the start: `increase()` does not see the first failure of a series that appears with it.
 LEDGER_OPERATIONS = frozenset({"decision", "feedback", "answers", "modes", "token"})
 
+# Prefetch keys, and the draft orders of the call itself.
+KEYS = frozenset(
+    {
+        "conditions", "observations", "encounters", "serviceRequests", "diagnosticReports", "procedures", "allergies",
+        "devices", "draftOrders",
+    }
+)  # fmt: skip
+
+# So many code systems become labels; a hospital sends a dozen.
+MOST_SYSTEMS = 20
+
 # Seconds. A call takes about a millisecond, 0.5 s is the guidance of CDS Hooks, and reading from an EHR may take 4 s.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -107,6 +118,13 @@ class Metrics:
         )
         self._refused = Counter("cds_refused_total", "Callers that were refused, by why.", ("reason",), registry=own)
         self._errors = Counter("cds_http_errors_total", "Answers from 400 up.", ("status",), registry=own)
+        self._unread = Counter(
+            "cds_unread_entries_total",
+            "Entries of charts that were not understood, by prefetch key and code system.",
+            ("key", "system"),
+            registry=own,
+        )
+        self._systems: set[str] = set()
         rule = Gauge(
             "cds_rule_info",
             "1 for the version of the rule and its content that is in use.",
@@ -129,6 +147,15 @@ class Metrics:
         self._seconds.labels(service).observe(entry.milliseconds / 1000)
         if entry.shown:
             self._cards.labels(service, _known(entry.indicator, INDICATORS)).inc()
+        for key, systems in entry.not_understood.items():
+            for system, count in systems.items():
+                self._unread.labels(_known(key, KEYS), self._system(system)).inc(count)
+
+    def _system(self, system: str) -> str:
+        """A code system as a label; those beyond the first ones that came are `other`."""
+        if system not in self._systems and len(self._systems) < MOST_SYSTEMS:
+            self._systems.add(system)
+        return system if system in self._systems else OTHER
 
     def fhir_read(self, result: str) -> None:
         """Count one read from a FHIR server; `result` is one of `FHIR_RESULTS`."""

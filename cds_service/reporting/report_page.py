@@ -18,7 +18,15 @@ from cds_service.plots.svg import (
     for_each_width,
     stacked_bar_chart,
 )
-from cds_service.reporting.report_text import GROUP_HEADS, Words, group_values, key_figures, percent, period
+from cds_service.reporting.report_text import (
+    GROUP_HEADS,
+    Words,
+    group_values,
+    key_figures,
+    not_understood_words,
+    percent,
+    period,
+)
 from cds_service.reporting.summary import Day, Group, Report
 
 # More columns than this are too thin to be seen on a narrow page: weeks are shown instead.
@@ -52,6 +60,10 @@ def report_page(report: Report, words: Words, rule_version: str, made_at: dateti
         style=Markup(PLOT_STYLE + WIDTHS_STYLE),
         figures=key_figures(report),
         plots=list(_plots(report, words)),
+        not_understood=[
+            (not_understood_words(key, system), percent(count / report.evaluated), f"{count:,}")
+            for key, system, count in report.not_understood
+        ],
         group_heads=("firing rate", *GROUP_HEADS),
         groups=[
             (title, [(group.name, _group_cells(group)) for group in groups])

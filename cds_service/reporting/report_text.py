@@ -14,6 +14,9 @@ ORDER_HEADS = ("proposed", "accepted", "passed over", "overridden", "unanswered"
 
 UNKNOWN = "-"
 
+# What stands in place of a code system, as the rows of the ledger hold it.
+HINTS, WORDS, EMPTY, UNNAMED = "hints", "words", "empty", "unnamed"
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -97,6 +100,7 @@ def report_text(report: Report, words: Words) -> str:
         _table("Calls by outcome and reason", ("calls",), [(f"{o}: {r}", (n,)) for o, r, n in report.outcomes]),
         _table("Orders on shown cards", ORDER_HEADS, [(item.slug, order_values(item)) for item in report.orders]),
         _table("Override reasons", ("cards",), [(words.reason(code), (count,)) for code, count in report.overrides]),
+        not_understood_lines(report),
         *(
             _table(title, GROUP_HEADS, [(group.name, group_values(group)) for group in groups])
             for title, groups in (
@@ -107,6 +111,28 @@ def report_text(report: Report, words: Words) -> str:
         ),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+
+def not_understood_lines(report: Report) -> list[str]:
+    """In how many calls something was not understood, by prefetch key and code system."""
+    if not report.not_understood:
+        return []
+    lines = ["Not understood, share of evaluated calls"]
+    for key, system, count in report.not_understood:
+        lines.append(f"  in {percent(count / report.evaluated)} of calls {not_understood_words(key, system)}")
+    return lines
+
+
+def not_understood_words(key: str, system: str) -> str:
+    """What was not understood, in words: `conditions had only codes of urn:oid:1.2.3`."""
+    if system == HINTS:
+        return f"{key} held hints of the disease without a diagnosis"
+    if system == WORDS:
+        return f"{key} had entries whose words said nothing that is known"
+    if system == EMPTY:
+        return f"{key} had entries with neither code nor words"
+    named = "an unnamed code system" if system == UNNAMED else system
+    return f"{key} had entries with only codes of {named}"
 
 
 def _of(count: int, share: float | None, whole: str) -> str:

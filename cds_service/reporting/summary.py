@@ -19,6 +19,9 @@ from uuid import UUID
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode
 
 # Outcomes of calls that came to an assessment; the others failed, or were not asked because of the mode `off`.
+# A report names the code systems that matter most.
+MOST_SYSTEMS = 20
+
 EVALUATED = frozenset({"fired", "suppressed", "not-applicable", "undetermined"})
 
 # What a suggestion may propose beside an order: to take a draft back.
@@ -90,6 +93,7 @@ class Report:
         overrides: reason code and number of overridden cards, the most frequent first; empty for no reason.
         median_feedback_seconds: from the call to the feedback, of answered cards.
         milliseconds: median and 95th percentile of the time of evaluated calls, to three digits.
+        not_understood: prefetch key, code system, and the number of evaluated calls with such an entry, most first.
         feedback, unknown_feedback: entries that arrived in the period, and those of them that concern no card known to
             the ledger.
     """
@@ -115,6 +119,7 @@ class Report:
     by_hook: tuple[Group, ...]
     by_version: tuple[Group, ...]
     by_client: tuple[Group, ...]
+    not_understood: tuple[tuple[str, str, int], ...]
     feedback: int
     unknown_feedback: int
 
@@ -184,6 +189,7 @@ class _Calls:
         self.milliseconds: Counter[float] = Counter()
         self.cards: dict[CardKey, DecisionEntry] = {}
         self.silent = 0
+        self.not_understood: Counter[tuple[str, str]] = Counter()
 
     def add(self, entry: DecisionEntry) -> None:
         self.outcomes[entry.outcome, entry.reason] += 1
@@ -192,6 +198,9 @@ class _Calls:
             kinds.append("fired")
         if entry.outcome in EVALUATED:
             kinds.append("evaluated")
+            self.not_understood.update(
+                (key, system) for key, systems in entry.not_understood.items() for system in systems
+            )
             # Three digits are enough for a percentile, and keep the number of different times small.
             self.milliseconds[float(f"{entry.milliseconds:.3g}")] += 1
         key = card_key(entry)
@@ -262,6 +271,9 @@ def _report(calls: _Calls, feedback: _FeedbackThatCounts, since: datetime, until
         median_feedback_seconds=_median_feedback_seconds(feedback),
         milliseconds=_percentiles(calls.milliseconds),
         by_hook=groups["hook"],
+        not_understood=tuple(
+            (key, system, count) for (key, system), count in calls.not_understood.most_common(MOST_SYSTEMS)
+        ),
         by_version=groups["version"],
         by_client=groups["client"],
         feedback=feedback.entries,

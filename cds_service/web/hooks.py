@@ -104,9 +104,13 @@ class HookHandler:
             self._recorder.metrics.fhir_read(gap.code if gap else FHIR_ANSWERED)
         # Beside the id of a decision that is not under a key, it would let someone try out patient ids.
         instance = _uuid_or_none(decision.hook_instance) if decision.memory else None
-        request_record().log_fields = {"hook_instance": instance, "fetched": list(decision.reads)}
-        response = _response_in_mode(decision, call.mode)
-        return decision_entry(decision, call), response
+        entry = decision_entry(decision, call)
+        request_record().log_fields = {
+            "hook_instance": instance,
+            "fetched": list(decision.reads),
+            "not_understood": entry.not_understood,
+        }
+        return entry, _response_in_mode(decision, call.mode)
 
     def take_feedback(self, call: HookCall) -> Response:
         """Store feedback; the response says so only when it is stored."""

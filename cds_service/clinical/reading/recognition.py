@@ -79,6 +79,14 @@ class Recognizer:
                 found.setdefault(set_id, coding)
         return found
 
+    def is_known_code(self, coding: Coding) -> bool:
+        """Whether a coding is of a code system that content knows, and can be a code of it."""
+        return self._terminology.is_known_code(coding.system, coding.code)
+
+    def says_something(self, concept: Concept) -> bool:
+        """Whether the words of a concept name anything that the patterns know, stated or denied."""
+        return any(self._mentions(text) for text in words_of(concept))
+
     def is_coded_otherwise(self, concept: Concept, question: Question) -> bool:
         """Whether the codes of a concept are known and answer other questions only."""
         value_sets = self.value_sets(concept)

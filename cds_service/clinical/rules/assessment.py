@@ -14,6 +14,7 @@ from typing import Literal
 
 from cds_service.chart.span import Span
 from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.reading.understanding import Understanding
 from cds_service.clinical.rules.cautions import RaisedCaution
 
 # The reason of an assessment whose card an earlier override keeps away, whatever the rule.
@@ -136,6 +137,7 @@ class Assessment:
         refining: prefetch keys that could refine the card.
         silent: prefetch keys in which nothing was found, where the answer is that there is nothing.
         visits: references of Encounters that could date a finding of the card.
+        understanding: how much of each prefetch key was understood.
         unread: places in the chart that could not be read or were refused, and how many entries were not readable.
     """
 
@@ -160,6 +162,7 @@ class Assessment:
     visits: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     unreadable: int = 0
+    understanding: tuple[Understanding, ...] = ()
 
     @property
     def studies(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from cds_service.chart.records import Chart, Coding, Condition
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar, start_of
 from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.clinical.reading.understanding import EMPTY, WORDS, Understanding
 from cds_service.clinical.rules.assessment import Answer, Criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BREAST_CANCER
@@ -97,8 +98,14 @@ def _earliest_first(findings: list[Finding]) -> tuple[Finding, ...]:
     return tuple(unique.values())
 
 
-def cancer_criterion(chart: Chart, history: CancerHistory) -> Criterion:
-    """The criterion; unknown only where the conditions at hand show no breast cancer and may not be all."""
+def cancer_criterion(chart: Chart, history: CancerHistory, conditions: Understanding | None = None) -> Criterion:
+    """The criterion; unknown only where the conditions at hand show no breast cancer and may not be all.
+
+    Args:
+        chart: what is known.
+        history: what the conditions say.
+        conditions: how many of them were understood, for the reason that is given.
+    """
     if history.proven:
         because = "Breast cancer is recorded."
         return Criterion("breast-cancer-history", Answer.MET, because, history.proven)
@@ -106,5 +113,18 @@ def cancer_criterion(chart: Chart, history: CancerHistory) -> Criterion:
     if not chart.conditions.complete:
         because = f"No breast cancer in the conditions at hand, but they are not all: {chart.conditions.gap}.{aside}"
         return Criterion("breast-cancer-history", Answer.UNKNOWN, because, missing=("conditions",))
-    because = f"No breast cancer among the patient's conditions.{aside}"
+    because = f"No breast cancer among {_how_many(conditions)}.{aside}"
     return Criterion("breast-cancer-history", Answer.NOT_MET, because, reason=Reason.NO_CANCER_HISTORY)
+
+
+def _how_many(conditions: Understanding | None) -> str:
+    """`the 14 conditions that were understood; 3 had only codes of unknown systems`."""
+    if conditions is None or not conditions.not_understood:
+        return "the patient's conditions"
+    one = conditions.known == 1
+    known = f"the {conditions.known} condition{'' if one else 's'} that {'was' if one else 'were'} understood"
+    by_code = sum(n for system, n in conditions.not_understood.items() if system not in (WORDS, EMPTY))
+    rest = sum(conditions.not_understood.values()) - by_code
+    told = [f"{by_code} had only codes of unknown systems"] if by_code else []
+    told += [f"{rest} said nothing that is known"] if rest else []
+    return f"{known}; {' and '.join(told)}"

@@ -13,6 +13,7 @@ from functools import cache, cached_property
 
 from cds_service.chart.records import Chart, Gap
 from cds_service.clinical.reading.recognition import MOST_TEXT, Recognizer
+from cds_service.clinical.reading.understanding import Understanding, drafts_understanding, understanding
 from cds_service.clinical.rules import assessment as every_rule
 from cds_service.clinical.rules.assessment import Answer, Criterion, Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import PATIENT, Assessment
@@ -29,6 +30,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.services import SERVICES, prefetch_templates
 from cds_service.clinical.rules.breast_cancer_back_pain.surveillance import routine_searches
 from cds_service.clinical.rules.breast_cancer_back_pain.timeline import timeline
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BREAST_CANCER_HINTS
 from cds_service.clinical.rules.sentences import CardText
 from cds_service.clinical.rules.timeline import Timeline
 from cds_service.content.model import Content
@@ -76,8 +78,10 @@ class BreastCancerBackPain:
         if chart.drafts is not None:
             criteria.append(order_criterion(chart.drafts, self.content.rule, reader))
             if criteria[0].answer is Answer.NOT_MET:
-                return decided(Outcome.NOT_APPLICABLE, Reason.UNRELATED_ORDER, criteria, chart)
-        return completed(_assess_patient(read(), criteria), chart)
+                unrelated = decided(Outcome.NOT_APPLICABLE, Reason.UNRELATED_ORDER, criteria, chart)
+                return replace(unrelated, understanding=drafts_understanding(chart, reader))
+        understood = understanding(chart, reader, BREAST_CANCER_HINTS)
+        return replace(completed(_assess_patient(read(), criteria, understood), chart), understanding=understood)
 
     def card(self, assessment: every_rule.Assessment, brevity: int) -> CardText:
         """What the card of a fired assessment says."""
@@ -97,10 +101,10 @@ def _of_this_rule(assessment: every_rule.Assessment) -> Assessment:
     return assessment
 
 
-def _assess_patient(evidence: Evidence, criteria: list[Criterion]) -> Assessment:
+def _assess_patient(evidence: Evidence, criteria: list[Criterion], understood: Sequence[Understanding]) -> Assessment:
     """The three criteria about the patient, and what they come to."""
     chart = evidence.chart
-    cancer = _cancer(evidence)
+    cancer = _cancer(evidence, next((item for item in understood if item.key == "conditions"), None))
     patient = patient_criterion(chart)
     pain = pain_criterion(chart, list(evidence.records), evidence.pain)
     criteria += [patient, cancer, pain]
@@ -129,9 +133,9 @@ def patient_criterion(chart: Chart) -> Criterion:
     return Criterion(PATIENT, Answer.MET, "Nothing says otherwise.")
 
 
-def _cancer(evidence: Evidence) -> Criterion:
+def _cancer(evidence: Evidence, conditions: Understanding | None) -> Criterion:
     """The cancer criterion; in situ disease alone meets it where the site wants to hear of it."""
-    cancer = cancer_criterion(evidence.chart, evidence.history)
+    cancer = cancer_criterion(evidence.chart, evidence.history, conditions)
     in_situ = evidence.history.in_situ
     if evidence.options.dcis_mode == "off" or cancer.answer is not Answer.NOT_MET or not in_situ:
         return cancer

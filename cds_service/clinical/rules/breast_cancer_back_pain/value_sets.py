@@ -18,6 +18,7 @@ class RuleValueSet(StrEnum):
     BREAST_CANCER_EXCLUSION = "breast-cancer-exclusion"
     BREAST_CANCER_AMBIGUOUS = "breast-cancer-ambiguous"
     BREAST_CANCER_SUPPORTING = "breast-cancer-supporting"
+    BREAST_CANCER_THERAPY = "breast-cancer-therapy"
     OTHER_CANCER = "other-cancer"
 
     METASTASIS_BONE = "metastasis-bone"
@@ -211,3 +212,6 @@ REASONS_TO_SEARCH = frozenset(
 
 # A concept of `text-patterns.toml` that no code says: words that make the pain suspicious.
 PAIN_QUALITY = "pain-quality"
+
+# Traces of treatment hint at breast cancer and never prove it; they are counted.
+BREAST_CANCER_HINTS = frozenset({RuleValueSet.BREAST_CANCER_SUPPORTING, RuleValueSet.BREAST_CANCER_THERAPY})

@@ -1,0 +1,124 @@
+"""How much of a chart was understood: what a silence is worth.
+
+Every entry is understood (a value set or the words tell what it is), irrelevant by a code that is known, or not
+understood. What is not understood is counted by prefetch key and code system, never by code or patient.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from cds_service.chart.records import Chart, Concept, Observation
+from cds_service.clinical.reading.recognition import Question, Recognizer
+from cds_service.clinical.reading.value_sets import SharedValueSet
+
+# In place of a code system: an entry with words only that stated nothing, one with neither code nor words, and a
+# system whose name could hold anything.
+WORDS, EMPTY, UNNAMED = "words", "empty", "unnamed"
+
+# The draft orders of an order hook stand in the call itself, under this name.
+DRAFT_ORDERS = "draftOrders"
+
+# An address or an object identifier, as code systems are named; whatever else stands there may be text of any kind.
+_SYSTEM_NAME = re.compile(
+    r"urn:oid:[0-9.]{3,60}|urn:[a-z0-9][a-z0-9:.\-]{1,60}|https?://[A-Za-z0-9.\-]{1,80}(/[A-Za-z0-9._\-]{1,40}){0,8}/?"
+)
+
+# What a symptom or a complaint is, stands in the value of the Observation.
+_VALUE_SAYS = frozenset({SharedValueSet.SYMPTOM_OBSERVATION, SharedValueSet.COMPLAINT_OBSERVATION})
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """The entries of one prefetch key.
+
+    Attributes:
+        key: the prefetch key.
+        understood: entries whose code or words told something.
+        irrelevant: entries with a code that is known and in no value set of the rule.
+        not_understood: the number of the others by the code system as it was sent, or `words`, `empty`, `unnamed`.
+        hints: entries that hint at what the rule looks for without stating it.
+    """
+
+    key: str
+    understood: int = 0
+    irrelevant: int = 0
+    not_understood: Mapping[str, int] = field(default_factory=dict)
+    hints: int = 0
+
+    @property
+    def entries(self) -> int:
+        """All entries of the key."""
+        return self.known + sum(self.not_understood.values())
+
+    @property
+    def known(self) -> int:
+        """Entries that were understood, or are known to be irrelevant."""
+        return self.understood + self.irrelevant
+
+
+def understanding(chart: Chart, reader: Recognizer, hints: Question = frozenset()) -> tuple[Understanding, ...]:
+    """How the entries of a chart and the draft orders were understood; keys without entries are left out.
+
+    Args:
+        chart: what is known of the patient.
+        reader: of the rule.
+        hints: value sets whose codes hint at what the rule looks for, and state it by none.
+    """
+    keys: dict[str, Iterable[tuple[Concept, ...]]] = {
+        "conditions": ((item.concept,) for item in chart.conditions.items),
+        "observations": (_said_by(item, reader) for item in chart.observations.items),
+        "encounters": (item.reasons for item in chart.encounters.items if item.reasons),
+        "serviceRequests": (item.concepts for item in chart.service_requests.items),
+        "diagnosticReports": (item.concepts for item in chart.diagnostic_reports.items),
+        "procedures": (item.concepts for item in chart.procedures.items),
+        "allergies": (item.concepts for item in chart.allergies.items),
+    }
+    counted = (_counted(key, entries, reader, hints) for key, entries in keys.items())
+    return (*(item for item in counted if item.entries), *drafts_understanding(chart, reader))
+
+
+def drafts_understanding(chart: Chart, reader: Recognizer) -> tuple[Understanding, ...]:
+    """How the draft orders that the user selected were understood; nothing where there are none."""
+    if chart.drafts is None:
+        return ()
+    found = _counted(DRAFT_ORDERS, (order.concepts for order in chart.drafts.selected), reader, frozenset())
+    return (found,) if found.entries else ()
+
+
+def _said_by(observation: Observation, reader: Recognizer) -> tuple[Concept, ...]:
+    """What an Observation says: its value where its code only announces it, else its code."""
+    value = observation.value
+    if not _VALUE_SAYS.isdisjoint(reader.value_sets(observation.concept)) and not value.is_empty:
+        return (value.concept or Concept(text=value.text),)
+    return (observation.concept,)
+
+
+def _counted(key: str, entries: Iterable[tuple[Concept, ...]], reader: Recognizer, hints: Question) -> Understanding:
+    understood = irrelevant = hinted = 0
+    unknown: Counter[str] = Counter()
+    for concepts in entries:
+        value_sets = frozenset().union(*(reader.value_sets(concept) for concept in concepts))
+        if value_sets:
+            understood += 1
+            hinted += value_sets <= hints
+        elif any(reader.is_known_code(coding) for concept in concepts for coding in concept.codings):
+            irrelevant += 1
+        elif any(reader.says_something(concept) for concept in concepts):
+            understood += 1
+        else:
+            unknown[next(_systems(concepts), EMPTY)] += 1
+    return Understanding(key, understood, irrelevant, dict(unknown), hinted)
+
+
+def _systems(concepts: Iterable[Concept]) -> Iterator[str]:
+    """The code systems of an entry as they were sent; words, where there is no code."""
+    for concept in concepts:
+        for coding in concept.codings:
+            if coding.code:
+                yield coding.system if _SYSTEM_NAME.fullmatch(coding.system) else UNNAMED
+    if any(concept.text or any(coding.display for coding in concept.codings) for concept in concepts):
+        yield WORDS

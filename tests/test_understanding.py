@@ -1,0 +1,216 @@
+"""What a silence is worth: whatever of a chart is not understood is counted and shown, and names no code or patient."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from flask.testing import FlaskClient
+
+from cds_service.app import make_app
+from cds_service.clinical.reading.understanding import Understanding
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
+from cds_service.content.code_forms import can_be_code, has_mod10_digit, has_verhoeff_digit
+from cds_service.decision.explanation import explain
+from cds_service.decision.hook_call import HookCall
+from cds_service.decision.open_ledger import open_ledger
+from cds_service.decision.support import DecisionSupport
+from cds_service.reporting.metrics import MOST_SYSTEMS
+from cds_service.reporting.report_page import report_page
+from cds_service.reporting.report_text import Words, report_text
+from cds_service.reporting.summary import Report, summarize
+from cds_service.settings import Settings, make_settings
+from cds_service.web.call_log import LOGGER_NAME
+from tests.builders import (
+    BREAST_CANCER,
+    LOW_BACK_PAIN,
+    NOW,
+    SERVICES,
+    Json,
+    assessment,
+    condition,
+    day,
+    draft,
+    observation,
+    request,
+    supplied,
+)
+
+LOCAL = "urn:oid:1.2.840.113619.21.1.7"
+PATIENT_VIEW = "breast-cancer-back-pain-patient-view"
+
+
+def local_condition(code: str = "X-17", system: str = LOCAL, text: str = "") -> Json:
+    """A condition with a code of a system that the content does not know."""
+    made = condition(LOW_BACK_PAIN, onset=day(5))
+    return made | {"code": {"coding": [{"system": system, "code": code}], **({"text": text} if text else {})}}
+
+
+def of_key(key: str, *resources: Json, drafts: list[Json] | None = None) -> Understanding:
+    """How the entries of one key were understood."""
+    found = assessment(*resources, drafts=drafts).understanding
+    return next(item for item in found if item.key == key)
+
+
+def test_an_entry_of_a_value_set_is_understood() -> None:
+    found = of_key("conditions", condition(BREAST_CANCER), condition(LOW_BACK_PAIN, onset=day(5)))
+    assert (found.understood, found.irrelevant, dict(found.not_understood)) == (2, 0, {})
+
+
+def test_a_well_formed_code_of_a_known_system_that_no_set_lists_is_irrelevant() -> None:
+    found = of_key("conditions", condition("icd10cm I10"), condition("snomed 38341003"))
+    assert (found.understood, found.irrelevant, dict(found.not_understood)) == (0, 2, {})
+
+
+@pytest.mark.parametrize("code", ["icd10cm HYPERTENSION", "snomed 38341004", "snomed 12", "icd9cm X1"])
+def test_what_cannot_be_a_code_of_its_system_is_not_understood(code: str) -> None:
+    assert sum(of_key("conditions", condition(code)).not_understood.values()) == 1
+
+
+def test_an_entry_with_only_codes_of_an_unknown_system_is_counted_under_that_system() -> None:
+    found = of_key("conditions", local_condition(), local_condition("X-18"), condition(BREAST_CANCER))
+    assert (found.known, dict(found.not_understood)) == (1, {LOCAL: 2})
+
+
+def test_words_beside_a_code_of_an_unknown_system_are_understood_where_they_say_something() -> None:
+    assert of_key("conditions", local_condition(text="low back pain")).understood == 1
+
+
+def test_words_that_say_nothing_known_are_counted_as_words() -> None:
+    assert dict(of_key("conditions", condition(text="Zustand nach Sturz")).not_understood) == {"words": 1}
+
+
+def test_an_entry_with_neither_code_nor_words_is_counted_as_empty() -> None:
+    assert dict(of_key("conditions", condition() | {"code": {}}).not_understood) == {"empty": 1}
+
+
+@pytest.mark.parametrize("system", ["Jane Doe, born 1980-02-03", "", "patient 4711", "x" * 300, "http://a b"])
+def test_a_system_that_could_be_any_text_is_counted_without_its_name(system: str) -> None:
+    assert dict(of_key("conditions", local_condition(system=system)).not_understood) == {"unnamed": 1}
+
+
+def test_a_symptom_is_judged_by_its_value() -> None:
+    symptom = observation("loinc 75325-1", day(2), valueCodeableConcept={"coding": [{"system": LOCAL, "code": "7"}]})
+    assert dict(of_key("observations", symptom).not_understood) == {LOCAL: 1}
+
+
+def test_a_selected_order_of_an_unknown_system_is_counted_also_where_it_seems_unrelated() -> None:
+    order = draft("cpt 72100") | {"code": {"coding": [{"system": LOCAL, "code": "MRSPINE"}]}}
+    found = of_key("draftOrders", condition(BREAST_CANCER), drafts=[order])
+    assert dict(found.not_understood) == {LOCAL: 1}
+
+
+def test_a_drug_of_breast_cancer_is_a_hint_and_no_diagnosis() -> None:
+    found = of_key("conditions", condition("icd10cm Z79.810"))
+    assert found.hints == 1
+
+
+def test_the_reason_of_a_silence_says_how_many_conditions_were_understood() -> None:
+    found = assessment(condition("icd10cm I10"), local_condition(), local_condition("X-2"))
+    because = found.criterion("breast-cancer-history").because
+    assert "among the 1 condition that was understood; 2 had only codes of unknown systems" in because
+
+
+def test_where_all_was_understood_the_reason_says_no_more_than_before() -> None:
+    because = assessment(condition("icd10cm I10")).criterion("breast-cancer-history").because
+    assert because == "No breast cancer among the patient's conditions."
+
+
+@pytest.mark.parametrize("code", ["254837009", "429087003", "279039007", "30989003"])
+def test_codes_of_snomed_ct_have_their_check_digit(code: str) -> None:
+    assert has_verhoeff_digit(code)
+    assert not has_verhoeff_digit(code[:-1] + str((int(code[-1]) + 1) % 10))
+
+
+@pytest.mark.parametrize("code", ["24967-2", "39818-0", "72254-6", "8310-5"])
+def test_codes_of_loinc_have_their_check_digit(code: str) -> None:
+    digits = code.replace("-", "")
+    assert has_mod10_digit(digits)
+    assert not has_mod10_digit(digits[:-1] + str((int(digits[-1]) + 1) % 10))
+
+
+def test_every_listed_code_has_the_shape_of_its_system() -> None:
+    value_sets = load_content().terminology.value_sets.values()
+    odd = [
+        (item.id, system, code)
+        for item in value_sets
+        for system, code, _ in item.concepts
+        if not can_be_code(system, code)
+    ]
+    assert odd == []
+
+
+# --- Where it is shown
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return make_settings({"data_folder": str(tmp_path)})
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[FlaskClient]:
+    with make_app(settings, lambda: NOW).test_client() as client:
+        yield client
+
+
+def post(client: FlaskClient, *resources: Json) -> None:
+    call = request(prefetch=supplied(*resources)) | {"hookInstance": str(uuid4())}
+    assert client.post(f"/cds-services/{PATIENT_VIEW}", json=call).status_code == 200
+
+
+def report_of(settings: Settings) -> Report:
+    ledger = open_ledger(settings)
+    try:
+        since, until = NOW - timedelta(days=1), NOW + timedelta(days=1)
+        return summarize(ledger.decisions(since, until), (), since, until)
+    finally:
+        ledger.close()
+
+
+def test_explain_says_what_was_not_understood() -> None:
+    call = request(prefetch=supplied(local_condition(), condition("icd10cm I10")))
+    text = explain(DecisionSupport().decide(HookCall(SERVICES[PATIENT_VIEW], NOW), call))
+    assert f"conditions: 1 of 2 understood, 1 of {LOCAL}" in text
+
+
+def test_the_log_line_counts_by_key_and_system_and_holds_no_code(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger=LOGGER_NAME):
+        post(client, local_condition("SECRET-CODE"))
+    line = json.loads(caplog.messages[-1])
+    assert line["not_understood"] == {"conditions": {LOCAL: 1}}
+    assert "SECRET-CODE" not in caplog.text
+
+
+def test_metrics_count_entries_by_key_and_system(client: FlaskClient) -> None:
+    post(client, local_condition(), local_condition("X-2"))
+    assert f'cds_unread_entries_total{{key="conditions",system="{LOCAL}"}} 2.0' in client.get("/metrics").text
+
+
+def test_systems_beyond_the_first_ones_are_one_label(client: FlaskClient) -> None:
+    post(client, *(local_condition(system=f"urn:oid:1.2.3.{number}") for number in range(MOST_SYSTEMS + 5)))
+    lines = [line for line in client.get("/metrics").text.splitlines() if line.startswith("cds_unread_entries_total{")]
+    assert len(lines) == MOST_SYSTEMS + 1
+    assert 'cds_unread_entries_total{key="conditions",system="other"} 5.0' in lines
+
+
+def test_the_report_says_in_which_share_of_calls_a_system_was_not_understood(
+    client: FlaskClient, settings: Settings
+) -> None:
+    post(client, local_condition())
+    post(client, condition("icd10cm I10"))
+    report = report_of(settings)
+    assert f"in 50.0 % of calls conditions had entries with only codes of {LOCAL}" in report_text(report, Words())
+    assert LOCAL in report_page(report, Words(), "1.0.0", NOW)
+
+
+def test_a_report_of_charts_that_were_understood_says_nothing_of_it(client: FlaskClient, settings: Settings) -> None:
+    post(client, condition("icd10cm I10"))
+    assert "Not understood" not in report_text(report_of(settings), Words())
