@@ -55,6 +55,13 @@ MISTAKES = {
         "flag",
         "'changed'",
     ),
+    "reference, read_as": (
+        "code-systems.toml",
+        r'^read_as = ".*"',
+        'read_as = "http://hl7.org/fhir/sid/icd-1"',
+        "system.4.read_as",
+        "no system",
+    ),
     "field missing, code system name": ("code-systems.toml", r"^name = .*\n", "", "system.0", "'name'"),
     "unknown field": (f"{RULE}/rule.toml", "^owner = ", "colour = 'blue'\nowner = ", "", "'colour'"),
     "wrong type, threshold": (

@@ -105,9 +105,10 @@ class Reading:
         for item in self.items(value, element):
             code, system, display = item.get("code"), item.get("system"), item.get("display")
             named = display.strip() if isinstance(display, str) else ""
-            if isinstance(code, str) and code.strip():
-                where = system.strip() if isinstance(system, str) else ""
-                read.append(Coding(where, without_letter(where, code.strip()), named))
+            if isinstance(code, str) and code.strip(" |"):
+                coding = Coding(system.strip() if isinstance(system, str) else "", code.strip(), named)
+                coding = _without_bars(coding) if "|" in code else coding
+                read.append(Coding(coding.system, without_letter(coding.system, coding.code), coding.display))
                 continue
             words = words or named
             if code is not None and not isinstance(code, str):
@@ -254,3 +255,13 @@ def _plain_status(value: object, known: frozenset[str]) -> str | None:
         if words is not None and not (type(words) is str and words.lower() == code):
             return None
     return code
+
+
+def _without_bars(coding: Coding) -> Coding:
+    """A coding whose code came as `code|term|` (SNOMED CT's way to write it) or as `system|code` (FHIR's search)."""
+    first, _, rest = coding.code.partition("|")
+    first = first.strip()
+    second = rest.partition("|")[0].strip()
+    if second and (not first or ":" in first):
+        return Coding(coding.system or first, second, coding.display)
+    return Coding(coding.system, first, coding.display or second)

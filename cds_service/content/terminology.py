@@ -1,41 +1,49 @@
-"""Value sets, indexed by code: which sets is this code in?
+"""Value sets and the question they answer: which sets is this code in?
 
-A code belongs to a code system: codes are compared as (system, code), never as a code alone. ICD codes are
-compared in upper case without dots or blanks; a category (`is-a` filter) stands for every code that starts
-with it. A CPT code counts with and without the modifiers behind it. All other codes are compared to the letter.
+A code belongs to a code system: codes are compared as (system, code), never as a code alone, whatever spelling of
+either the EHR uses. ICD codes are compared without dots, blanks and marks; a category (`is-a` filter) stands for every
+code that starts with it. A code of a national ICD-10 is also looked up as the category of the WHO's that it is in:
+the first four characters mean the same everywhere. A CPT code counts with and without the modifiers behind it.
+All other codes are compared to the letter.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from cds_service.content.code_forms import can_be_code
-
-# The shortest ICD category: a letter and two digits (C50), or three digits (174).
-_SHORTEST_CATEGORY = 3
+from cds_service.content.spelling import (
+    CPT,
+    ICD_CODE,
+    SHORTEST_CATEGORY,
+    cpt_code,
+    icd_code,
+    icd_codes,
+    system_key,
+    who_category,
+    without_version,
+)
 
 # Answers are kept for codes seen before; a hospital uses some thousands. The bound keeps odd codes from filling memory.
 _MOST_LOOKED_UP = 20_000
 
-# A CPT code with the modifiers of a bill behind it: `72148-26`, `72148 26 LT`.
-_CPT_LENGTH = 5
-_CPT = "http://www.ama-assn.org/go/cpt"
-_MODIFIED = re.compile(r"(\d{4}[0-9A-Z])(?:[-\s.,:]?[0-9A-Z]{2})+")
-
-# The longest ICD-10-CM code has seven characters; anything else that starts like one is not a code.
-_ICD_CODE = re.compile(r"[A-Z0-9]{3,7}")
-
 
 @dataclass(frozen=True, slots=True)
 class CodeSystem:
-    """A code system by its canonical URI, the other URIs under which EHRs send it, and how codes compare."""
+    """A code system by its canonical URI, the other names under which EHRs send it, and how codes compare.
+
+    An alias that ends with `*` stands for every name that begins with what is before it. `by_who_category` says that
+    codes are compared as categories of the WHO's ICD-10; `read_as` is the URI of the system in which a code counts
+    where this system itself does not list it.
+    """
 
     uri: str
     name: str
     aliases: tuple[str, ...]
     is_icd: bool
+    by_who_category: bool = False
+    read_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +67,22 @@ class Terminology:
     def __init__(self, systems: Iterable[CodeSystem], value_sets: Iterable[ValueSet]) -> None:
         self.value_sets: Mapping[str, ValueSet] = {value_set.id: value_set for value_set in value_sets}
         self._systems: dict[str, CodeSystem] = {}
+        self._families: list[tuple[str, CodeSystem]] = []
         for system in systems:
-            for uri in (system.uri, *system.aliases):
-                self._systems[uri] = system
+            self._name(system)
         self._sets: dict[tuple[str, str], frozenset[str]] = {}
         self._categories: dict[tuple[str, str], frozenset[str]] = {}
         self._displays: dict[tuple[str, str], str] = {}
         self._looked_up: dict[tuple[str, str], frozenset[str]] = {}
         for value_set in self.value_sets.values():
             self._index(value_set)
+
+    def _name(self, system: CodeSystem) -> None:
+        for alias in (system.uri, *system.aliases):
+            if alias.endswith("*"):
+                self._families.append((system_key(alias[:-1]), system))
+            else:
+                self._systems[system_key(alias)] = system
 
     def _index(self, value_set: ValueSet) -> None:
         mark = frozenset([value_set.id])
@@ -81,10 +96,41 @@ class Terminology:
             self._categories[key] = self._categories.get(key, frozenset()) | mark
 
     def _key(self, uri: str, code: str) -> tuple[str, str]:
-        system = self._systems.get(uri)
+        """Where a listed code stands in the index."""
+        system = self.system(uri)
         if system is None:
             return uri, code
-        return system.uri, icd_code(code) if system.is_icd else _without_modifiers(system.uri, code.strip())
+        return system.uri, icd_code(code) if system.is_icd else _compared(system, code)
+
+    def system(self, name: str) -> CodeSystem | None:
+        """The code system that an EHR names by this URI, OID or name; none where it is none of ours."""
+        for key in without_version(system_key(name)):
+            if (known := self._systems.get(key)) is not None:
+                return known
+        key = system_key(name)
+        return next((system for start, system in self._families if key.startswith(start)), None)
+
+    def _keys(self, name: str, code: str) -> Iterator[tuple[str, str]]:
+        """Where a code of a chart may stand in the index, its own system first."""
+        system = self.system(name)
+        if system is None:
+            return
+        if not system.is_icd:
+            yield system.uri, _compared(system, code)
+            return
+        for plain in icd_codes(code):
+            yield system.uri, who_category(plain) if system.by_who_category else plain
+            if system.read_as:
+                yield system.read_as, who_category(plain)
+
+    def _upwards(self, key: tuple[str, str]) -> Iterator[tuple[str, str]]:
+        """The listed ICD categories that a code is in or is itself, the nearest first."""
+        system, code = key
+        if not ICD_CODE.fullmatch(code):
+            return
+        for length in range(len(code), SHORTEST_CATEGORY - 1, -1):
+            if (category := (system, code[:length])) in self._categories:
+                yield category
 
     def value_sets_with(self, system: str, code: str) -> frozenset[str]:
         """The ids of the value sets that hold this code; none for an unknown system or code."""
@@ -95,38 +141,35 @@ class Terminology:
         return found
 
     def _look_up(self, system: str, code: str) -> frozenset[str]:
-        known = self._systems.get(system)
-        if known is None:
-            return frozenset()
-        key = self._key(system, code)
-        found = self._sets.get(key, frozenset())
-        if known.is_icd and _ICD_CODE.fullmatch(key[1]):
-            for length in range(_SHORTEST_CATEGORY, len(key[1]) + 1):
-                found |= self._categories.get((key[0], key[1][:length]), frozenset())
+        found: frozenset[str] = frozenset()
+        for key in self._keys(system, code):
+            found |= self._sets.get(key, frozenset())
+            for category in self._upwards(key):
+                found |= self._categories[category]
         return found
 
     def display(self, system: str, code: str) -> str:
         """Our own display of a code, or an empty string; a code of a listed ICD category has the category's."""
-        key = self._key(system, code)
-        if shown := self._displays.get(key):
-            return shown
-        known = self._systems.get(system)
-        if known is None or not known.is_icd or not _ICD_CODE.fullmatch(key[1]):
-            return ""
-        for length in range(len(key[1]) - 1, _SHORTEST_CATEGORY - 1, -1):
-            category = (key[0], key[1][:length])
-            if category in self._categories and category in self._displays:
-                return f"{self._displays[category]} ({key[1][:3]}.{key[1][3:]})"
+        for key in self._keys(system, code):
+            if shown := self._displays.get(key):
+                return shown
+            for category in self._upwards(key):
+                if shown := self._displays.get(category):
+                    return f"{shown} ({key[1][:3]}.{key[1][3:]})"
         return ""
 
     def is_known_code(self, system: str, code: str) -> bool:
         """Whether a code has the shape of one of a system that is known here."""
-        known = self._systems.get(system)
-        return known is not None and can_be_code(known.uri, code)
+        known = self.system(system)
+        if known is None:
+            return False
+        if known.by_who_category or known.read_as:
+            return all(map(who_category, icd_codes(code)))
+        return all(can_be_code(known.uri, part) for part in (icd_codes(code) if known.is_icd else [code]))
 
     def system_name(self, uri: str) -> str:
         """What a code system is called; its URI where it is none of ours."""
-        system = self._systems.get(uri)
+        system = self.system(uri)
         return system.name if system else uri
 
     def codes(self, set_id: str, system: str) -> tuple[str, ...]:
@@ -134,24 +177,11 @@ class Terminology:
         return tuple(code for uri, code, _ in self.value_sets[set_id].concepts if uri == system)
 
 
-def _without_modifiers(system: str, code: str) -> str:
-    """A CPT code without the modifiers behind it; a code of another system as it is."""
-    if system != _CPT or len(code) <= _CPT_LENGTH:
-        return code
-    modified = _MODIFIED.fullmatch(code.upper())
-    return modified[1] if modified else code
+def _compared(system: CodeSystem, code: str) -> str:
+    """A code as it is compared, of a system that is not an ICD."""
+    return cpt_code(code.strip()) if system.uri == CPT else code.strip()
 
 
 def is_icd_category(code: str) -> bool:
     """Whether a text can be an ICD category or code."""
-    return bool(_ICD_CODE.fullmatch(icd_code(code)))
-
-
-def icd_code(code: str) -> str:
-    """An ICD code as it is compared: `c50.911` and `C50911` are the same.
-
-    A dot elsewhere than behind the category is left in: `17.49` (a procedure) is not `174.9`.
-    """
-    plain = "".join(code.split()).upper()
-    category, _, rest = plain.partition(".")
-    return category + rest if len(category) == _SHORTEST_CATEGORY and "." not in rest else plain
+    return bool(ICD_CODE.fullmatch(icd_code(code)))

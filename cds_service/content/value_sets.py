@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from cds_service.content.error import ContentError
 from cds_service.content.files import ContentFiles
-from cds_service.content.terminology import CodeSystem, Terminology, ValueSet, icd_code, is_icd_category
+from cds_service.content.spelling import icd_code
+from cds_service.content.terminology import CodeSystem, Terminology, ValueSet, is_icd_category
 
 _NEEDED = ("id", "url", "version", "status", "title", "purpose", "copyright", "compose")
 
@@ -24,10 +25,7 @@ def read_terminology(files: ContentFiles) -> Terminology:
     Raises:
         ContentError: a file cannot be used, there is none, or one of the rule has the id of a shared one.
     """
-    systems = tuple(
-        CodeSystem(item["uri"], item["name"], tuple(item["aliases"]), item.get("icd", False))
-        for item in files.read_shared("code-systems")["system"]
-    )
+    systems = _code_systems(files)
     read: dict[str, ValueSet] = {}
     for file, path in files.value_sets():
         if path.stem in read:
@@ -36,6 +34,25 @@ def read_terminology(files: ContentFiles) -> Terminology:
     if not read:
         raise ContentError("value-sets", "", "the folder holds no value set")
     return Terminology(systems, read.values())
+
+
+def _code_systems(files: ContentFiles) -> tuple[CodeSystem, ...]:
+    systems = tuple(
+        CodeSystem(
+            uri=item["uri"],
+            name=item["name"],
+            aliases=tuple(item["aliases"]),
+            is_icd=item.get("icd", False),
+            by_who_category=item.get("by_who_category", False),
+            read_as=item.get("read_as", ""),
+        )
+        for item in files.read_shared("code-systems")["system"]
+    )
+    listed = {"", *(system.uri for system in systems)}
+    for index, system in enumerate(systems):
+        if system.read_as not in listed:
+            raise ContentError("code-systems.toml", f"system.{index}.read_as", f"there is no system '{system.read_as}'")
+    return systems
 
 
 def _value_set(file: str, path: Path, systems: tuple[CodeSystem, ...]) -> ValueSet:

@@ -195,7 +195,13 @@ class Recognizer:
         """`finding` with the words for `coding`: our display, else the EHR's (quoted), else the code."""
         label = self.label(coding)
         quote = "" if label else (coding.display or concept.text or coding.code)
-        return replace(finding, label=label, quote=quote, coding=coding)
+        return replace(finding, label=label, quote=quote, coding=self._with_uri(coding))
+
+    def _with_uri(self, coding: Coding) -> Coding:
+        """The coding with the URI of its system where the EHR sent a bare name: FHIR's `Coding.system` is a URI."""
+        if ":" in coding.system or (system := self._terminology.system(coding.system)) is None:
+            return coding
+        return replace(coding, system=system.uri)
 
 
 def words_of(concept: Concept) -> tuple[str, ...]:
