@@ -22,7 +22,7 @@ def test_every_set_stands_with_all_its_codes() -> None:
     assert shown.keys() == CONTENT.terminology.value_sets.keys()
     for value_set in CONTENT.terminology.value_sets.values():
         groups = shown[value_set.id].groups
-        codes = {code for group in groups for code, _ in (*group.codes, *group.categories)}
+        codes = {item.code for group in groups for item in (*group.codes, *group.categories)}
         assert codes == {code for _, code, _ in value_set.concepts} | {code for _, code in value_set.categories}
         assert value_set.title in PAGE.text
 
@@ -45,6 +45,18 @@ def test_each_license_notice_stands_once_and_every_set_leads_to_its_own() -> Non
     for shown in (item for role in roles for item in role.value_sets):
         whole = CONTENT.terminology.value_sets[shown.id].copyright
         assert plain(whole) == plain(f"{notices[shown.notice - 1]} Codes confirmed in: {shown.confirmed}")
+
+
+def test_a_code_says_where_it_was_confirmed_and_an_unconfirmed_one_why_it_was_not() -> None:
+    told = plain(unescape(HTML))
+    for value_set in CONTENT.terminology.value_sets.values():
+        for source in value_set.sources.values():
+            assert plain(source) in told
+        for why in value_set.unconfirmed.values():
+            assert f"Not confirmed: {plain(why)}" in plain(re.sub(r"<[^>]+>", "", told))
+    number = sum(len(value_set.unconfirmed) for value_set in CONTENT.terminology.value_sets.values())
+    assert number
+    assert f"{number} of them are marked as not confirmed" in PAGE.text
 
 
 def test_a_set_of_unknown_role_keeps_its_purpose_whole() -> None:

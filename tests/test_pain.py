@@ -504,14 +504,66 @@ def test_back_pain_in_pregnancy_is_imaged_without_contrast_and_radiation(code: s
         "snomed 300960003",
         "snomed 249938007",
         "snomed 53430007",
-        "icd10cm M62.830",
-        "icd10cm M51.360",
+        "icd10cm M51.361",
+        "icd10cm M79.18",
+        "snomed 302258001",
+        "snomed 161882006",
+        "snomed 267067009",
+        "snomed 183868005",
         "local M54.50",
         " M54.50",
     ],
 )
 def test_codes_of_other_and_of_ambiguous_diseases_are_no_back_pain(code: str) -> None:
     assert not is_new(condition(code, onset=day(3)))
+
+
+@pytest.mark.parametrize(
+    ("code", "region"),
+    [
+        ("snomed 298253002", "cervical"),
+        ("snomed 473007007", "cervical"),
+        ("snomed 298478001", "cervical"),
+        ("snomed 279030006", "cervical"),
+        ("snomed 298254008", "thoracic"),
+        ("snomed 103015000", "thoracic"),
+        ("snomed 608831003", "thoracic"),
+        ("snomed 41321000119101", "thoracic"),
+        ("snomed 279063004", "lumbar"),
+        ("snomed 608832005", "lumbar"),
+        ("snomed 298674008", "lumbar"),
+        ("snomed 279041008", "lumbar"),
+        ("snomed 608830002", "unspecified"),
+        ("snomed 87381000119101", "unspecified"),
+        ("snomed 3200003", "sacral"),
+        ("icd10cm M51.16", "lumbar"),
+        ("icd10cm M51.17", "lumbar"),
+        ("icd10cm M51.360", "lumbar"),
+        ("icd10cm M51.370", "lumbar"),
+        ("icd10cm M62.830", "unspecified"),
+        ("icd10 M54.1", "unspecified"),
+        ("icd10 M54.3", "lumbar"),
+        ("icd10 M54.4", "lumbar"),
+        ("icd10 M54.8", "unspecified"),
+    ],
+)
+def test_spine_pain_counts_under_every_name_that_it_has(code: str, region: str) -> None:
+    assert answer(condition(code, onset=day(3))).region == region
+
+
+@pytest.mark.parametrize(
+    ("chronic", "new"),
+    [
+        ("snomed 136791000119103", "icd10cm M54.6"),
+        ("snomed 38811000087102", "icd10cm M54.6"),
+        ("snomed 129511000119105", "icd10cm M53.3"),
+        ("snomed 782661001", "icd10cm M53.3"),
+        ("snomed 38741000087105", "icd10cm M54.2"),
+        ("snomed 38781000087100", LOW_BACK_PAIN),
+    ],
+)
+def test_pain_recorded_as_chronic_by_its_code_is_not_new(chronic: str, new: str) -> None:
+    assert not is_new(condition(chronic, onset=day(200)), condition(new, onset=day(3)))
 
 
 # Decision 2.14.

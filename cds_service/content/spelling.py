@@ -95,3 +95,8 @@ def cpt_code(code: str) -> str:
     """A CPT code without the modifiers behind it; a text of another shape as it is."""
     modified = _MODIFIED.fullmatch(code.upper())
     return modified[1] if modified else code
+
+
+def is_icd_category(code: str) -> bool:
+    """Whether a text can be an ICD category or code."""
+    return bool(ICD_CODE.fullmatch(icd_code(code)))

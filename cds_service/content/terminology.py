@@ -10,7 +10,7 @@ All other codes are compared to the letter.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cds_service.content.code_forms import can_be_code
 from cds_service.content.spelling import (
@@ -50,7 +50,8 @@ class CodeSystem:
 class ValueSet:
     """One named set: `concepts` are (system, code, display), `categories` are (system, ICD category).
 
-    `copyright` names the licenses of its code systems and where the codes were confirmed.
+    `copyright` names the licenses of its code systems and where the codes were confirmed. `sources` says it for single
+    codes, by (system, code), and `unconfirmed` why nobody has confirmed that a code means what it stands for here.
     """
 
     id: str
@@ -59,6 +60,8 @@ class ValueSet:
     concepts: tuple[tuple[str, str, str], ...]
     categories: tuple[tuple[str, str], ...]
     copyright: str = ""
+    sources: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    unconfirmed: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 class Terminology:
@@ -180,8 +183,3 @@ class Terminology:
 def _compared(system: CodeSystem, code: str) -> str:
     """A code as it is compared, of a system that is not an ICD."""
     return cpt_code(code.strip()) if system.uri == CPT else code.strip()
-
-
-def is_icd_category(code: str) -> bool:
-    """Whether a text can be an ICD category or code."""
-    return bool(ICD_CODE.fullmatch(icd_code(code)))

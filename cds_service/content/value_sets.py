@@ -13,8 +13,12 @@ from pydantic import ValidationError
 
 from cds_service.content.error import ContentError
 from cds_service.content.files import ContentFiles
-from cds_service.content.spelling import icd_code
-from cds_service.content.terminology import CodeSystem, Terminology, ValueSet, is_icd_category
+from cds_service.content.spelling import icd_code, is_icd_category
+from cds_service.content.terminology import CodeSystem, Terminology, ValueSet
+
+# Extensions of a listed code: where it was confirmed, or why nobody has confirmed it.
+CODE_SOURCE = "https://cds-service.example.org/fhir/StructureDefinition/code-source"
+CODE_UNCONFIRMED = "https://cds-service.example.org/fhir/StructureDefinition/code-unconfirmed"
 
 _NEEDED = ("id", "url", "version", "status", "title", "purpose", "copyright", "compose")
 
@@ -72,7 +76,32 @@ def _parsed(file: str, name: str, content: bytes, systems: tuple[CodeSystem, ...
     if data["id"] != name:
         raise ContentError(file, "id", "must be the file's name without .json")
     concepts, categories = _included(file, data["compose"], systems)
-    return ValueSet(data["id"], data["title"], data["purpose"], concepts, categories, data["copyright"])
+    return ValueSet(
+        id=data["id"],
+        title=data["title"],
+        purpose=data["purpose"],
+        concepts=concepts,
+        categories=categories,
+        copyright=data["copyright"],
+        sources=_extensions(data["compose"], systems, CODE_SOURCE),
+        unconfirmed=_extensions(data["compose"], systems, CODE_UNCONFIRMED),
+    )
+
+
+def _extensions(compose: Mapping[str, Any], systems: tuple[CodeSystem, ...], url: str) -> Mapping[tuple[str, str], str]:
+    """What the extensions with this URL say of the listed codes, by (system, code)."""
+    known = _by_uri(systems)
+    return {
+        (known[include["system"]].uri, concept["code"]): extension["valueString"]
+        for include in compose["include"]
+        for concept in include.get("concept", ())
+        for extension in concept.get("extension", ())
+        if extension["url"] == url
+    }
+
+
+def _by_uri(systems: tuple[CodeSystem, ...]) -> Mapping[str, CodeSystem]:
+    return {uri: system for system in systems for uri in (system.uri, *system.aliases)}
 
 
 def _as_fhir(file: str, content: bytes) -> dict[str, Any]:
@@ -96,7 +125,7 @@ def _included(
         raise ContentError(file, "compose.exclude", "is not understood; list what is included")
     if not compose.get("include"):
         raise ContentError(file, "compose.include", "is empty")
-    known = {uri: system for system in systems for uri in (system.uri, *system.aliases)}
+    known = _by_uri(systems)
     concepts: list[tuple[str, str, str]] = []
     categories: list[tuple[str, str]] = []
     for index, include in enumerate(compose["include"]):

@@ -29,12 +29,22 @@ _CONFIRMED = "Codes confirmed in:"
 
 
 @dataclass(frozen=True, slots=True)
+class ListedCode:
+    """One code as it is shown: where it was confirmed if not where its set was, or why nobody has confirmed it."""
+
+    code: str
+    display: str
+    source: str = ""
+    unconfirmed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CodeGroup:
-    """The codes of one set in one code system, with their displays; `categories` stand for all that they contain."""
+    """The codes of one set in one code system; `categories` stand for all that they contain."""
 
     system: str
-    categories: tuple[tuple[str, str], ...]
-    codes: tuple[tuple[str, str], ...]
+    categories: tuple[ListedCode, ...]
+    codes: tuple[ListedCode, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,7 @@ def codes_html(content: Content) -> str:
         notices=notices,
         sets=len(listed),
         codes=sum(len(value_set.concepts) for value_set in listed),
+        unconfirmed=sum(len(value_set.unconfirmed) for value_set in listed),
     )
 
 
@@ -105,17 +116,18 @@ def _groups(value_set: ValueSet, terminology: Terminology) -> Iterable[CodeGroup
     """One group per code system, in the order of the file."""
     displays = {(system, code): display for system, code, display in value_set.concepts}
     categories = set(value_set.categories)
+
+    def listed(key: tuple[str, str]) -> ListedCode:
+        display = "" if key[0] == CPT else displays.get(key, "")
+        return ListedCode(key[1], display, value_set.sources.get(key, ""), value_set.unconfirmed.get(key, ""))
+
     for system in dict.fromkeys([system for system, *_ in (*value_set.concepts, *value_set.categories)]):
         yield CodeGroup(
             system=terminology.system_name(system),
-            categories=tuple(
-                (code, displays.get((system, code), ""))
-                for uri, code in dict.fromkeys(value_set.categories)
-                if uri == system
-            ),
+            categories=tuple(listed(key) for key in dict.fromkeys(value_set.categories) if key[0] == system),
             codes=tuple(
-                (code, "" if system == CPT else display)
-                for uri, code, display in value_set.concepts
+                listed((uri, code))
+                for uri, code, _ in value_set.concepts
                 if uri == system and (uri, code) not in categories
             ),
         )

@@ -40,7 +40,9 @@ class RuleValueSet(StrEnum):
     BACK_INJURY = "back-injury"
     PAIN_NEEDING_SPINE_SITE = "pain-needing-spine-site"
     CHRONIC_BACK_PAIN_CERVICAL = "chronic-back-pain-cervical"
+    CHRONIC_BACK_PAIN_THORACIC = "chronic-back-pain-thoracic"
     CHRONIC_BACK_PAIN_LUMBAR = "chronic-back-pain-lumbar"
+    CHRONIC_BACK_PAIN_SACRAL = "chronic-back-pain-sacral"
     CHRONIC_BACK_PAIN_UNSPECIFIED = "chronic-back-pain-unspecified"
     CHRONIC_PAIN_ANY_SITE = "chronic-pain-any-site"
 
@@ -116,7 +118,9 @@ BACK_PAIN: Mapping[str, tuple[str, ...]] = {
 
 CHRONIC_BACK_PAIN: Mapping[str, tuple[str, ...]] = {
     RuleValueSet.CHRONIC_BACK_PAIN_CERVICAL: ("cervical",),
+    RuleValueSet.CHRONIC_BACK_PAIN_THORACIC: ("thoracic",),
     RuleValueSet.CHRONIC_BACK_PAIN_LUMBAR: ("lumbar",),
+    RuleValueSet.CHRONIC_BACK_PAIN_SACRAL: ("sacral",),
     RuleValueSet.CHRONIC_BACK_PAIN_UNSPECIFIED: ("unspecified",),
 }
 
