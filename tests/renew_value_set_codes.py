@@ -22,13 +22,14 @@ Entry = Mapping[str, int | str]
 
 
 def entry(value_set: ValueSet) -> Entry:
-    """The number of codes and categories of a set, and a SHA-256 over their sorted lines.
+    """The number of codes, categories and patterns of a set, and a SHA-256 over their sorted lines.
 
-    A line is system, code and category with tabs between: one of the last two is empty.
+    A line is system, code and category with tabs between: one of the last two is empty; of a pattern, both are.
     """
     lines = sorted(
         [f"{system}\t{code}\t" for system, code, _ in value_set.concepts]
         + [f"{system}\t\t{category}" for system, category in value_set.categories]
+        + [f"{system}\t\t\t{pattern}" for system, pattern in value_set.patterns]
     )
     return {"codes": len(lines), "sha256": hashlib.sha256("\n".join(lines).encode()).hexdigest()}
 

@@ -9,6 +9,7 @@ All other codes are compared to the letter.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -50,6 +51,7 @@ class CodeSystem:
 class ValueSet:
     """One named set: `concepts` are (system, code, display), `categories` are (system, ICD category).
 
+    `patterns` are (system, regular expression): a code that matches wholly, upper or lower case, is in the set.
     `copyright` names the licenses of its code systems and where the codes were confirmed. `sources` says it for single
     codes, by (system, code), and `unconfirmed` why nobody has confirmed that a code means what it stands for here.
     """
@@ -62,6 +64,7 @@ class ValueSet:
     copyright: str = ""
     sources: Mapping[tuple[str, str], str] = field(default_factory=dict)
     unconfirmed: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    patterns: tuple[tuple[str, str], ...] = ()
 
 
 class Terminology:
@@ -75,6 +78,7 @@ class Terminology:
             self._name(system)
         self._sets: dict[tuple[str, str], frozenset[str]] = {}
         self._categories: dict[tuple[str, str], frozenset[str]] = {}
+        self._patterns: dict[str, list[tuple[re.Pattern[str], str]]] = {}
         self._displays: dict[tuple[str, str], str] = {}
         self._looked_up: dict[tuple[str, str], frozenset[str]] = {}
         for value_set in self.value_sets.values():
@@ -97,6 +101,8 @@ class Terminology:
         for system, category in value_set.categories:
             key = self._key(system, category)
             self._categories[key] = self._categories.get(key, frozenset()) | mark
+        for uri, pattern in value_set.patterns:
+            self._patterns.setdefault(uri, []).append((re.compile(pattern, re.IGNORECASE), value_set.id))
 
     def _key(self, uri: str, code: str) -> tuple[str, str]:
         """Where a listed code stands in the index."""
@@ -149,6 +155,7 @@ class Terminology:
             found |= self._sets.get(key, frozenset())
             for category in self._upwards(key):
                 found |= self._categories[category]
+            found = found.union(name for pattern, name in self._patterns.get(key[0], ()) if pattern.fullmatch(key[1]))
         return found
 
     def display(self, system: str, code: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -75,7 +76,7 @@ def _parsed(file: str, name: str, content: bytes, systems: tuple[CodeSystem, ...
             raise ContentError(file, field, "is missing")
     if data["id"] != name:
         raise ContentError(file, "id", "must be the file's name without .json")
-    concepts, categories = _included(file, data["compose"], systems)
+    concepts, categories, patterns = _included(file, data["compose"], systems)
     return ValueSet(
         id=data["id"],
         title=data["title"],
@@ -85,6 +86,7 @@ def _parsed(file: str, name: str, content: bytes, systems: tuple[CodeSystem, ...
         copyright=data["copyright"],
         sources=_extensions(data["compose"], systems, CODE_SOURCE),
         unconfirmed=_extensions(data["compose"], systems, CODE_UNCONFIRMED),
+        patterns=patterns,
     )
 
 
@@ -119,8 +121,8 @@ def _as_fhir(file: str, content: bytes) -> dict[str, Any]:
 
 def _included(
     file: str, compose: Mapping[str, Any], systems: tuple[CodeSystem, ...]
-) -> tuple[tuple[tuple[str, str, str], ...], tuple[tuple[str, str], ...]]:
-    """The codes with their displays, and the ICD categories, that a ValueSet lists."""
+) -> tuple[tuple[tuple[str, str, str], ...], tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    """The codes with their displays, the ICD categories, and the patterns of codes, that a ValueSet lists."""
     if "exclude" in compose:
         raise ContentError(file, "compose.exclude", "is not understood; list what is included")
     if not compose.get("include"):
@@ -128,6 +130,7 @@ def _included(
     known = _by_uri(systems)
     concepts: list[tuple[str, str, str]] = []
     categories: list[tuple[str, str]] = []
+    patterns: list[tuple[str, str]] = []
     for index, include in enumerate(compose["include"]):
         field = f"compose.include.{index}"
         system = known.get(include.get("system", ""))
@@ -137,11 +140,11 @@ def _included(
             raise ContentError(file, field, "must have concept or filter")
         concepts += [(system.uri, item["code"], item.get("display", "")) for item in include.get("concept", ())]
         for rule in include.get("filter", ()):
-            _check_category(file, f"{field}.filter", rule, system)
-            categories.append((system.uri, rule["value"]))
+            _check_filter(file, f"{field}.filter", rule, system)
+            (patterns if rule["op"] == "regex" else categories).append((system.uri, rule["value"]))
     _check_each_once(file, [(system, code) for system, code, _ in concepts], systems)
     _check_each_once(file, categories, systems)
-    return tuple(concepts), tuple(categories)
+    return tuple(concepts), tuple(categories), tuple(patterns)
 
 
 def _check_each_once(file: str, listed: list[tuple[str, str]], systems: tuple[CodeSystem, ...]) -> None:
@@ -155,8 +158,21 @@ def _check_each_once(file: str, listed: list[tuple[str, str]], systems: tuple[Co
         seen.add(key)
 
 
-def _check_category(file: str, field: str, rule: Mapping[str, str], system: CodeSystem) -> None:
-    if (rule["property"], rule["op"]) != ("concept", "is-a") or not system.is_icd:
-        raise ContentError(file, field, "only 'concept is-a' of an ICD category is understood")
-    if not is_icd_category(rule["value"]):
+def _check_filter(file: str, field: str, rule: Mapping[str, str], system: CodeSystem) -> None:
+    """Refuse a filter that is neither an ICD category nor a regular expression for the codes of another system."""
+    kind = (rule["property"], rule["op"])
+    if kind == ("code", "regex") and not system.is_icd:
+        _check_pattern(file, field, rule["value"])
+    elif kind != ("concept", "is-a") or not system.is_icd:
+        raise ContentError(
+            file, field, "only 'concept is-a' of an ICD category, or 'code regex' elsewhere, is understood"
+        )
+    elif not is_icd_category(rule["value"]):
         raise ContentError(file, field, "must be an ICD category of three characters or more")
+
+
+def _check_pattern(file: str, field: str, pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ContentError(file, field, f"not a regular expression: {error}") from error

@@ -40,11 +40,15 @@ class ListedCode:
 
 @dataclass(frozen=True, slots=True)
 class CodeGroup:
-    """The codes of one set in one code system; `categories` stand for all that they contain."""
+    """The codes of one set in one code system; `categories` stand for all that they contain.
+
+    `patterns` are regular expressions that stand for every code that matches them.
+    """
 
     system: str
     categories: tuple[ListedCode, ...]
     codes: tuple[ListedCode, ...]
+    patterns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,8 @@ def _groups(value_set: ValueSet, terminology: Terminology) -> Iterable[CodeGroup
         display = "" if key[0] == CPT else displays.get(key, "")
         return ListedCode(key[1], display, value_set.sources.get(key, ""), value_set.unconfirmed.get(key, ""))
 
-    for system in dict.fromkeys([system for system, *_ in (*value_set.concepts, *value_set.categories)]):
+    listed_in = [system for system, *_ in (*value_set.concepts, *value_set.categories, *value_set.patterns)]
+    for system in dict.fromkeys(listed_in):
         yield CodeGroup(
             system=terminology.system_name(system),
             categories=tuple(listed(key) for key in dict.fromkeys(value_set.categories) if key[0] == system),
@@ -130,4 +135,5 @@ def _groups(value_set: ValueSet, terminology: Terminology) -> Iterable[CodeGroup
                 for uri, code, _ in value_set.concepts
                 if uri == system and (uri, code) not in categories
             ),
+            patterns=tuple(pattern for uri, pattern in value_set.patterns if uri == system),
         )

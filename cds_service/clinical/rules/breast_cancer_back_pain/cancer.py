@@ -6,7 +6,7 @@ situ disease, family history, screening, benign disease and metastasis *to* the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cds_service.chart.records import Chart, Coding, Condition
 from cds_service.clinical.reading.findings import Finding
@@ -14,6 +14,7 @@ from cds_service.clinical.reading.onset import Calendar, start_of
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.reading.understanding import EMPTY, WORDS, Understanding
 from cds_service.clinical.rules.assessment import Answer, Criterion
+from cds_service.clinical.rules.breast_cancer_back_pain.cancer_at_site import cancer_at_breast
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BREAST_CANCER
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
@@ -53,6 +54,17 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
             quote = recognizer.stated_in_words(condition.concept, RuleValueSet.BREAST_CANCER)
             if quote and not _why_not(condition, None, False, recognizer, options):
                 proven.append(_finding(condition, calendar, quote))
+            elif sited := cancer_at_breast(condition, value_sets, recognizer):
+                if why := _why_not(condition, sited.coding, False, recognizer, options):
+                    passed_over.append(f"{condition.reference}: {why}")
+                else:
+                    found = replace(
+                        _finding(condition, calendar, sited.quote),
+                        label=sited.label,
+                        coding=sited.coding,
+                        from_text=sited.coding is None,
+                    )
+                    (in_situ if sited.in_situ else proven).append(found)
     return CancerHistory(_earliest_first(proven), _earliest_first(in_situ), tuple(passed_over))
 
 

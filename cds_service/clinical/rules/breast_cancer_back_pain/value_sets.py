@@ -19,6 +19,9 @@ class RuleValueSet(StrEnum):
     BREAST_CANCER_AMBIGUOUS = "breast-cancer-ambiguous"
     BREAST_CANCER_SUPPORTING = "breast-cancer-supporting"
     BREAST_CANCER_THERAPY = "breast-cancer-therapy"
+    CANCER_WITHOUT_SITE = "cancer-without-site"
+    IN_SITU_CANCER_WITHOUT_SITE = "in-situ-cancer-without-site"
+    BREAST_SITE = "breast-site"
     OTHER_CANCER = "other-cancer"
 
     METASTASIS_BONE = "metastasis-bone"
@@ -151,6 +154,17 @@ NONSPECIFIC_SIGNS: Mapping[str, str] = {
     RuleValueSet.NONSPECIFIC_SIGN_SPHINCTER: "sphincter",
 }
 
+METASTASES = frozenset(
+    {
+        RuleValueSet.METASTASIS_BONE,
+        RuleValueSet.METASTASIS_BRAIN,
+        RuleValueSet.METASTASIS_OTHER,
+        RuleValueSet.METASTASIS_SPINAL_CORD,
+        RuleValueSet.METASTASIS_HISTORY,
+        RuleValueSet.METASTASIS_EXCLUSION,
+    }
+)
+
 # Receptors as a diagnosis tells them.
 DIAGNOSED_RECEPTORS = frozenset(
     {
@@ -204,12 +218,7 @@ REASONS_TO_SEARCH = frozenset(
         RuleValueSet.SYSTEMIC_FLAG,
         RuleValueSet.BRAIN_SYMPTOM,
         RuleValueSet.BRAIN_SYMPTOM_WEAK,
-        RuleValueSet.METASTASIS_BONE,
-        RuleValueSet.METASTASIS_BRAIN,
-        RuleValueSet.METASTASIS_OTHER,
-        RuleValueSet.METASTASIS_SPINAL_CORD,
-        RuleValueSet.METASTASIS_HISTORY,
-        RuleValueSet.METASTASIS_EXCLUSION,
+        *METASTASES,
         RuleValueSet.OTHER_CANCER,
     }
 )
