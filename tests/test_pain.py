@@ -548,7 +548,7 @@ def test_codes_of_other_and_of_ambiguous_diseases_are_no_back_pain(code: str) ->
     ],
 )
 def test_spine_pain_counts_under_every_name_that_it_has(code: str, region: str) -> None:
-    assert answer(condition(code, onset=day(3))).region == region
+    assert assessment_of(condition(code, onset=day(3))).region == region
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,7 @@ def read_observation(resource: Json, reading: Reading) -> Observation:
     effective = (
         reading.date(resource.get("effectiveDateTime") or resource.get("effectiveInstant"), "effectiveDateTime")
         or _start(reading.period(resource.get("effectivePeriod"), "effectivePeriod"))
+        or _first_event(resource.get("effectiveTiming"), reading)
         or reading.date(resource.get("issued"), "issued")
     )
     components = tuple(
@@ -193,18 +194,43 @@ def _one_or_more(value: object, reading: Reading) -> tuple[Concept, ...]:
     return reading.concepts(value, "bodySite or interpretation")
 
 
+def _first_event(timing: object, reading: Reading) -> Span | None:
+    """When a Timing begins: at its first event, else at the start of the period in which it repeats."""
+    if not isinstance(timing, dict):
+        return None
+    events = timing.get("event")
+    if isinstance(events, list) and events:
+        return reading.date(events[0], "effectiveTiming.event")
+    repeat = timing.get("repeat")
+    bounds = repeat.get("boundsPeriod") if isinstance(repeat, dict) else None
+    return _start(reading.period(bounds, "effectiveTiming.repeat.boundsPeriod"))
+
+
 def _start(period: Span | None) -> Span | None:
     return Span.day(period.earliest) if period else None
 
 
 def read_encounter(resource: Json, reading: Reading) -> Encounter:
-    reasons = resource.get("reasonCode") or resource.get("reason")
     return Encounter(
         reference=reading.where,
         status=reading.status(resource.get("status"), "status", ENCOUNTER),
-        reasons=reading.reasons(reasons, "reasonCode"),
+        reasons=_reasons(resource.get("reasonCode") or resource.get("reason"), reading),
         period=reading.period(resource.get("period"), "period"),
     )
+
+
+def _reasons(value: object, reading: Reading) -> tuple[Concept, ...]:
+    """The coded reasons of a visit or an order: `reasonCode`, which DSTU2 called `reason`.
+
+    R5 calls it `reason` too: each holds its `concept`, in a visit below `value`.
+    """
+    if value is None:
+        return ()
+    found = []
+    for reason in reading.items(value, "reasonCode"):
+        parts = reading.items(reason["value"], "reason.value") if "value" in reason else (reason,)
+        found += [part.get("concept", part) for part in parts]
+    return reading.reasons(found, "reasonCode")
 
 
 # Where an order may explain itself besides its reasonCode.
@@ -229,7 +255,7 @@ def read_order(resource: Json, reading: Reading, medications: Mapping[str, Conce
     if isinstance(pointer := resource.get("medicationReference"), dict):
         concepts.append(Concept(text=reading.text(pointer.get("display"), "medicationReference.display")))
     reasons = resource.get("reasonCode") or resource.get("reason")
-    coded = reading.reasons(reasons, "reasonCode") if not isinstance(reasons, str) else ()
+    coded = _reasons(reasons, reading) if not isinstance(reasons, str) else ()
     return Order(
         reference=reading.where,
         kind=str(resource.get("resourceType")),

@@ -6,13 +6,14 @@ Red flags, brain symptoms, metastases and cautions are all read from the same li
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cds_service.chart.records import Chart, Concept, Observation, Value
 from cds_service.chart.span import Span
 from cds_service.clinical.reading.assertion import denies, is_present, selected_drafts, visit_periods
 from cds_service.clinical.reading.findings import DateSource, Finding
+from cds_service.clinical.reading.observations import component_observations, kinds_of
 from cds_service.clinical.reading.onset import Calendar, Start, start_of, written_on
 from cds_service.clinical.reading.recognition import Question, Recognizer, words_of
 from cds_service.clinical.reading.value_sets import SharedValueSet
@@ -133,26 +134,34 @@ def _from_conditions(chart: Chart, reading: _Reading) -> Iterator[AssertedConcep
 def _from_observations(
     chart: Chart, reading: _Reading, tests: Mapping[str, tuple[str, str]]
 ) -> Iterator[AssertedConcept]:
-    recognizer = reading.recognizer
     for observation in chart.observations.items:
-        if not observation.is_reported or observation.value.absent:
+        if not observation.is_reported:
             continue
-        when = reading.calendar.past(observation.effective)
-        where = Finding(observation.reference, "Observation")
+        start = Start(reading.calendar.past(observation.effective), DateSource.OBSERVED)
         current = bool(observation.encounter) and observation.encounter == chart.current_encounter
-        start = Start(when, DateSource.OBSERVED)
-        code_sets = recognizer.value_sets(observation.concept)
-        if test := next((name for name in tests if name in code_sets), ""):
-            positive, negative = tests[test]
-            result = sign_of(observation.value, observation.interpretation, recognizer)
-            if result is not None:
-                finding = recognizer.coded(where, code_sets[test], observation.concept)
-                dated = replace(finding, when=start.when, date_source=start.date_source)
-                value_sets = frozenset({positive if result else negative})
-                yield AssertedConcept(value_sets, dated, current_visit=current)
-                continue
-        if concept := _asserted(observation, frozenset(code_sets), recognizer):
-            yield from _asserted_on(concept, where, start, reading, current)
+        if not observation.value.absent:
+            yield from _from_observation(observation, start, current, reading, tests)
+        if observation.components:
+            for part in component_observations(observation, reading.recognizer):
+                yield from _from_observation(part, start, current, reading, tests)
+
+
+def _from_observation(
+    observation: Observation, start: Start, current: bool, reading: _Reading, tests: Mapping[str, tuple[str, str]]
+) -> Iterator[AssertedConcept]:
+    recognizer = reading.recognizer
+    where = Finding(observation.reference, "Observation")
+    code_sets = recognizer.value_sets(observation.concept)
+    if test := next((name for name in tests if name in code_sets), ""):
+        positive, negative = tests[test]
+        result = sign_of(observation.value, observation.interpretation, recognizer)
+        if result is not None:
+            finding = recognizer.coded(where, code_sets[test], observation.concept)
+            dated = replace(finding, when=start.when, date_source=start.date_source)
+            yield AssertedConcept(frozenset({positive if result else negative}), dated, current_visit=current)
+            return
+    if concept := _asserted(observation, kinds_of(observation, recognizer), recognizer):
+        yield from _asserted_on(concept, where, start, reading, current)
 
 
 def sign_of(value: Value, interpretation: tuple[Concept, ...], recognizer: Recognizer) -> bool | None:
@@ -179,12 +188,12 @@ def sign_of(value: Value, interpretation: tuple[Concept, ...], recognizer: Recog
     return None
 
 
-def _asserted(observation: Observation, code_sets: frozenset[str], recognizer: Recognizer) -> Concept | None:
+def _asserted(observation: Observation, kinds: Collection[str], recognizer: Recognizer) -> Concept | None:
     """The concept an Observation asserts: its value for symptoms and states, else its own code."""
     value = observation.value
-    if SharedValueSet.SYMPTOM_ABSENT_OBSERVATION in code_sets or value.boolean is False:
+    if SharedValueSet.SYMPTOM_ABSENT_OBSERVATION in kinds or value.boolean is False:
         return None
-    if code_sets & _VALUE_SAYS:
+    if not _VALUE_SAYS.isdisjoint(kinds):
         if value.concept is not None:
             return value.concept
         return Concept(text=value.text) if value.text else None

@@ -7,29 +7,19 @@ or changed. Whether the pain is new is for `pain` to say.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from cds_service.chart.records import Chart, Concept, Condition, Observation, Value
+from cds_service.chart.records import Chart, Condition, Observation
 from cds_service.chart.span import Span
-from cds_service.clinical.reading.assertion import denies, is_present, selected_drafts, visit_periods, words_in
+from cds_service.clinical.reading.assertion import is_present, selected_drafts, visit_periods, words_in
 from cds_service.clinical.reading.findings import DateSource, Finding
-from cds_service.clinical.reading.free_text import TextMatch
 from cds_service.clinical.reading.onset import Calendar, start_of, written_on
 from cds_service.clinical.reading.recognition import Recognizer
-from cds_service.clinical.reading.value_sets import SharedValueSet
+from cds_service.clinical.rules.breast_cancer_back_pain.pain_meaning import PAIN_IN_WORDS, PainMeaning, pain_meanings
+from cds_service.clinical.rules.breast_cancer_back_pain.pain_observations import observed_pain
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BACK_INJURY, IS_BACK_PAIN
-from cds_service.clinical.rules.breast_cancer_back_pain.spine import UNSPECIFIED, regions_in
-from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
-    BACK_PAIN,
-    CHRONIC_BACK_PAIN,
-    PAIN_QUALITY,
-    SPINE_SITE,
-    RuleValueSet,
-)
-
-# Free text of back pain is named by concepts that begin so.
-_PAIN_IN_WORDS = "back-pain-"
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import PAIN_QUALITY, RuleValueSet
 
 _ENCOUNTER = re.compile(r"Encounter/(?!\.+$)[A-Za-z0-9\-.]{1,64}")
 
@@ -63,17 +53,6 @@ class PainRecord:
     quality: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Meaning:
-    """What a concept says about back pain."""
-
-    regions: frozenset[str]
-    finding: Finding
-    chronic: bool = False
-    any_site: bool = False
-    changed: bool = False
-
-
 def pain_records(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> list[PainRecord]:
     """All records of back pain, in the order of the chart."""
     visits = visit_periods(chart, calendar)
@@ -88,11 +67,11 @@ def pain_records(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> li
             where = Finding(encounter.reference, "Encounter", date_source=DateSource.ENCOUNTER)
             for reason in encounter.reasons:
                 first_day = Span.day(when.earliest) if when else None
-                records += _on_one_day(_meanings(reason, (), where, recognizer), first_day, calendar)
+                records += _on_one_day(pain_meanings(reason, (), where, recognizer), first_day, calendar)
     for draft in selected_drafts(chart):
         where = Finding(draft.reference, "order", date_source=DateSource.ORDERED)
         for reason in draft.reasons:
-            records += _on_one_day(_meanings(reason, (), where, recognizer), Span.day(calendar.today), calendar)
+            records += _on_one_day(pain_meanings(reason, (), where, recognizer), Span.day(calendar.today), calendar)
     return records
 
 
@@ -128,7 +107,7 @@ def _from_condition(
 ) -> Iterator[PainRecord]:
     if condition.is_refuted:
         return
-    meanings = _meanings(condition.concept, condition.sites, Finding(condition.reference, "Condition"), recognizer)
+    meanings = pain_meanings(condition.concept, condition.sites, Finding(condition.reference, "Condition"), recognizer)
     if not meanings:
         return
     if meanings[0].finding.from_text and recognizer.is_coded_otherwise(condition.concept, IS_BACK_PAIN):
@@ -136,7 +115,7 @@ def _from_condition(
         return
     start = start_of(condition, visit, calendar)
     changed = recognizer.says_changed(condition.concept.text)
-    in_the_past = recognizer.denied_in_words(condition.concept.text, _PAIN_IN_WORDS)
+    in_the_past = recognizer.denied_in_words(condition.concept.text, PAIN_IN_WORDS)
     chronic = recognizer.says_chronic(condition.concept.text) and not changed
     for meaning in meanings:
         yield PainRecord(
@@ -153,7 +132,7 @@ def _from_condition(
 
 
 def _beside_a_code(
-    meanings: list[_Meaning], condition: Condition, visit: Span | None, recognizer: Recognizer, calendar: Calendar
+    meanings: list[PainMeaning], condition: Condition, visit: Span | None, recognizer: Recognizer, calendar: Calendar
 ) -> Iterator[PainRecord]:
     """Pain in the words of a condition that is coded as something else ("breast cancer, low back pain for a week").
 
@@ -174,7 +153,7 @@ def _from_observation(
     where = Finding(observation.reference, "Observation", date_source=DateSource.OBSERVED)
     when = calendar.past(observation.effective) or calendar.past(visit)
     changed = any(recognizer.says_changed(*words_in(component.value)) for component in observation.components)
-    meanings = _observed(observation, where, recognizer)
+    meanings = observed_pain(observation, where, recognizer)
     quality = _quality(recognizer, observation.value.text)
     for record in _on_one_day(meanings, when, calendar):
         yield replace(record, changed=record.changed or changed, quality=quality)
@@ -185,7 +164,7 @@ def _quality(recognizer: Recognizer, *texts: str) -> str:
     return next((match.quote for text in texts for match in recognizer.text(text, PAIN_QUALITY)), "")
 
 
-def _on_one_day(meanings: list[_Meaning], when: Span | None, calendar: Calendar) -> Iterator[PainRecord]:
+def _on_one_day(meanings: list[PainMeaning], when: Span | None, calendar: Calendar) -> Iterator[PainRecord]:
     for meaning in meanings:
         yield PainRecord(
             finding=replace(meaning.finding, when=when),
@@ -196,121 +175,3 @@ def _on_one_day(meanings: list[_Meaning], when: Span | None, calendar: Calendar)
             changed=meaning.changed,
             point=True,
         )
-
-
-def _observed(observation: Observation, where: Finding, recognizer: Recognizer) -> list[_Meaning]:
-    """What an Observation says about back pain; nothing where it denies it."""
-    value = observation.value
-    if value.absent or value.boolean is False:
-        return []
-    code_sets = recognizer.value_sets(observation.concept)
-    if SharedValueSet.SYMPTOM_ABSENT_OBSERVATION in code_sets:
-        return []
-    if RuleValueSet.PAIN_SEVERITY_OBSERVATION in code_sets:
-        return _severity(observation, where, recognizer)
-    if RuleValueSet.PAIN_LOCATION_OBSERVATION in code_sets:
-        return _location(observation, where, recognizer)
-    if SharedValueSet.SYMPTOM_OBSERVATION in code_sets or SharedValueSet.COMPLAINT_OBSERVATION in code_sets:
-        return _stated(value, observation.sites, where, recognizer)
-    if denies(value, observation.status, recognizer):
-        return []
-    return _meanings(observation.concept, observation.sites, where, recognizer)
-
-
-def _stated(value: Value, sites: tuple[Concept, ...], where: Finding, recognizer: Recognizer) -> list[_Meaning]:
-    if value.concept is not None:
-        return _meanings(value.concept, sites, where, recognizer)
-    return _from_text(value.text, where, recognizer)
-
-
-def _location(observation: Observation, where: Finding, recognizer: Recognizer) -> list[_Meaning]:
-    """A pain location: the value names the site."""
-    value = observation.value
-    if value.concept is None:
-        return _from_text(f"pain in {value.text}" if value.text else "", where, recognizer)
-    at_sites = _at_sites((value.concept,), observation.concept, where, recognizer)
-    stated = _stated(value, observation.sites, where, recognizer)
-    # A coded site says where the pain is better than the words beside it.
-    return at_sites or stated if recognizer.is_coded_otherwise(value.concept, IS_BACK_PAIN) else stated or at_sites
-
-
-def _severity(observation: Observation, where: Finding, recognizer: Recognizer) -> list[_Meaning]:
-    """A pain score never locates pain by itself; with a spine site and a value above zero it does."""
-    if not observation.value.number or observation.value.number <= 0:
-        return []
-    in_components = [
-        component.value.concept for component in observation.components if component.value.concept is not None
-    ]
-    return _at_sites((*observation.sites, *in_components), observation.concept, where, recognizer)
-
-
-def _at_sites(sites: tuple[Concept, ...], concept: Concept, where: Finding, recognizer: Recognizer) -> list[_Meaning]:
-    known = [sets for site in sites if regions_in(sets := recognizer.value_sets(site), SPINE_SITE)]
-    if not known:
-        return []
-    regions = frozenset().union(*(regions_in(sets, SPINE_SITE) for sets in known))
-    places = [recognizer.label(next(sets[name] for name in sets if name in SPINE_SITE)) for sets in known]
-    pain = next((recognizer.label(coding) for coding in concept.codings if recognizer.label(coding)), "Pain")
-    coding = next(iter(concept.codings), None)
-    return [_Meaning(regions, replace(where, label=", ".join([pain, *dict.fromkeys(places)]), coding=coding))]
-
-
-def _meanings(concept: Concept, sites: tuple[Concept, ...], where: Finding, recognizer: Recognizer) -> list[_Meaning]:
-    """What a concept says about back pain: by its codes, else by its words."""
-    value_sets = recognizer.value_sets(concept)
-    if RuleValueSet.BACK_PAIN_EXCLUSION in value_sets:
-        return []
-    if chronic := regions_in(value_sets, CHRONIC_BACK_PAIN):
-        coding = next(value_sets[name] for name in value_sets if name in CHRONIC_BACK_PAIN)
-        return [_Meaning(chronic, recognizer.coded(where, coding, concept), chronic=True)]
-    if RuleValueSet.CHRONIC_PAIN_ANY_SITE in value_sets and not regions_in(value_sets, BACK_PAIN):
-        coding = value_sets[RuleValueSet.CHRONIC_PAIN_ANY_SITE]
-        unsited = frozenset({UNSPECIFIED})
-        return [_Meaning(unsited, recognizer.coded(where, coding, concept), chronic=True, any_site=True)]
-    if regions := regions_in(value_sets, BACK_PAIN):
-        meaning = _by_code(regions, concept, sites, where, recognizer)
-        return [replace(meaning, chronic=RuleValueSet.CHRONIC_PAIN_ANY_SITE in value_sets)]
-    if RuleValueSet.BACK_PAIN_IN_PREGNANCY in value_sets:
-        return [
-            _Meaning(
-                frozenset({"lumbar"}), recognizer.coded(where, value_sets[RuleValueSet.BACK_PAIN_IN_PREGNANCY], concept)
-            )
-        ]
-    if RuleValueSet.PAIN_NEEDING_SPINE_SITE in value_sets:
-        if sited := _at_sites(sites, concept, where, recognizer):
-            return sited
-        elsewhere = any(RuleValueSet.NOT_SPINE_SITE in recognizer.value_sets(site) for site in sites)
-        return [] if elsewhere else _from_text(concept.text, where, recognizer)
-    return _in_words(recognizer.in_words(concept, IS_BACK_PAIN), where)
-
-
-def _by_code(
-    regions: frozenset[str],
-    concept: Concept,
-    sites: tuple[Concept, ...],
-    where: Finding,
-    recognizer: Recognizer,
-) -> _Meaning:
-    found = recognizer.value_sets(concept)
-    coding = next(found[name] for name in found if regions & regions_in([name], BACK_PAIN))
-    if regions == {UNSPECIFIED}:
-        sited = frozenset().union(*(regions_in(recognizer.value_sets(site), SPINE_SITE) for site in sites))
-        regions = sited or regions
-    return _Meaning(regions, recognizer.coded(where, coding, concept))
-
-
-def _from_text(text: str, where: Finding, recognizer: Recognizer) -> list[_Meaning]:
-    return _in_words(recognizer.text(text, _PAIN_IN_WORDS), where)
-
-
-def _in_words(matches: Sequence[TextMatch], where: Finding) -> list[_Meaning]:
-    named = [match for match in matches if match.concept != RuleValueSet.BACK_PAIN_UNSPECIFIED] or matches
-    return [
-        _Meaning(
-            regions_in([match.concept], BACK_PAIN),
-            replace(where, quote=match.quote, from_text=True),
-            chronic=match.chronic and not match.changed,
-            changed=match.changed,
-        )
-        for match in named
-    ]

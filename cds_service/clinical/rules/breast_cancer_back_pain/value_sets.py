@@ -59,6 +59,7 @@ class RuleValueSet(StrEnum):
     NOT_SPINE_SITE = "not-spine-site"
     PAIN_LOCATION_OBSERVATION = "pain-location-observation"
     PAIN_SEVERITY_OBSERVATION = "pain-severity-observation"
+    PAIN_SCORE_ABOVE_ZERO = "pain-score-above-zero"
 
     CORD_COMPRESSION = "cord-compression"
     SIGN_MOTOR = "sign-motor"

@@ -1,0 +1,39 @@
+"""What kind of Observation it is, and what stands in it: itself, and each component as an Observation of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+from cds_service.chart.records import Observation
+from cds_service.clinical.reading.recognition import Recognizer, words_of
+from cds_service.clinical.reading.value_sets import SharedValueSet
+
+
+def component_observations(observation: Observation, recognizer: Recognizer) -> Iterator[Observation]:
+    """Each component that states something, as an Observation with the site, date and status of the whole.
+
+    What is said to be absent as a whole has no parts that are there. A component without a value states nothing, and a
+    measurement (a number with a unit) under a code that nobody reads neither.
+    """
+    if observation.value.boolean is False:
+        return
+    if SharedValueSet.SYMPTOM_ABSENT_OBSERVATION in recognizer.value_sets(observation.concept):
+        return
+    for component in observation.components:
+        value = component.value
+        if value.is_empty or value.absent or (value.unit and not recognizer.value_sets(component.concept)):
+            continue
+        yield replace(observation, concept=component.concept, value=value, components=(), interpretation=())
+
+
+def kinds_of(observation: Observation, recognizer: Recognizer) -> Collection[str]:
+    """The value sets of the Observation's code; where none is known, whether its words call it a chief complaint.
+
+    Sites record complaints under codes of their own. Their value is coded or in words.
+    """
+    value_sets = recognizer.value_sets(observation.concept)
+    if value_sets or not (observation.value.text or observation.value.concept):
+        return value_sets
+    names = (match.concept for words in words_of(observation.concept) for match in recognizer.text(words))
+    return {name for name in names if name == SharedValueSet.COMPLAINT_OBSERVATION}
