@@ -1,4 +1,7 @@
-"""A cancer whose code names no site is breast cancer where its body site is the breast, and is not elsewhere."""
+"""A cancer whose code names no site is breast cancer where its body site is the breast, and is not elsewhere.
+
+Decision 1.9.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "clinical-decisions.md"
 HEADING = re.compile(
     r'<a id="decision-(?P<anchor>[\d-]+)"></a>\n### (?P<number>\d+\.\d+) (?P<rest>.+?)(?=\n<a |\n## |\Z)', re.S
 )
-LINK = re.compile(r"\[([\w./-]+\.(?:py|toml|json))\](?!:)")
+LINK = re.compile(r"\[([\w./-]+\.(?:py|toml|json|csv))\](?!:)")
 TARGET = re.compile(r"^\[([\w./-]+)\]: \.\./(\S+)$", re.M)
 CITATION = re.compile(r"\b[Dd]ecisions? (\d+\.\d+(?:(?:,|,? and|,? or) \d+\.\d+)*)")
 ROWS = re.compile(r"\brows? (\d+[a-z]?(?:(?:,| and) \d+[a-z]?)*)")

@@ -1,4 +1,7 @@
-"""Codes that must be decided: those of public lists, and in ICD-10 whatever the value sets hold of ICD-10-CM."""
+"""Codes that must be decided: those of public lists, and in ICD-10 whatever the value sets hold of ICD-10-CM.
+
+Decisions 2.18, 11.1 and 11.2.
+"""
 
 from __future__ import annotations
 

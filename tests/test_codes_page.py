@@ -47,6 +47,7 @@ def test_each_license_notice_stands_once_and_every_set_leads_to_its_own() -> Non
         assert plain(whole) == plain(f"{notices[shown.notice - 1]} Codes confirmed in: {shown.confirmed}")
 
 
+# Decision 11.2.
 def test_a_code_says_where_it_was_confirmed_and_an_unconfirmed_one_why_it_was_not() -> None:
     told = plain(unescape(HTML))
     for value_set in CONTENT.terminology.value_sets.values():

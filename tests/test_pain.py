@@ -518,6 +518,7 @@ def test_codes_of_other_and_of_ambiguous_diseases_are_no_back_pain(code: str) ->
     assert not is_new(condition(code, onset=day(3)))
 
 
+# Decision 2.18.
 @pytest.mark.parametrize(
     ("code", "region"),
     [
@@ -564,6 +565,13 @@ def test_spine_pain_counts_under_every_name_that_it_has(code: str, region: str) 
 )
 def test_pain_recorded_as_chronic_by_its_code_is_not_new(chronic: str, new: str) -> None:
     assert not is_new(condition(chronic, onset=day(200)), condition(new, onset=day(3)))
+
+
+# Decision 2.14.
+@pytest.mark.parametrize("code", ["snomed 302258001", "snomed 161882006", "icd10cm M79.18", "icd10cm R10.2"])
+def test_the_words_beside_an_ambiguous_code_say_whether_it_is_back_pain(code: str) -> None:
+    assert is_new(condition(code, onset=day(3), text="Severe low back pain"))
+    assert not is_new(condition(code, onset=day(3), text="Denies back pain"))
 
 
 # Decision 2.14.

@@ -41,7 +41,7 @@ def called(code: Json, **elements: Any) -> Json:
     return observation(PANEL, day(0)) | {"code": code, **elements}
 
 
-# --- Complaints
+# --- Complaints (decision 2.11)
 
 
 @pytest.mark.parametrize("code", ["10154-3", "29299-5", "8661-1", "46239-0", "75322-8"])
@@ -83,7 +83,7 @@ def test_a_complaint_under_a_code_of_the_site_is_also_read_for_signs() -> None:
     assert answer(complaint).indicator == "critical"
 
 
-# --- Places
+# --- Places (decision 2.13)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_the_words_of_the_site_are_quoted_and_ours_are_not() -> None:
     assert [item.quote for item in ours.findings] == [""]
 
 
-# --- Scores
+# --- Scores (decision 2.13)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_pain_score_of_zero_or_without_an_answer_is_no_pain(value: Json) -> No
     assert not observed(PAIN_SCORE, site=LOWER_BACK, **value)
 
 
-# --- Components
+# --- Components (decision 2.11)
 
 
 def part(code: Json, **value: object) -> Json:
