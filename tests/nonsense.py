@@ -11,8 +11,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cds_service.chart.records import Chart
 from cds_service.chart.statuses import CONDITION, ENCOUNTER, OBSERVATION, ORDER, STUDIES
+from cds_service.clinical.rules.assessment import Assessment
 
 Json = dict[str, Any]
 
@@ -83,7 +83,6 @@ def with_nonsense(draw: st.DrawFn, prefetch: Mapping[str, Any], what: str) -> Js
     return changed
 
 
-def counted(chart: Chart) -> int:
-    """How much of a chart was counted as not understood: statuses, and entries of which nobody knows whose they are."""
-    results = chart.by_prefetch_key().values()
-    return sum(result.unknown_statuses + result.of_nobody for result in results)
+def counted(found: Assessment) -> int:
+    """How much of a chart was counted as not understood: codes, statuses, and entries that may be anybody's."""
+    return sum(sum(item.gaps.values()) for item in found.understanding)

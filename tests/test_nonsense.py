@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.chart.build import build_chart
-from cds_service.clinical.rules.assessment import Outcome
+from cds_service.clinical.rules.assessment import Assessment, Outcome
 from tests.builders import (
     BREAST_CANCER,
     BREAST_CANCER_HISTORY,
@@ -41,15 +41,25 @@ def test_the_charts_bring_a_card() -> None:
     assert [assess(build_chart(PATIENT_ID, known)).outcome for known in CHARTS] == [Outcome.FIRED] * len(CHARTS)
 
 
+def assessed(known: Json) -> Assessment:
+    return assess(build_chart(PATIENT_ID, known))
+
+
 @given(st.sampled_from(CHARTS).flatmap(lambda known: with_nonsense(known, "status")))
 def test_a_status_that_means_nothing_hides_no_finding(known: Json) -> None:
-    chart = build_chart(PATIENT_ID, known)
-    assert assess(chart).outcome is Outcome.FIRED
-    assert counted(chart) > 0
+    found = assessed(known)
+    assert found.outcome is Outcome.FIRED
+    assert counted(found) > 0
 
 
 @given(st.sampled_from(CHARTS).flatmap(lambda known: with_nonsense(known, "subject")))
 def test_a_subject_that_leads_nowhere_is_never_read_as_no(known: Json) -> None:
-    chart = build_chart(PATIENT_ID, known)
-    assert assess(chart).outcome in (Outcome.FIRED, Outcome.UNDETERMINED)
-    assert counted(chart) > 0
+    found = assessed(known)
+    assert found.outcome in (Outcome.FIRED, Outcome.UNDETERMINED)
+    assert counted(found) > 0
+
+
+@given(st.sampled_from(CHARTS).flatmap(lambda known: with_nonsense(known, "system")))
+def test_a_code_system_that_nobody_knows_is_counted_where_it_hides_a_finding(known: Json) -> None:
+    found = assessed(known)
+    assert found.outcome is Outcome.FIRED or counted(found) > 0

@@ -22,7 +22,7 @@ from tests.builders import (
     encounter,
     observation,
 )
-from tests.test_pain import LOW_BACK_PAIN_SNOMED, answer, is_new
+from tests.test_pain import LOW_BACK_PAIN_SNOMED, assessment_of, is_new
 
 PANEL = "local vitals"
 
@@ -80,7 +80,7 @@ def test_other_observations_of_the_site_are_no_complaints(name: str) -> None:
 def test_a_complaint_under_a_code_of_the_site_is_also_read_for_signs() -> None:
     name = concept("local 5511", text="Chief complaint")
     complaint = called(name, valueString="Low back pain, saddle anesthesia")
-    assert answer(complaint).indicator == "critical"
+    assert assessment_of(complaint).indicator == "critical"
 
 
 # --- Places (decision 2.13)
@@ -99,10 +99,10 @@ def test_a_complaint_under_a_code_of_the_site_is_also_read_for_signs() -> None:
     ],
 )
 def test_a_body_site_in_words_names_the_region(words: str, region: str) -> None:
-    assert answer(condition(PAIN_ANYWHERE, onset=day(3)) | in_words(words)).region == region
-    assert answer(condition(BACK_PAIN, onset=day(3)) | in_words(words)).region == region
-    assert answer(observation(PAIN_SCORE, day(2), valueInteger=7, bodySite={"text": words})).region == region
-    assert answer(observation(PAIN_LOCATION, day(2), valueCodeableConcept={"text": words})).region == region
+    assert assessment_of(condition(PAIN_ANYWHERE, onset=day(3)) | in_words(words)).region == region
+    assert assessment_of(condition(BACK_PAIN, onset=day(3)) | in_words(words)).region == region
+    assert assessment_of(observation(PAIN_SCORE, day(2), valueInteger=7, bodySite={"text": words})).region == region
+    assert assessment_of(observation(PAIN_LOCATION, day(2), valueCodeableConcept={"text": words})).region == region
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,11 @@ def test_pain_at_another_site_in_words_is_no_back_pain(words: str) -> None:
 
 
 def test_the_words_of_the_site_are_quoted_and_ours_are_not() -> None:
-    quoted = answer(condition(PAIN_ANYWHERE, onset=day(3)) | in_words("LOWER back, left")).criterion("new-back-pain")
+    quoted = assessment_of(condition(PAIN_ANYWHERE, onset=day(3)) | in_words("LOWER back, left")).criterion(
+        "new-back-pain"
+    )
     assert [(item.label, item.quote) for item in quoted.findings] == [("", "Pain, LOWER back, left")]
-    ours = answer(condition(PAIN_ANYWHERE, onset=day(3), sites=[LOWER_BACK])).criterion("new-back-pain")
+    ours = assessment_of(condition(PAIN_ANYWHERE, onset=day(3), sites=[LOWER_BACK])).criterion("new-back-pain")
     assert [item.quote for item in ours.findings] == [""]
 
 
@@ -224,8 +226,8 @@ def test_a_sign_in_a_component_makes_the_card_critical() -> None:
         pain = part(concept(LOW_BACK_PAIN_SNOMED), valueBoolean=True)
         return observation(PANEL, day(0), component=[pain, part(concept("icd10cm R32"), valueBoolean=sphincter)])
 
-    assert answer(review(True)).indicator == "critical"
-    assert answer(review(False)).indicator == "warning"
+    assert assessment_of(review(True)).indicator == "critical"
+    assert assessment_of(review(False)).indicator == "warning"
 
 
 # --- Dates and later versions of FHIR
@@ -250,4 +252,4 @@ def test_reasons_are_read_where_the_next_version_of_fhir_puts_them() -> None:
     assert is_new(visit)
     order = draft("loinc 30679-5") | {"reason": [{"concept": concept(LOW_BACK_PAIN_SNOMED)}]}
     order.pop("reasonCode", None)
-    assert answer(drafts=[order]).outcome is Outcome.FIRED
+    assert assessment_of(drafts=[order]).outcome is Outcome.FIRED

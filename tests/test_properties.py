@@ -142,9 +142,9 @@ def any_charts() -> st.SearchStrategy[list[Json]]:
 
 
 def decision(found: Assessment) -> Assessment:
-    """An assessment without what tells of single entries: those that were passed over, and those not readable."""
+    """An assessment without what tells of single entries: those passed over, not readable, or counted."""
     criteria = tuple(replace(item, because="") for item in found.criteria)
-    return replace(found, criteria=criteria, unread=(), unreadable=0)
+    return replace(found, criteria=criteria, unread=(), unreadable=0, understanding=())
 
 
 def decide(values: Mapping[str, Any]) -> Assessment:

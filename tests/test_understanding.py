@@ -13,12 +13,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import make_app
-from cds_service.clinical.reading.understanding import Understanding
+from cds_service.clinical.reading.understanding import HINTS, Understanding
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.content.code_forms import can_be_code, has_mod10_digit, has_verhoeff_digit
 from cds_service.decision.explanation import explain
 from cds_service.decision.hook_call import HookCall
 from cds_service.decision.open_ledger import open_ledger
+from cds_service.decision.recording import not_understood
 from cds_service.decision.support import DecisionSupport
 from cds_service.reporting.metrics import MOST_SYSTEMS
 from cds_service.reporting.report_page import report_page
@@ -107,7 +108,7 @@ def test_a_selected_order_of_an_unknown_system_is_counted_also_where_it_seems_un
 
 def test_a_drug_of_breast_cancer_is_a_hint_and_no_diagnosis() -> None:
     found = of_key("conditions", condition("icd10cm Z79.810"))
-    assert found.hints == 1
+    assert found.besides == {HINTS: 1}
 
 
 def test_the_reason_of_a_silence_says_how_many_conditions_were_understood() -> None:
@@ -134,13 +135,13 @@ def test_codes_of_loinc_have_their_check_digit(code: str) -> None:
     assert not has_mod10_digit(digits[:-1] + str((int(digits[-1]) + 1) % 10))
 
 
-def test_every_listed_code_has_the_shape_of_its_system() -> None:
+def test_every_listed_code_has_the_shape_of_its_system_or_is_marked_as_unconfirmed() -> None:
     value_sets = load_content().terminology.value_sets.values()
     odd = [
         (item.id, system, code)
         for item in value_sets
         for system, code, _ in item.concepts
-        if not can_be_code(system, code)
+        if not can_be_code(system, code) and (system, code) not in item.unconfirmed
     ]
     assert odd == []
 
@@ -214,3 +215,13 @@ def test_the_report_says_in_which_share_of_calls_a_system_was_not_understood(
 def test_a_report_of_charts_that_were_understood_says_nothing_of_it(client: FlaskClient, settings: Settings) -> None:
     post(client, condition("icd10cm I10"))
     assert "Not understood" not in report_text(report_of(settings), Words())
+
+
+def test_what_else_makes_a_silence_worth_less_is_counted_beside_the_systems(settings: Settings) -> None:
+    odd_status = condition("icd10cm I10") | {"clinicalStatus": {"text": "xyzzy"}}
+    nobodys = condition("icd10cm E11.9") | {"subject": {"display": "xyzzy"}}
+    call = request(prefetch=supplied(odd_status, nobodys))
+    decision = DecisionSupport(settings).decide(HookCall(SERVICES[PATIENT_VIEW], NOW), call)
+    counts = not_understood(decision.assessment)
+    assert counts == {"conditions": {"statuses": 1, "unknown-subjects": 1}}
+    assert "conditions: 1 of 1 understood, 1 with a status that means nothing" in explain(decision)

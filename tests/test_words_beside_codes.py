@@ -26,7 +26,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.questions import (
     stated_in_words,
 )
 from cds_service.content.load import content_folder
-from cds_service.content.terminology import icd_code
+from cds_service.content.spelling import icd_code
 from cds_service.demo.scenarios import read_request, scenarios_folder
 from cds_service.settings import make_settings
 from tests.builders import (

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from cds_service.advice.phrases import Wording, joined
 from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.reading.understanding import (
+    ACCEPTED_GAPS,
+    EMPTY,
+    HINTS,
+    OTHER_PATIENTS,
+    SELECTIONS,
+    STATUSES,
+    UNKNOWN_SUBJECTS,
+    UNNAMED,
+    WORDS,
+    Understanding,
+)
 from cds_service.clinical.rules.assessment import ActiveOverride, Answer, Assessment, Criterion, Outcome
 from cds_service.decision.support import Decision
 
@@ -27,7 +39,8 @@ def explain(decision: Decision) -> str:
     if decision.gaps:
         lines += ["", "Not wholly known:"]
         lines += [f"  {key}: {why}" for key, why in decision.gaps.items()]
-    lines += _not_understood(assessment)
+    if not_understood := not_understood_lines(assessment):
+        lines += ["", "Not understood:", *(f"  {line}" for line in not_understood)]
     if assessment.unread:
         lines += ["", f"Not read, wholly or in part ({assessment.unreadable} entries), or refused:"]
         lines += [f"  {place}" for place in assessment.unread]
@@ -55,18 +68,29 @@ def _active_override(override: ActiveOverride) -> str:
     )
 
 
-def _not_understood(assessment: Assessment) -> list[str]:
-    """How much of the chart was understood, where it was not all."""
-    partly = [item for item in assessment.understanding if item.not_understood or item.hints]
-    if not partly:
-        return []
-    lines = ["", "Not understood:"]
-    for item in partly:
-        told = [f"{item.known} of {item.entries} understood"]
-        told += [f"{count} of {system}" for system, count in item.not_understood.items()]
-        told += [f"{item.hints} hints without a diagnosis"] if item.hints else []
-        lines.append(f"  {item.key}: {', '.join(told)}")
-    return lines
+# What `Understanding.gaps` counts besides code systems, in words behind the number.
+_NO_SYSTEM = {
+    WORDS: "with words that say nothing known",
+    EMPTY: "with neither code nor words",
+    UNNAMED: "of an unnamed code system",
+    HINTS: "hinting at the disease without a diagnosis",
+    STATUSES: "with a status that means nothing",
+    UNKNOWN_SUBJECTS: "of which nobody knows whose they are",
+    OTHER_PATIENTS: "of another patient",
+    ACCEPTED_GAPS: "gap that the site accepts",
+    SELECTIONS: "selected, but not among the draft orders",
+}
+
+
+def not_understood_lines(assessment: Assessment) -> list[str]:
+    """How much of each prefetch key was understood, where it was not all."""
+    return [_understood(item) for item in assessment.understanding if item.gaps]
+
+
+def _understood(item: Understanding) -> str:
+    told = [f"{item.known} of {item.entries} understood"] if item.entries else []
+    told += [f"{count} {_NO_SYSTEM.get(name, f'of {name}')}" for name, count in item.gaps.items()]
+    return f"{item.key}: {', '.join(told)}"
 
 
 def _additional_findings(assessment: Assessment, wording: Wording) -> list[str]:

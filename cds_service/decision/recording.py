@@ -7,7 +7,6 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 from cds_service.advice.identifiers import card_id_of, suggestion_id_of
-from cds_service.clinical.reading.understanding import Understanding
 from cds_service.clinical.rules.assessment import Answer, Assessment, Outcome
 from cds_service.content.model import Content
 from cds_service.decision.hook_call import HookCall
@@ -21,9 +20,6 @@ from cds_service.settings import Settings
 FAILED, SWITCHED_OFF = "failed", "off"
 
 REMOVE = "remove"
-
-# Beside the code systems: entries that hint at what the rule looks for without stating it.
-HINTS = "hints"
 
 # Every card whose id is no UUID, for a site without a key.
 _FOREIGN_ID = UUID("5d0a4dc5-64d2-5d0c-8a43-7a7c6ce1f2a5")
@@ -61,13 +57,8 @@ def decision_entry(decision: Decision, call: HookCall) -> DecisionEntry:
 
 
 def not_understood(assessment: Assessment) -> dict[str, dict[str, int]]:
-    """What was not understood, by prefetch key and code system, and hints; keys without any are left out."""
-    found = {item.key: dict(item.not_understood) | _hints(item) for item in assessment.understanding}
-    return {key: counts for key, counts in found.items() if counts}
-
-
-def _hints(item: Understanding) -> dict[str, int]:
-    return {HINTS: item.hints} if item.hints else {}
+    """What was not understood, by prefetch key and code system, and beside it; keys without any are left out."""
+    return {item.key: dict(item.gaps) for item in assessment.understanding if item.gaps}
 
 
 def _suggestions(assessment: Assessment, card_id: UUID) -> dict[str, str]:

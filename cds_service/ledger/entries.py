@@ -50,7 +50,8 @@ class DecisionEntry:
         milliseconds: time from the body to the answer.
         prefetched, fetched: prefetch keys that came with the call, and those that were read from the FHIR server.
         patient, user: keyed pseudonyms, empty where no key is set.
-        not_understood: entries by prefetch key and code system that were not understood; `hints` beside the systems.
+        not_understood: entries by prefetch key and code system that were not understood; beside the
+            systems, what else makes a silence worth less (`Understanding.besides`).
         evidence: keyed fingerprints of the findings by kind (`pain`, `red-flag`, `cancer`), empty without a key.
     """
 

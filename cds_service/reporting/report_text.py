@@ -14,8 +14,18 @@ ORDER_HEADS = ("proposed", "accepted", "passed over", "overridden", "unanswered"
 
 UNKNOWN = "-"
 
-# What stands in place of a code system, as the rows of the ledger hold it.
-HINTS, WORDS, EMPTY, UNNAMED = "hints", "words", "empty", "unnamed"
+# What stands in place of a code system, as the rows of the ledger hold it, and how it is told.
+UNNAMED = "unnamed"
+IN_PLACE_OF_A_SYSTEM = {
+    "words": "had entries whose words said nothing that is known",
+    "empty": "had entries with neither code nor words",
+    "hints": "held hints of the disease without a diagnosis",
+    "statuses": "had entries with a status that means nothing",
+    "unknown-subjects": "had entries of which nobody knows whose they are",
+    "other-patients": "had entries of another patient",
+    "accepted-gaps": "may have been incomplete, which the site accepts",
+    "selections": "had selections that lead to no draft order",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +135,8 @@ def not_understood_lines(report: Report) -> list[str]:
 
 def not_understood_words(key: str, system: str) -> str:
     """What was not understood, in words: `conditions had only codes of urn:oid:1.2.3`."""
-    if system == HINTS:
-        return f"{key} held hints of the disease without a diagnosis"
-    if system == WORDS:
-        return f"{key} had entries whose words said nothing that is known"
-    if system == EMPTY:
-        return f"{key} had entries with neither code nor words"
+    if told := IN_PLACE_OF_A_SYSTEM.get(system):
+        return f"{key} {told}"
     named = "an unnamed code system" if system == UNNAMED else system
     return f"{key} had entries with only codes of {named}"
 

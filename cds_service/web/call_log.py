@@ -9,7 +9,7 @@
 | `service`, `hook`, `hook_instance` | of a call or feedback; the instance only with `pseudonym_key`, and if a UUID |
 | `mode`, `outcome`, `reason` | how it was answered, as in the ledger |
 | `fetched` | the prefetch keys that were read from the FHIR server |
-| `not_understood` | entries by prefetch key and code system that were not understood, and `hints` |
+| `not_understood` | entries by prefetch key and code system that were not understood, and what stands beside it |
 | `refusal` | why a caller was refused (401, 403, 429) |
 | `stored`, `repeated`, `unknown_cards` | of feedback |
 

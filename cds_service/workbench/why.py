@@ -12,11 +12,10 @@ from typing import Any
 
 from cds_service.advice.phrases import when_words
 from cds_service.clinical.reading.findings import Finding
-from cds_service.clinical.reading.understanding import Understanding
 from cds_service.clinical.rules.assessment import Assessment, Criterion, Outcome
 from cds_service.clinical.rules.timeline import Timeline
 from cds_service.content.model import Content
-from cds_service.decision.explanation import verdict
+from cds_service.decision.explanation import not_understood_lines, verdict
 from cds_service.decision.hook_call import HookCall
 from cds_service.decision.memory import NO_HISTORY, OverrideHistory
 from cds_service.decision.support import Decision, DecisionSupport
@@ -62,7 +61,7 @@ def _facts(decision: Decision, content: Content, today: date) -> Json:
         "notes": [content.wording["note"][note] for note in sorted(assessment.notes)],
         "gaps": [{"key": key, "why": why} for key, why in decision.gaps.items()],
         "missing": list(assessment.missing),
-        "not_understood": [_not_understood(item) for item in assessment.understanding if item.not_understood],
+        "not_understood": not_understood_lines(assessment),
         "unread": list(assessment.unread),
         "fetched": len(decision.fetched),
         "rule": content.version,
@@ -77,10 +76,6 @@ def _verdict(assessment: Assessment, content: Content) -> str:
     code = assessment.active_override.reason
     words = next((reason.display for reason in content.override_reasons if reason.code == code), code)
     return sentence.replace(f"({code})", f"(“{words}”)")
-
-
-def _not_understood(item: Understanding) -> Json:
-    return {"key": item.key, "understood": item.known, "entries": item.entries, "systems": dict(item.not_understood)}
 
 
 def _criterion(criterion: Criterion, content: Content, today: date) -> Json:

@@ -11,13 +11,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from cds_service.chart.records import Chart, Concept, Observation
+from cds_service.chart.records import Chart, Concept, Observation, PrefetchResult
+from cds_service.clinical.reading.observations import kinds_of
 from cds_service.clinical.reading.recognition import Question, Recognizer
 from cds_service.clinical.reading.value_sets import SharedValueSet
 
 # In place of a code system: an entry with words only that stated nothing, one with neither code nor words, and a
 # system whose name could hold anything.
 WORDS, EMPTY, UNNAMED = "words", "empty", "unnamed"
+
+# What else makes a silence worth less, counted beside the code systems: entries that hint at the disease, statuses that
+# mean nothing, entries of an unknown or of another patient, an incomplete key that the site accepts, and selections
+# that lead to no draft order.
+HINTS, STATUSES, UNKNOWN_SUBJECTS, OTHER_PATIENTS = "hints", "statuses", "unknown-subjects", "other-patients"
+ACCEPTED_GAPS, SELECTIONS = "accepted-gaps", "selections"
 
 # The draft orders of an order hook stand in the call itself, under this name.
 DRAFT_ORDERS = "draftOrders"
@@ -40,14 +47,20 @@ class Understanding:
         understood: entries whose code or words told something.
         irrelevant: entries with a code that is known and in no value set of the rule.
         not_understood: the number of the others by the code system as it was sent, or `words`, `empty`, `unnamed`.
-        hints: entries that hint at what the rule looks for without stating it.
+        besides: what else makes a silence worth less, by `hints`, `statuses`, `unknown-subjects`, `other-patients`,
+            `accepted-gaps` or `selections`; none of it is zero.
     """
 
     key: str
     understood: int = 0
     irrelevant: int = 0
     not_understood: Mapping[str, int] = field(default_factory=dict)
-    hints: int = 0
+    besides: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def gaps(self) -> Mapping[str, int]:
+        """All that was not understood and what stands beside it, under one set of names."""
+        return {**self.not_understood, **self.besides}
 
     @property
     def entries(self) -> int:
@@ -61,7 +74,7 @@ class Understanding:
 
 
 def understanding(chart: Chart, reader: Recognizer, hints: Question = frozenset()) -> tuple[Understanding, ...]:
-    """How the entries of a chart and the draft orders were understood; keys without entries are left out.
+    """How the entries of a chart and the draft orders were understood; keys without any are left out.
 
     Args:
         chart: what is known of the patient.
@@ -77,27 +90,40 @@ def understanding(chart: Chart, reader: Recognizer, hints: Question = frozenset(
         "procedures": (item.concepts for item in chart.procedures.items),
         "allergies": (item.concepts for item in chart.allergies.items),
     }
-    counted = (_counted(key, entries, reader, hints) for key, entries in keys.items())
-    return (*(item for item in counted if item.entries), *drafts_understanding(chart, reader))
+    results = chart.by_prefetch_key()
+    counted = (_counted(key, entries, reader, hints, _of_result(results[key])) for key, entries in keys.items())
+    return (*(item for item in counted if item.entries or item.besides), *drafts_understanding(chart, reader))
 
 
 def drafts_understanding(chart: Chart, reader: Recognizer) -> tuple[Understanding, ...]:
     """How the draft orders that the user selected were understood; nothing where there are none."""
     if chart.drafts is None:
         return ()
-    found = _counted(DRAFT_ORDERS, (order.concepts for order in chart.drafts.selected), reader, frozenset())
-    return (found,) if found.entries else ()
+    beside = {SELECTIONS: chart.drafts.unmatched_selections}
+    found = _counted(DRAFT_ORDERS, (order.concepts for order in chart.drafts.selected), reader, frozenset(), beside)
+    return (found,) if found.entries or found.besides else ()
+
+
+def _of_result(result: PrefetchResult[object]) -> dict[str, int]:
+    return {
+        STATUSES: result.unknown_statuses,
+        UNKNOWN_SUBJECTS: result.of_nobody,
+        OTHER_PATIENTS: result.of_others,
+        ACCEPTED_GAPS: int(result.accepted_gap is not None),
+    }
 
 
 def _said_by(observation: Observation, reader: Recognizer) -> tuple[Concept, ...]:
     """What an Observation says: its value where its code only announces it, else its code."""
     value = observation.value
-    if not _VALUE_SAYS.isdisjoint(reader.value_sets(observation.concept)) and not value.is_empty:
+    if not _VALUE_SAYS.isdisjoint(kinds_of(observation, reader)) and not value.is_empty:
         return (value.concept or Concept(text=value.text),)
     return (observation.concept,)
 
 
-def _counted(key: str, entries: Iterable[tuple[Concept, ...]], reader: Recognizer, hints: Question) -> Understanding:
+def _counted(
+    key: str, entries: Iterable[tuple[Concept, ...]], reader: Recognizer, hints: Question, beside: Mapping[str, int]
+) -> Understanding:
     understood = irrelevant = hinted = 0
     unknown: Counter[str] = Counter()
     for concepts in entries:
@@ -111,7 +137,8 @@ def _counted(key: str, entries: Iterable[tuple[Concept, ...]], reader: Recognize
             understood += 1
         else:
             unknown[next(_systems(concepts), EMPTY)] += 1
-    return Understanding(key, understood, irrelevant, dict(unknown), hinted)
+    besides = {name: count for name, count in ({HINTS: hinted} | dict(beside)).items() if count}
+    return Understanding(key, understood, irrelevant, dict(unknown), besides)
 
 
 def _systems(concepts: Iterable[Concept]) -> Iterator[str]:

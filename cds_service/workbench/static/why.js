@@ -15,7 +15,7 @@ export function explanation(facts, withVerdict) {
     ...sectionIfAny('Orders', facts.orders),
     ...sectionIfAny('Noted', facts.notes),
     ...sectionIfAny('Not wholly known', facts.gaps.map((gap) => `${gap.key}: ${gap.why}`)),
-    ...sectionIfAny('Not understood', facts.not_understood.map(notUnderstood)),
+    ...sectionIfAny('Not understood', facts.not_understood),
     ...sectionIfAny('Not read, or refused', facts.unread),
     ...sectionIfAny('Read from the FHIR server', facts.fetched ? [`${facts.fetched} requests; not in the picture`] : []),
     element('p', { class: 'small quiet' }, `Outcome ${facts.outcome}, reason ${facts.reason}, rule ${facts.rule}`),
@@ -31,11 +31,6 @@ function criterion(item) {
     element('p', { class: 'because' }, item.because),
     item.findings.length ? element('ul', {}, ...item.findings.map(finding)) : null,
   );
-}
-
-function notUnderstood(item) {
-  const systems = Object.entries(item.systems).map(([system, count]) => `${count} of ${system}`).join(', ');
-  return `${item.key}: ${item.understood} of ${item.entries} understood; ${systems}`;
 }
 
 function section(title, items) {
