@@ -1,4 +1,4 @@
-"""What is not understood is never read as "no" without a count that says so (decisions 6.4 and 11.8)."""
+"""What is not understood is never read as "no" without a count that says so (decisions 6.4, 6.9 and 11.8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a silence is worth: whatever of a chart is not understood is counted and shown, and names no code or patient."""
+"""What a silence is worth (decision 6.9): what is not understood is counted and shown, and names no code or patient."""
 
 from __future__ import annotations
 
