@@ -237,6 +237,7 @@ def test_a_display_of_ours_never_stands_for_a_code_of_another_system() -> None:
         "SNOMED CT",
         "SNOMED-CT",
         "snomedct",
+        "SNOMEDCT_US",
         "SCT",
     ],
 )

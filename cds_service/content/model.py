@@ -63,12 +63,14 @@ class ResultWords:
 
     Attributes:
         affirmative, negative: whether the value of an observation states the finding that its code names.
+        complaint: whether the name of an observation calls it a chief complaint.
         positive_result, negative_result: what a laboratory test says.
         equivocal: neither.
     """
 
     affirmative: re.Pattern[str]
     negative: re.Pattern[str]
+    complaint: re.Pattern[str]
     positive_result: re.Pattern[str]
     negative_result: re.Pattern[str]
     equivocal: re.Pattern[str]

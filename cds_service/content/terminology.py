@@ -81,6 +81,7 @@ class Terminology:
         self._patterns: dict[str, list[tuple[re.Pattern[str], str]]] = {}
         self._displays: dict[tuple[str, str], str] = {}
         self._looked_up: dict[tuple[str, str], frozenset[str]] = {}
+        self._shown: dict[tuple[str, str], str] = {}
         for value_set in self.value_sets.values():
             self._index(value_set)
 
@@ -160,6 +161,13 @@ class Terminology:
 
     def display(self, system: str, code: str) -> str:
         """Our own display of a code, or an empty string; a code of a listed ICD category has the category's."""
+        if (shown := self._shown.get((system, code))) is None:
+            shown = self._find_display(system, code)
+            if len(self._shown) < _MOST_LOOKED_UP:
+                self._shown[system, code] = shown
+        return shown
+
+    def _find_display(self, system: str, code: str) -> str:
         for key in self._keys(system, code):
             if shown := self._displays.get(key):
                 return shown

@@ -9,6 +9,8 @@ from cds_service.chart.records import Observation
 from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.reading.value_sets import SharedValueSet
 
+_COMPLAINT = frozenset({SharedValueSet.COMPLAINT_OBSERVATION})
+
 
 def component_observations(observation: Observation, recognizer: Recognizer) -> Iterator[Observation]:
     """Each component that states something, as an Observation with the site, date and status of the whole.
@@ -28,12 +30,13 @@ def component_observations(observation: Observation, recognizer: Recognizer) -> 
 
 
 def kinds_of(observation: Observation, recognizer: Recognizer) -> Collection[str]:
-    """The value sets of the Observation's code; where none is known, whether its words call it a chief complaint.
+    """The value sets of the Observation's code; where none is known, whether its name calls it a chief complaint.
 
     Sites record complaints under codes of their own. Their value is coded or in words.
     """
     value_sets = recognizer.value_sets(observation.concept)
-    if value_sets or not (observation.value.text or observation.value.concept):
+    said = observation.value.text or observation.value.concept
+    if value_sets or not said or not recognizer.text_match:
         return value_sets
-    names = (match.concept for words in words_of(observation.concept) for match in recognizer.text(words))
-    return {name for name in names if name == SharedValueSet.COMPLAINT_OBSERVATION}
+    is_complaint = recognizer.result_words.complaint.search
+    return _COMPLAINT if any(is_complaint(name.strip()) for name in words_of(observation.concept)) else ()
