@@ -28,7 +28,7 @@ IS_BREAST_CANCER: Question = frozenset(
 )
 
 # Whether an entry is back pain, of which region, and whether it is chronic. An injury is another question: words may
-# say that it hurts. A code that is ambiguous does not answer it either.
+# say that it hurts, as they may of a disorder of the back.
 IS_BACK_PAIN: Question = frozenset(
     {
         *BACK_PAIN,
@@ -36,6 +36,7 @@ IS_BACK_PAIN: Question = frozenset(
         RuleValueSet.CHRONIC_PAIN_ANY_SITE,
         RuleValueSet.PAIN_NEEDING_SPINE_SITE,
         RuleValueSet.BACK_PAIN_IN_PREGNANCY,
+        RuleValueSet.BACK_PAIN_AMBIGUOUS,
         RuleValueSet.BACK_PAIN_EXCLUSION,
     }
 )

@@ -41,6 +41,7 @@ class RuleValueSet(StrEnum):
     BACK_PAIN_AMBIGUOUS = "back-pain-ambiguous"
     BACK_PAIN_EXCLUSION = "back-pain-exclusion"
     BACK_INJURY = "back-injury"
+    BACK_DISORDER = "back-disorder"
     PAIN_NEEDING_SPINE_SITE = "pain-needing-spine-site"
     CHRONIC_BACK_PAIN_CERVICAL = "chronic-back-pain-cervical"
     CHRONIC_BACK_PAIN_THORACIC = "chronic-back-pain-thoracic"
