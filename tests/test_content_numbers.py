@@ -17,7 +17,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptio
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.rule import BreastCancerBackPain
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import THRESHOLDS, Threshold
-from cds_service.content.model import Content
+from cds_service.content.model import Content, Flag
 from tests.builders import (
     BREAST_CANCER,
     LOW_BACK_PAIN,
@@ -42,7 +42,7 @@ def with_numbers(numbers: Mapping[str, int]) -> Content:
 
 
 def with_words(flag: str, *patterns: str) -> Content:
-    flags = {**CONTENT.text_patterns.flags, flag: patterns}
+    flags = {**CONTENT.text_patterns.flags, flag: Flag(patterns, alone=())}
     return replace(CONTENT, text_patterns=replace(CONTENT.text_patterns, flags=flags))
 
 
