@@ -15,10 +15,10 @@ CONTENT = load_content()
 READER = TextReader(CONTENT.text_patterns)
 CANCER = "breast-cancer"
 CANCER_EXCLUDING = (
-    "breast-cancer-trap", "breast-cancer-ambiguous", "breast-cancer-in-situ", "breast-cancer-supporting",
-    "breast-cancer-therapy", "metastasis-trap", "metastasis-other", "other-cancer",
+    "breast-cancer-exclusion", "breast-cancer-ambiguous", "breast-cancer-in-situ", "breast-cancer-supporting",
+    "breast-cancer-therapy", "metastasis-exclusion", "metastasis-other", "other-cancer",
 )  # fmt: skip
-PAIN_EXCLUDING = ("back-pain-trap", "chronic-pain-any-site", "pain-needing-spine-site", "breast-cancer-trap")
+PAIN_EXCLUDING = ("back-pain-exclusion", "chronic-pain-any-site", "pain-needing-spine-site", "breast-cancer-exclusion")
 CONTRAST = ("contrast-allergy-gadolinium", "contrast-allergy-iodinated", "contrast-allergy-any-class")
 
 # Names that say less than their code.
@@ -69,4 +69,6 @@ def test_no_display_of_a_code_that_is_no_spine_pain_states_it(set_id: str) -> No
 
 def test_no_display_of_a_code_that_is_no_sign_states_one() -> None:
     signs = ("cord-", "sign-")
-    assert [name for name in displays("red-flag-trap") if any(item.startswith(signs) for item in stated(name))] == []
+    assert [
+        name for name in displays("red-flag-exclusion") if any(item.startswith(signs) for item in stated(name))
+    ] == []

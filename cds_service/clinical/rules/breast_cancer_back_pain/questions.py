@@ -12,6 +12,7 @@ from cds_service.clinical.reading.recognition import Question
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     BACK_PAIN,
     CHRONIC_BACK_PAIN,
+    NONSPECIFIC_SIGN_SENSORY,
     PAIN_QUALITY,
     RuleValueSet,
 )
@@ -49,8 +50,8 @@ _STATED_IN_WORDS: tuple[Question, ...] = (
     frozenset({RuleValueSet.CORD_COMPRESSION}),
     frozenset({RuleValueSet.SIGN_MOTOR}),
     frozenset({RuleValueSet.SIGN_SPHINCTER, RuleValueSet.RED_FLAG_EXCLUSION}),
-    frozenset({RuleValueSet.SIGN_SENSORY}),
-    frozenset({RuleValueSet.SIGN_GAIT}),
+    frozenset({RuleValueSet.SIGN_SENSORY, NONSPECIFIC_SIGN_SENSORY}),
+    frozenset({RuleValueSet.SIGN_GAIT, RuleValueSet.NONSPECIFIC_SIGN_GAIT}),
     frozenset({RuleValueSet.METASTASIS_BONE}),
     frozenset({RuleValueSet.METASTASIS_BRAIN}),
     IS_BACK_PAIN,

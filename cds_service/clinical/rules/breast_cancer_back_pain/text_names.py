@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BACK_PAIN, PAIN_QUALITY, RuleValueSet
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
+    BACK_PAIN,
+    NONSPECIFIC_SIGN_SENSORY,
+    PAIN_QUALITY,
+    RuleValueSet,
+)
 from cds_service.content.rule_source import TextNames
 
 
@@ -21,7 +26,9 @@ class WordList(StrEnum):
 _BACK_PAIN = frozenset(BACK_PAIN) - {RuleValueSet.BACK_PAIN_THORACOLUMBAR}
 
 TEXT_NAMES = TextNames(
-    concepts=frozenset({RuleValueSet.BREAST_CANCER, RuleValueSet.BACK_INJURY, PAIN_QUALITY, *_BACK_PAIN}),
+    concepts=frozenset(
+        {RuleValueSet.BREAST_CANCER, RuleValueSet.BACK_INJURY, NONSPECIFIC_SIGN_SENSORY, PAIN_QUALITY, *_BACK_PAIN}
+    ),
     guards=frozenset({"takes-back-before", "takes-back-after", "takes-back-alone"}),
     flags=frozenset(WordList),
 )

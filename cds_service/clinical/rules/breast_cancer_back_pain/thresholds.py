@@ -29,7 +29,7 @@ class Threshold(StrEnum):
 THRESHOLDS: Mapping[str, Bounds] = {
     Threshold.NEW_WINDOW_DAYS: Bounds(1, MOST_DAYS),
     Threshold.CLEAN_DAYS: Bounds(0, MOST_DAYS),
-    # One group alone is the choice of a site (the setting `nonspecific_signs`); there are three.
+    # One group alone is the choice of a site (the setting `nonspecific_signs`); there are four.
     Threshold.NONSPECIFIC_SIGN_GROUPS: Bounds(2, 3),
     Threshold.ADULT_FROM_YEARS: Bounds(12, 25),
     Threshold.HOSPICE_DAYS: Bounds(1, MOST_DAYS),

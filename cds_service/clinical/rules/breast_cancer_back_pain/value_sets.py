@@ -149,8 +149,12 @@ CORD_SIGNS = (
     RuleValueSet.SIGN_GAIT,
 )
 
+# A concept of `text-patterns.toml` that no code says: one leg or foot that is numb or tingles.
+NONSPECIFIC_SIGN_SENSORY = "nonspecific-sign-sensory"
+
 # Signs that may be one of cord compression, by the group in which two make an emergency.
 NONSPECIFIC_SIGNS: Mapping[str, str] = {
+    NONSPECIFIC_SIGN_SENSORY: "sensory",
     RuleValueSet.NONSPECIFIC_SIGN_MOTOR: "motor",
     RuleValueSet.NONSPECIFIC_SIGN_GAIT: "gait",
     RuleValueSet.NONSPECIFIC_SIGN_SPHINCTER: "sphincter",
