@@ -1,4 +1,4 @@
-"""The corpus of `fixtures/words` has the form that its README promises; `tests/words.py` tells how well it is read."""
+"""The corpus of `fixtures/words` has the form that its README promises; `tests/words.py` tells how well it is read (decision 11.4)."""
 
 from __future__ import annotations
 
