@@ -1,4 +1,4 @@
-"""The names of codes as plain text: those of matching codes are understood, those of excluding codes are not (decision 11.4)."""
+"""Names of codes as plain text: matching codes are understood, excluding ones are not (decision 11.4)."""
 
 from __future__ import annotations
 

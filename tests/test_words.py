@@ -1,4 +1,4 @@
-"""The corpus of `fixtures/words` has the form that its README promises; `tests/words.py` tells how well it is read (decision 11.4)."""
+"""The corpus of `fixtures/words` has the form that its README promises (decision 11.4); `tests/words.py` measures."""
 
 from __future__ import annotations
 
