@@ -1,5 +1,7 @@
 """What every test has: no network but this machine, and a service with the settings as they come."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from pathlib import Path
