@@ -12,7 +12,8 @@ from threading import Barrier, Event
 import pytest
 
 from cds_service.trust.keys import KeysFromAddress, KeysUnavailable, KeyTimes
-from tests.token_maker import ISSUER, KeyServer, key, key_set, send
+from tests.local_http_server import send
+from tests.token_maker import ISSUER, KeyServer, key, key_set
 
 OLD, NEW = key(kid="old"), key(kid="new")
 

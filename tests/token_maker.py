@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Lock, Thread
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from uuid import uuid4
 
 import jwt
@@ -30,6 +27,7 @@ from cds_service.trust.jwks import VerifyingKey, read_key_set
 from cds_service.trust.keys import KeySource
 from cds_service.trust.replay import InProcessReplay, ReplayStore
 from cds_service.trust.token_verifier import TokenVerifier
+from tests.local_http_server import IDLE_SECONDS, LocalHttpServer, send
 
 Json = dict[str, Any]
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -161,7 +159,7 @@ def a_verifier(
 Responder = Callable[[BaseHTTPRequestHandler], None]
 
 
-class KeyServer:
+class KeyServer(LocalHttpServer):
     """Serves a key set on a free port of this machine, and misbehaves where a test says so.
 
     `body` and `status` may be changed at any time; `answer` replaces the whole answer. `asked` holds the path of every
@@ -169,29 +167,14 @@ class KeyServer:
     """
 
     def __init__(self, body: bytes = b"", status: int = 200) -> None:
+        super().__init__()
         self.body, self.status = body, status
         self.responder: Responder | None = None
         self.asked: list[str] = []
-        self.stopped = Event()
-        self._http = _Http(self)
-        self._thread = Thread(target=self._http.serve_forever, args=(0.01,), name="key-server")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stopped.set()
-        self._http.shutdown()
-        self._thread.join()
-        self._http.end_connections()
-        self._http.server_close()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}/jwks.json"
+        return f"{self.origin}/jwks.json"
 
     def handle(self, request: BaseHTTPRequestHandler) -> None:
         self.asked.append(request.path)
@@ -202,69 +185,10 @@ class KeyServer:
 
     def be_silent(self, request: BaseHTTPRequestHandler) -> None:
         """Send nothing until the test ends."""
-        self.stopped.wait(10.0)
+        self.stopped.wait(IDLE_SECONDS)
 
     def drip_header(self, request: BaseHTTPRequestHandler) -> None:
         """Send a header that never ends, a byte at a time: no time-out of a socket ever strikes."""
         request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
         while not self.stopped.wait(0.02):
             request.wfile.write(b"x")
-
-
-def send(request: BaseHTTPRequestHandler, body: bytes, status: int = 200, **headers: str) -> None:
-    """Send a whole answer. Headers are given by name with `_` for `-`."""
-    request.send_response_only(status)
-    for name, value in ({"Content_Length": str(len(body))} | headers).items():
-        request.send_header(name.replace("_", "-"), value)
-    request.end_headers()
-    request.wfile.write(body)
-
-
-class _Http(ThreadingHTTPServer):
-    """The HTTP side: one thread for each connection, all of them ended together."""
-
-    daemon_threads = False
-    block_on_close = True
-
-    def __init__(self, server: KeyServer) -> None:
-        self._open: set[socket.socket] = set()
-        self._lock = Lock()
-
-        class Connection(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            timeout = 10.0
-
-            def do_GET(self) -> None:
-                try:
-                    server.handle(self)
-                except OSError:
-                    # The service may leave at any moment of an answer.
-                    self.close_connection = True
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        super().__init__(("127.0.0.1", 0), Connection)
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        connection, address = super().get_request()
-        with self._lock:
-            self._open.add(connection)
-        return connection, address
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._lock:
-            self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves in the middle of a request is no error of this server."""
-
-    def end_connections(self) -> None:
-        with self._lock:
-            for connection in self._open:
-                try:
-                    connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    # It has just ended by itself.
-                    continue

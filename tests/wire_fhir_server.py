@@ -1,34 +1,27 @@
 """A small FHIR server of the tests' own, over real sockets.
 
 It answers reads and searches for a handful of resources, keeps what it was asked, and misbehaves where a test says
-so. It runs on this machine only, and ends, with all its threads, when its context does.
+so.
 """
 
 from __future__ import annotations
 
-import socket
-import struct
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Lock, Thread
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from threading import Lock
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import orjson
+
+from tests.local_http_server import IDLE_SECONDS, LocalHttpServer, send_head
 
 Json = dict[str, Any]
 
 BASE_PATH = "/fhir"
 _FHIR_JSON = "application/fhir+json; charset=utf-8"
 _PAGE = 1_000
-
-# A test may close its connection at any moment of an answer.
-_CLIENT_LEFT = (ConnectionError, TimeoutError)
-
-# A connection on which nothing happens for so long is given up, so that no thread outlives the tests.
-_IDLE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +59,7 @@ class Exchange:
 
     def head(self, status: int = 200, **headers: str) -> None:
         """Send status and headers, and nothing more."""
-        self.request.send_response_only(status)
-        for name, value in ({"Content_Type": _FHIR_JSON} | headers).items():
-            self.request.send_header(name.replace("_", "-"), value)
-        self.request.end_headers()
+        send_head(self.request, status, **({"Content_Type": _FHIR_JSON} | headers))
 
     def write(self, data: bytes) -> None:
         """Send bytes as they are."""
@@ -84,12 +74,11 @@ class Exchange:
 
     def be_silent(self) -> None:
         """Send nothing (more), until the test ends."""
-        self.server.stopped.wait(_IDLE_SECONDS)
+        self.server.stopped.wait(IDLE_SECONDS)
 
     def reset(self) -> None:
         """Break the connection off: the client sees a reset, no orderly end."""
-        self.server.break_off(self.request.connection)
-        self.request.close_connection = True
+        self.server.break_off(self.request)
 
     def serve(self) -> None:
         """Answer as the server does of itself."""
@@ -99,7 +88,7 @@ class Exchange:
 Handler = Callable[[Exchange], None]
 
 
-class WireFhirServer:
+class WireFhirServer(LocalHttpServer):
     """Serves FHIR resources on a free port of this machine.
 
     Args:
@@ -122,32 +111,13 @@ class WireFhirServer:
         known: Collection[str] | None = None,
         handlers: Mapping[str, Handler] | None = None,
     ) -> None:
+        super().__init__()
         self.resources = {f"{item['resourceType']}/{item['id']}": item for item in resources}
         self.handlers = dict(handlers or {})
-        self.stopped = Event()
         self._token, self._page, self._next_link = token, page, next_link
         self._with_total, self._known = with_total, known
         self._requests: list[Asked] = []
         self._lock = Lock()
-        self._http = _Http(self)
-        self._thread = Thread(target=self._http.serve_forever, args=(0.01,), name="wire-fhir-server")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stopped.set()
-        self._http.shutdown()
-        self._thread.join()
-        self._http.end_connections()
-        self._http.server_close()
-
-    @property
-    def origin(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
 
     @property
     def base(self) -> str:
@@ -164,9 +134,6 @@ class WireFhirServer:
     def asked(self) -> list[str]:
         """Path and query below the base of every request so far, sorted: parallel requests have no order."""
         return sorted(_below_base(item.target) for item in self.requests)
-
-    def break_off(self, connection: socket.socket) -> None:
-        self._http.to_reset.add(connection)
 
     def handle(self, request: BaseHTTPRequestHandler) -> None:
         """Keep a request and answer it."""
@@ -219,67 +186,6 @@ class WireFhirServer:
             "path": f"{BASE_PATH}/{resource_type}?{query}",
             "query": f"?{query}",
         }[self._next_link]
-
-
-class _Http(ThreadingHTTPServer):
-    """The HTTP side: one thread for each connection, all of them ended together."""
-
-    daemon_threads = False
-    block_on_close = True
-
-    def __init__(self, server: WireFhirServer) -> None:
-        self.to_reset: set[socket.socket] = set()
-        self._connections: set[socket.socket] = set()
-        self._connections_lock = Lock()
-
-        class Connection(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            timeout = _IDLE_SECONDS
-
-            def do_GET(self) -> None:
-                try:
-                    server.handle(self)
-                except _CLIENT_LEFT:
-                    self.close_connection = True
-
-            # What this program never sends is kept too, and refused.
-            def do_POST(self) -> None:
-                server.handle(self)
-
-            do_HEAD = do_PUT = do_DELETE = do_CONNECT = do_POST
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        super().__init__(("127.0.0.1", 0), Connection)
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        connection, address = super().get_request()
-        with self._connections_lock:
-            self._connections.add(connection)
-        return connection, address
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._connections_lock:
-            self._connections.discard(request)
-        if request in self.to_reset:
-            self.to_reset.discard(request)
-            request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_request(request)
-            return
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves in the middle of a request is no error of this server."""
-
-    def end_connections(self) -> None:
-        with self._connections_lock:
-            for connection in self._connections:
-                try:
-                    connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    # It has just ended by itself.
-                    continue
 
 
 def _below_base(target: str) -> str:
