@@ -231,6 +231,10 @@ OPEN = {"abatementBoolean": "false"}
         {"abatementString": "ongoing"},
         {"abatementString": "Not resolved"},
         {"abatementString": "unknown"},
+        {"abatementString": "false"},
+        {"abatementString": "N"},
+        {"abatementDateTime": "no"},
+        {"abatementString": "recurring"},
         {"abatementPeriod": {}},
         {"abatementRange": []},
         {"onsetDateTime": day(0), "abatementDateTime": day(0)},
@@ -254,6 +258,14 @@ def test_a_pain_without_an_end_is_there(elements: Json) -> None:
         {"abatementDateTime": day(2)},
         {"abatementString": "two days ago"},
         {"abatementString": "resolved"},
+        {"abatementString": "yes"},
+        {"abatementString": "Ended in May"},
+        {"abatementString": "no longer bothers her"},
+        {"abatementString": "resolved without treatment"},
+        {"abatementString": "11/02/2026"},
+        {"abatementString": day(2)},
+        {"abatementPeriod": {"end": "11/2026"}},
+        {"abatementAge": {"value": "58", "unit": "years"}},
         {"abatementAge": {"value": 58, "unit": "years"}},
         {"onsetDateTime": day(3), "abatementDateTime": day(3)},
     ],
@@ -262,6 +274,44 @@ def test_a_pain_without_an_end_is_there(elements: Json) -> None:
 def test_a_pain_with_an_end_is_over(elements: Json) -> None:
     pain = condition(LOW_BACK_PAIN, **({"onset": day(6)} | elements))
     assert assessed(condition(BREAST_CANCER, onset="2018"), pain).outcome is Outcome.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"abatementString": "n/a"},
+        {"abatementString": "-"},
+        {"abatementString": "?"},
+        {"abatementString": "see note"},
+        {"abatementString": "still there"},
+        {"abatementString": "still sore, began in 2024"},
+        {"abatementString": "continues"},
+        {"abatementString": "pending"},
+        {"abatementString": "unbekannt"},
+        {"abatementString": "not yet gone"},
+        {"abatementString": "no end in sight"},
+        {"abatementString": "expected to be over in May"},
+        {"abatementString": "since May"},
+        {"abatementString": "0001-01-01"},
+        {"abatementDateTime": "bad"},
+        {"abatementDateTime": "0001-01-01"},
+        {"abatementPeriod": "bad"},
+        {"abatementPeriod": {"end": "bad"}},
+        {"abatementAge": {"unit": "a"}},
+        {"abatementRange": [None, "x"]},
+        {"abatementBoolean": 7},
+    ],
+    ids=str,
+)
+def test_an_end_that_nobody_understands_ends_no_pain_and_is_counted(elements: Json) -> None:
+    pain = condition(LOW_BACK_PAIN, onset=day(6)) | elements
+    assert assessed(condition(BREAST_CANCER, onset="2018"), pain).outcome is Outcome.FIRED
+    assert build_chart(PATIENT_ID, prefetch(pain)).conditions.unknown_statuses == 1
+
+
+def test_an_end_in_the_future_is_read_from_words_too() -> None:
+    pain = condition(LOW_BACK_PAIN, onset=day(6)) | {"abatementString": day(-30)}
+    assert assessed(condition(BREAST_CANCER, onset="2018"), pain).outcome is Outcome.FIRED
 
 
 @pytest.mark.parametrize(

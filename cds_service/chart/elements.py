@@ -20,13 +20,13 @@ Json = Mapping[str, Any]
 _NO_CONCEPT = Concept()
 
 # No living patient has a date from before; programs write 0001-01-01 or 1753-01-01 where they mean "none".
-_FIRST_YEAR = 1900
+EARLIEST_YEAR = 1900
 
 # Where HL7 publishes the codes of statuses.
 _HL7_SYSTEMS = ("http://terminology.hl7.org/CodeSystem/", "http://hl7.org/fhir/")
 
 # How booleans are written as text.
-_TRUTHS = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
+TRUTHS = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
 
 
 def short_reference(reference: str) -> str:
@@ -165,8 +165,8 @@ class Reading:
         except ValueError:
             self.cannot(element, "is not a FHIR date")
             return None
-        if span.latest.year < _FIRST_YEAR:
-            self.cannot(element, f"is before {_FIRST_YEAR}")
+        if span.latest.year < EARLIEST_YEAR:
+            self.cannot(element, f"is before {EARLIEST_YEAR}")
             return None
         return span
 
@@ -209,9 +209,9 @@ class Reading:
         if value is None or isinstance(value, bool):
             return value
         written = str(value).strip().lower() if isinstance(value, (str, int)) else "?"
-        if written and written not in _TRUTHS:
+        if written and written not in TRUTHS:
             self.cannot(element, "is neither true nor false")
-        return _TRUTHS.get(written)
+        return TRUTHS.get(written)
 
     def comparator(self, value: object) -> str:
         if value in (None, "<", "<=", ">=", ">"):

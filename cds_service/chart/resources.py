@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from cds_service.chart.abatement import date_in_text, is_abated
 from cds_service.chart.certainty import certainty_of
 from cds_service.chart.elements import Json, Reading
 from cds_service.chart.records import (
@@ -65,6 +66,7 @@ def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Cond
         reading.date(resource.get("abatementDateTime"), "abatementDateTime")
         or reading.period(resource.get("abatementPeriod"), "abatementPeriod")
         or _at_age(resource.get("abatementAge"), birth, reading, "abatementAge")
+        or date_in_text(resource.get("abatementString"))
     )
     clinical, verification = _statuses(resource, reading)
     return Condition(
@@ -77,7 +79,7 @@ def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Cond
         onset_text=onset_text,
         recorded=reading.date(recorded, "recordedDate"),
         encounter=reading.reference(resource.get("encounter") or resource.get("context"), "encounter"),
-        abated=_is_abated(resource, reading),
+        abated=is_abated(resource, reading),
         abatement=abatement,
         note=" ".join(reading.text(item.get("text"), "note") for item in reading.items(resource.get("note"), "note")),
     )
@@ -102,21 +104,6 @@ def _statuses(resource: Json, reading: Reading, clinical_element: str = "clinica
     if certainty in NOT_TRUE and verification not in NOT_TRUE:
         return clinical, certainty
     return clinical, verification or certainty
-
-
-def _is_abated(resource: Json, reading: Reading) -> bool:
-    """Whether any `abatement[x]` says that the condition is over; an empty one, "false" and "ongoing" do not."""
-    stated = [(key, value) for key, value in resource.items() if key.startswith("abatement") and value]
-    return any(_says_abated(key, value, reading) for key, value in stated)
-
-
-def _says_abated(element: str, value: object, reading: Reading) -> bool:
-    if isinstance(value, str) and element != "abatementBoolean":
-        # An abatement in words may deny itself; a date or anything else tells of an end.
-        return bool(value.strip()) and CONDITION.meaning(value) not in ("active", NO_STATUS)
-    if element == "abatementBoolean":
-        return reading.truth(value, element) is True
-    return True
 
 
 def _lived(onset: Span | None, birth: Span | None, reading: Reading) -> Span | None:
