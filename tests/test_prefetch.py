@@ -112,6 +112,56 @@ def test_one_entry_in_place_of_the_list_is_read_or_unknown_but_never_an_empty_ch
     assert result.items or not result.complete
 
 
+# --- Types in other spellings, and Bundles in a Bundle
+
+
+@pytest.mark.parametrize("written", ["condition", "CONDITION", "Condition ", " Condition\n"], ids=repr)
+def test_a_resource_type_is_read_whatever_its_case_and_blanks(written: str) -> None:
+    second = cancer(id="c-2", resourceType=written)
+    for value in (bundle(cancer(), second), bundle(second, cancer())):
+        result = conditions({"conditions": value})
+        assert ({item.reference for item in result.items}, result.gap) == ({"Condition/c-1", "Condition/c-2"}, None)
+    assert len(conditions({"conditions": second}).items) == 1
+
+
+# Decision 6.5.
+@pytest.mark.parametrize("written", ["Problem", "", " ", "Conditions", "http://hl7.org/fhir/Condition"], ids=repr)
+def test_an_entry_of_a_type_that_fhir_does_not_know_leaves_a_gap(written: str) -> None:
+    result = conditions({"conditions": bundle(cancer(resourceType=written), cancer())})
+    assert (len(result.items), result.gap) == (1, Gap.UNREADABLE)
+    assert [unread.where for unread in result.unread] == ["conditions.entry[0]"]
+
+
+@pytest.mark.parametrize("kind", ["searchset", "collection", "batch-response"])
+def test_bundles_in_a_bundle_are_unfolded(kind: str) -> None:
+    inner = bundle(cancer(id="c-2"))
+    for value in (bundle(inner, cancer(), type=kind), bundle(bundle(inner), cancer(), type=kind)):
+        result = conditions({"conditions": value})
+        assert ({item.reference for item in result.items}, result.gap) == ({"Condition/c-1", "Condition/c-2"}, None)
+
+
+@pytest.mark.parametrize(
+    ("inner", "gap"),
+    [
+        (bundle(link=[NEXT]), Gap.FIRST_PAGE_ONLY),
+        (bundle("x"), Gap.UNREADABLE),
+        (bundle(outcome("error")), Gap.SOURCE_ERROR),
+        (outcome("information"), Gap.LEFT_OUT),
+    ],
+    ids=["a page", "an unreadable entry", "an error", "a remark in place of a search result"],
+)
+def test_what_a_bundle_in_a_batch_leaves_open_stays_open(inner: Json, gap: Gap) -> None:
+    result = conditions({"conditions": bundle(inner, cancer(), type="batch-response")})
+    assert (len(result.items), result.gap) == (1, gap)
+
+
+def test_bundles_that_are_nested_too_deep_leave_a_gap() -> None:
+    value = bundle(cancer())
+    for _ in range(300):
+        value = bundle(value)
+    assert conditions({"conditions": value}).gap is Gap.UNREADABLE
+
+
 # --- Entries that cannot be read
 
 

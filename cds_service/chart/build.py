@@ -11,6 +11,7 @@ from cds_service.chart.drafts import read_drafts
 from cds_service.chart.elements import Json, Reading
 from cds_service.chart.prefetch import Entry, PrefetchReader
 from cds_service.chart.records import Chart, Condition, Gap, PrefetchResult
+from cds_service.chart.resource_types import resource_type_of
 from cds_service.chart.resources import (
     read_allergy,
     read_condition,
@@ -121,5 +122,5 @@ def _contained(reader: PrefetchReader, read: Callable[[Json, Reading], Condition
         for item in visit.items(entry.resource.get("contained"), "contained"):
             inner = Entry(f"{visit.where}#{item.get('id', '')}", item)
             # It is the patient's, as what contains it is, unless it names somebody else.
-            if item.get("resourceType") == "Condition" and reader.owner(inner, entries) is not Owner.ANOTHER:
+            if resource_type_of(item) == "Condition" and reader.owner(inner, entries) is not Owner.ANOTHER:
                 yield replace(read(item, Reading(inner.where, reader.resolve)), encounter=visit.where)

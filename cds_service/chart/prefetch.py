@@ -14,12 +14,16 @@ from typing import Any, NamedTuple, TypeVar
 from cds_service.chart.elements import Json, Reading, short_reference
 from cds_service.chart.outcomes import judge
 from cds_service.chart.records import Gap, PrefetchResult, Unread
+from cds_service.chart.resource_types import resource_type_of
 from cds_service.chart.subjects import Identifier, Owner, Subjects, bases_of, identifier_of
 
 _ABSENT = object()
 
 # So many places are named in full; more of the same do not help anyone.
 _NAMED_PLACES = 50
+
+# A batch of searches is one Bundle in another; nobody needs more than a few.
+_DEEPEST = 4
 
 T = TypeVar("T")
 
@@ -190,38 +194,64 @@ class PrefetchReader:
             return Entries()
         if not isinstance(value, dict):
             return Entries(gap=Gap.NOT_FHIR, unread=[Unread(key, "is neither a resource nor a Bundle")])
-        kind = value.get("resourceType")
+        kind = resource_type_of(value)
         if kind == "OperationOutcome":
             verdict = judge(value, in_place=True, accepts=key in self._accepted)
             return Entries(gap=verdict.gap, accepted_gap=verdict.accepted)
         if kind == "Bundle":
             return self._bundle(value, key)
-        if not isinstance(kind, str):
-            return Entries(gap=Gap.NOT_FHIR, unread=[Unread(key, "has no resourceType")])
-        return Entries(found=[Entry(key, value)])
+        if not kind:
+            return Entries(gap=Gap.NOT_FHIR, unread=[Unread(key, "has no resourceType of FHIR R4")])
+        return Entries(found=[Entry(key, _typed(value, kind))])
 
-    def _bundle(self, bundle: Json, key: str) -> Entries:
+    def _bundle(self, bundle: Json, key: str, where: str = "", depth: int = 0) -> Entries:
+        """The entries of a Bundle, and of the Bundles in it (a batch-response holds search results)."""
+        where = where or key
         found = Entries(gap=Gap.FIRST_PAGE_ONLY if _has_more(bundle) else None)
         entries = bundle.get("entry")
-        if entries is None:
-            entries = []
+        entries = [] if entries is None else [entries] if isinstance(entries, dict) else entries
         if not isinstance(entries, list):
-            return Entries(gap=Gap.NOT_FHIR, unread=[Unread(f"{key}.entry", "is not a list")])
+            return Entries(gap=Gap.NOT_FHIR, unread=[Unread(f"{where}.entry", "is not a list")])
+        in_place = bundle.get("type") == "batch-response"
         for index, entry in enumerate(entries):
-            where = f"{key}.entry[{index}]"
+            at = f"{where}.entry[{index}]"
             resource = entry.get("resource") if isinstance(entry, dict) else None
-            if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
-                # An entry that holds no resource may have been the decisive one: the list is not complete.
-                found.gap = found.gap or Gap.UNREADABLE
-                found.unread.append(Unread(where, "holds no resource"))
-            elif resource["resourceType"] == "OperationOutcome":
-                verdict = judge(resource, in_place=False, accepts=key in self._accepted)
+            kind = resource_type_of(resource)
+            if kind is None or resource is None:
+                _cannot_read(found, at, "holds no resource")
+            elif not kind:
+                _cannot_read(found, at, "has a resourceType that FHIR R4 does not know")
+            elif kind == "OperationOutcome":
+                verdict = judge(resource, in_place=in_place, accepts=key in self._accepted)
                 found.gap = verdict.gap or found.gap
                 found.accepted_gap = verdict.accepted or found.accepted_gap
-            else:
+            elif kind != "Bundle":
                 full_url = entry.get("fullUrl")
-                found.found.append(Entry(where, resource, full_url if isinstance(full_url, str) else ""))
+                found.found.append(Entry(at, _typed(resource, kind), full_url if isinstance(full_url, str) else ""))
+            elif depth == _DEEPEST:
+                _cannot_read(found, at, "is nested too deep")
+            else:
+                _add(found, self._bundle(resource, key, f"{at}.resource", depth + 1))
         return found
+
+
+def _typed(resource: Json, kind: str) -> Json:
+    """A resource with its type as FHIR writes it."""
+    return resource if resource["resourceType"] == kind else {**resource, "resourceType": kind}
+
+
+def _cannot_read(found: Entries, where: str, why: str) -> None:
+    """Note an entry that cannot be read: it may have been the decisive one, so the list is not complete."""
+    found.gap = found.gap or Gap.UNREADABLE
+    found.unread.append(Unread(where, why))
+
+
+def _add(found: Entries, inner: Entries) -> None:
+    """Add the entries of a Bundle in a Bundle."""
+    found.found += inner.found
+    found.unread += inner.unread
+    found.gap = found.gap or inner.gap
+    found.accepted_gap = found.accepted_gap or inner.accepted_gap
 
 
 _REFUSED = {Owner.ANOTHER: "not about this patient", Owner.UNKNOWN: "nobody knows whose it is"}
