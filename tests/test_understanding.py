@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from cds_service.app import make_app
 from cds_service.clinical.reading.understanding import HINTS, Understanding
+from cds_service.clinical.rules.assessment import Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.content.code_forms import can_be_code, has_mod10_digit, has_verhoeff_digit
 from cds_service.decision.explanation import explain
@@ -34,9 +35,11 @@ from tests.builders import (
     SERVICES,
     Json,
     assessment,
+    concept,
     condition,
     day,
     draft,
+    encounter,
     observation,
     request,
     supplied,
@@ -93,6 +96,56 @@ def test_an_entry_with_neither_code_nor_words_is_counted_as_empty() -> None:
 @pytest.mark.parametrize("system", ["Jane Doe, born 1980-02-03", "", "patient 4711", "x" * 300, "http://a b"])
 def test_a_system_that_could_be_any_text_is_counted_without_its_name(system: str) -> None:
     assert dict(of_key("conditions", local_condition(system=system)).not_understood) == {"unnamed": 1}
+
+
+ELSEWHERE = {"reference": "Condition/not-sent"}
+IN_WORDS = {"display": "Low back pain"}
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"diagnosis": [{"condition": ELSEWHERE | IN_WORDS}]},
+        {"diagnosis": [{"condition": [{"concept": concept(LOW_BACK_PAIN)}]}]},
+        {"diagnosis": [{"condition": [{"reference": ELSEWHERE | IN_WORDS}]}]},
+        {"reasonReference": [IN_WORDS]},
+        {"reasonReference": ELSEWHERE | IN_WORDS},
+        {"indication": [ELSEWHERE | IN_WORDS]},
+        {"reason": [{"value": [{"reference": IN_WORDS}]}]},
+        {"reasonCode": ["low back pain"]},
+        {"reasonCode": "low back pain"},
+    ],
+)
+def test_a_reason_of_a_visit_counts_in_whatever_form_it_came(stated: Json) -> None:
+    found = assessment(condition(BREAST_CANCER), encounter(when=day(2), **stated))
+    assert found.outcome is Outcome.FIRED
+
+
+@pytest.mark.parametrize(
+    "stated", [{"diagnosis": [{"condition": ELSEWHERE}]}, {"reasonReference": [ELSEWHERE]}, {"reasonReference": [{}]}]
+)
+def test_a_reason_that_leads_nowhere_and_has_no_words_is_counted_as_empty(stated: Json) -> None:
+    assert dict(of_key("encounters", encounter(when=day(2), **stated)).not_understood) == {"empty": 1}
+
+
+def test_a_reason_in_words_that_deny_the_pain_is_none() -> None:
+    denied = encounter(when=day(2), reasonReference=[{"display": "No back pain"}])
+    assert assessment(condition(BREAST_CANCER), denied).outcome is Outcome.NOT_APPLICABLE
+
+
+def test_of_a_diagnosis_that_was_sent_the_visit_says_nothing_more() -> None:
+    refuted = condition(LOW_BACK_PAIN, id="here", verification="refuted")
+    pointer = {"reference": "Condition/here", "display": "Low back pain"}
+    seen = encounter(when=day(2), diagnosis=[{"condition": pointer}], reasonReference=[pointer])
+    found = assessment(condition(BREAST_CANCER), refuted, seen)
+    assert found.outcome is Outcome.NOT_APPLICABLE
+    assert [item.key for item in found.understanding] == ["conditions"]
+
+
+def test_a_contained_diagnosis_of_a_visit_is_read_where_it_stands() -> None:
+    inner = condition(LOW_BACK_PAIN, id="c", verification="refuted")
+    seen = encounter(when=day(2), contained=[inner], reasonReference=[{"reference": "#c", "display": "Back pain"}])
+    assert assessment(condition(BREAST_CANCER), seen).outcome is Outcome.NOT_APPLICABLE
 
 
 def test_a_symptom_is_judged_by_its_value() -> None:

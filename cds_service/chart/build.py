@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from cds_service.chart.resources import (
     read_observation,
     read_patient,
     read_study,
+    reason_parts,
 )
 from cds_service.chart.span import Span
 from cds_service.chart.subjects import Owner
@@ -59,7 +60,7 @@ def build_chart(
         patient=patient,
         conditions=_conditions(reader, birth),
         observations=reader.read("observations", ("Observation",), read_observation),
-        encounters=reader.read("encounters", ("Encounter",), read_encounter),
+        encounters=reader.read("encounters", ("Encounter",), partial(read_encounter, sent=_sent(prefetch, reader))),
         service_requests=reader.read("serviceRequests", ("ServiceRequest",), read_study),
         diagnostic_reports=reader.read("diagnosticReports", _REPORTS, read_study),
         procedures=reader.read("procedures", _PROCEDURES, read_study),
@@ -67,6 +68,11 @@ def build_chart(
         current_encounter=_encounter(encounter_id, reader),
         drafts=None if drafts is None else read_drafts(drafts, draft_urls, selections, reader),
     )
+
+
+def _sent(prefetch: Iterable[str], reader: PrefetchReader) -> frozenset[str]:
+    """The references of all entries that were sent, whoever's they are."""
+    return frozenset(entry.name for key in prefetch for entry in reader.entries(key).found)
 
 
 def _encounter(encounter_id: str | None, reader: PrefetchReader) -> str:
@@ -108,7 +114,8 @@ def _visits_by_diagnosis(reader: PrefetchReader) -> dict[str, str]:
         if entry.resource["resourceType"] == "Encounter":
             reading = Reading(entry.name, reader.resolve)
             for diagnosis in reading.items(entry.resource.get("diagnosis"), "diagnosis"):
-                visits[reading.reference(diagnosis.get("condition"), "diagnosis.condition")] = reading.where
+                for part in reason_parts(diagnosis.get("condition"), "diagnosis.condition", reading):
+                    visits[reading.reference(part, "diagnosis.condition")] = reading.where
     return visits
 
 

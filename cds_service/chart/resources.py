@@ -5,7 +5,7 @@ Each reader takes one resource as a plain dict and a `Reading` that collects wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 
 from cds_service.chart.abatement import date_in_text, is_abated
@@ -197,27 +197,74 @@ def _start(period: Span | None) -> Span | None:
     return Span.day(period.earliest) if period else None
 
 
-def read_encounter(resource: Json, reading: Reading) -> Encounter:
+def read_encounter(resource: Json, reading: Reading, sent: Collection[str] = frozenset()) -> Encounter:
+    """A visit and its reasons, coded, in words, or by reference.
+
+    Args:
+        resource: an Encounter.
+        sent: references of the entries that came with it: what stands there is read there.
+    """
     return Encounter(
         reference=reading.where,
         status=reading.status(resource.get("status"), "status", ENCOUNTER),
-        reasons=_reasons(resource.get("reasonCode") or resource.get("reason"), reading),
+        reasons=_visit_reasons(resource, reading, sent),
         period=reading.period(resource.get("period"), "period"),
     )
 
 
-def _reasons(value: object, reading: Reading) -> tuple[Concept, ...]:
-    """The coded reasons of a visit or an order: `reasonCode`, which DSTU2 called `reason`.
+def _visit_reasons(resource: Json, reading: Reading, sent: Collection[str]) -> tuple[Concept, ...]:
+    """The reasons and diagnoses of a visit that stand nowhere else.
 
-    R5 calls it `reason` too: each holds its `concept`, in a visit below `value`.
+    Of a reference that leads to nothing that was sent, the display is the reason in words; without one the reason is
+    there, and empty.
     """
-    if value is None:
-        return ()
-    found = []
-    for reason in reading.items(value, "reasonCode"):
-        parts = reading.items(reason["value"], "reason.value") if "value" in reason else (reason,)
-        found += [part.get("concept", part) for part in parts]
-    return reading.reasons(found, "reasonCode")
+    parts = list(reason_parts(resource.get("reasonCode") or resource.get("reason"), "reasonCode", reading))
+    parts += reason_parts(resource.get("reasonReference") or resource.get("indication"), "reasonReference", reading)
+    for diagnosis in reading.items(resource.get("diagnosis"), "diagnosis"):
+        parts += reason_parts(diagnosis.get("condition"), "diagnosis.condition", reading)
+    at_hand = set(sent) | {
+        f"#{item.get('id')}"
+        for item in reading.items(resource.get("contained"), "contained")
+        if item.get("resourceType") == "Condition"
+    }
+    stated = (_behind(part, reading) if _is_reference(part) else part for part in parts)
+    return reading.reasons([part for part in stated if part.get("reference") not in at_hand], "reason")
+
+
+def _is_reference(part: Json) -> bool:
+    return not part.keys().isdisjoint(("reference", "display", "identifier")) and part.keys().isdisjoint(
+        ("coding", "text")
+    )
+
+
+def _behind(pointer: Json, reading: Reading) -> Json:
+    """A Reference as a concept in the words of its display; `reference` is where it leads."""
+    return {"text": pointer.get("display"), "reference": reading.reference(pointer, "reason.reference")}
+
+
+def _reasons(value: object, reading: Reading) -> tuple[Concept, ...]:
+    """The coded reasons of an order: `reasonCode`, which DSTU2 called `reason`."""
+    parts = reason_parts(value, "reasonCode", reading)
+    return reading.reasons([part for part in parts if not _is_reference(part)], "reasonCode")
+
+
+def reason_parts(value: object, element: str, reading: Reading) -> Iterator[Json]:
+    """Each reason in a list as a CodeableConcept or a Reference; a bare string is a concept in words.
+
+    R5 puts either into a CodeableReference (`concept`, `reference`), in a visit below `value`.
+    """
+    listed = value if isinstance(value, list) else [value]
+    for reason in reading.items([_worded(item) for item in listed], element):
+        for part in reading.items(reason["value"], f"{element}.value") if "value" in reason else (reason,):
+            inner = part.get("concept") or part.get("reference")
+            yield from reading.items(_worded(inner) if "concept" in part or isinstance(inner, dict) else part, element)
+
+
+def _worded(value: object) -> object:
+    """A string as a concept in words, a blank one as nothing; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    return {"text": value} if value.strip() else None
 
 
 # Where an order may explain itself besides its reasonCode.
