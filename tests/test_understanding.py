@@ -30,11 +30,14 @@ from cds_service.settings import Settings, make_settings
 from cds_service.web.call_log import LOGGER_NAME
 from tests.builders import (
     BREAST_CANCER,
+    CHIEF_COMPLAINT,
     LOW_BACK_PAIN,
     NOW,
     SERVICES,
+    SYMPTOM,
     Json,
     assessment,
+    coding,
     concept,
     condition,
     day,
@@ -151,6 +154,48 @@ def test_a_contained_diagnosis_of_a_visit_is_read_where_it_stands() -> None:
 def test_a_symptom_is_judged_by_its_value() -> None:
     symptom = observation("loinc 75325-1", day(2), valueCodeableConcept={"coding": [{"system": LOCAL, "code": "7"}]})
     assert dict(of_key("observations", symptom).not_understood) == {LOCAL: 1}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"valueCoding": coding(LOW_BACK_PAIN)},
+        {"valueMarkdown": "low back pain"},
+        {"valueText": "low back pain"},
+        {"valueCode": "low back pain"},
+        {"valueReference": IN_WORDS},
+        {"valueQuantity": {"value": "low back pain"}},
+        {"valueCodeableConcept": {}, "valueString": "low back pain"},
+        {"valueCodeableConcept": {"coding": [{"system": LOCAL, "code": "7"}]}, "valueString": "low back pain"},
+    ],
+)
+def test_a_symptom_is_read_in_whatever_form_its_value_came(value: Json) -> None:
+    assert assessment(condition(BREAST_CANCER), observation(SYMPTOM, day(2), **value)).outcome is Outcome.FIRED
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{}, {"valueString": ""}, {"valueCodeableConcept": {}}, {"valueReference": ELSEWHERE}, {"valueTime": "10:00:00"}],
+)
+@pytest.mark.parametrize("code", [SYMPTOM, CHIEF_COMPLAINT])
+def test_a_code_that_only_announces_is_not_understood_where_nothing_is_read_behind_it(code: str, value: Json) -> None:
+    assert dict(of_key("observations", observation(code, day(2), **value)).not_understood) == {"empty": 1}
+
+
+def test_a_code_that_only_announces_is_understood_by_a_component() -> None:
+    part = {"code": concept(LOW_BACK_PAIN), "valueBoolean": True}
+    assert of_key("observations", observation(SYMPTOM, day(2), component=[part])).understood == 1
+
+
+@pytest.mark.parametrize("value", [{"valueBoolean": False}, {"dataAbsentReason": {"text": "not asked"}}])
+def test_a_symptom_that_is_said_to_be_absent_is_understood(value: Json) -> None:
+    assert of_key("observations", observation(SYMPTOM, day(2), **value)).understood == 1
+
+
+def test_a_symptom_in_words_that_deny_it_beside_a_local_code_is_none() -> None:
+    local = {"coding": [{"system": LOCAL, "code": "7"}]}
+    denied = observation(SYMPTOM, day(2), valueCodeableConcept=local, valueString="denies back pain")
+    assert assessment(condition(BREAST_CANCER), denied).outcome is Outcome.NOT_APPLICABLE
 
 
 def test_a_selected_order_of_an_unknown_system_is_counted_also_where_it_seems_unrelated() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cds_service.chart.certainty import certainty_of, without_letter
@@ -225,15 +225,27 @@ class Reading:
         quantity = quantity if isinstance(quantity, dict) else {}
         number = quantity.get("value", holder.get("valueInteger"))
         coded = holder.get("valueCodeableConcept")
+        if coded is None and (coding := holder.get("valueCoding")) is not None:
+            coded = {"coding": coding}
+        text = self._value_in_words(holder, number)
+        concept = None if coded is None else self.concept(coded, "valueCodeableConcept")
         return Value(
-            concept=None if coded is None else self.concept(coded, "valueCodeableConcept"),
-            text=self.text(holder.get("valueString"), "valueString"),
+            concept=replace(concept, text=text) if concept and text and not concept.text else concept,
+            text=text,
             boolean=self.truth(holder.get("valueBoolean"), "valueBoolean"),
             number=self.number(number, "valueQuantity.value"),
             comparator=self.comparator(quantity.get("comparator")),
             unit=self.text(quantity.get("code") or quantity.get("unit"), "valueQuantity.unit"),
             absent=holder.get("dataAbsentReason") is not None,
         )
+
+    def _value_in_words(self, holder: Json, number: object) -> str:
+        """The words of a `value[x]`: its string, else text that stands where another type belongs."""
+        pointer = holder.get("valueReference")
+        named = pointer.get("display") if isinstance(pointer, dict) else None
+        others = [holder.get(f"value{form}") for form in ("Markdown", "Text", "Code")] + [named, number]
+        words = (item for item in others if isinstance(item, str) and any(map(str.isalpha, item)))
+        return self.text(holder.get("valueString"), "valueString") or next(words, "")
 
 
 def _first(values: list[Any]) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cds_service.chart.records import Chart, Concept, Observation, PrefetchResult
-from cds_service.clinical.reading.observations import kinds_of
+from cds_service.clinical.reading.observations import component_observations, kinds_of
 from cds_service.clinical.reading.recognition import Question, Recognizer
 from cds_service.clinical.reading.value_sets import SharedValueSet
 
@@ -114,11 +114,14 @@ def _of_result(result: PrefetchResult[object]) -> dict[str, int]:
 
 
 def _said_by(observation: Observation, reader: Recognizer) -> tuple[Concept, ...]:
-    """What an Observation says: its value where its code only announces it, else its code."""
+    """What an Observation says: its code or, where that only announces, its value or those of its components."""
     value = observation.value
-    if not _VALUE_SAYS.isdisjoint(kinds_of(observation, reader)) and not value.is_empty:
-        return (value.concept or Concept(text=value.text),)
-    return (observation.concept,)
+    if _VALUE_SAYS.isdisjoint(kinds_of(observation, reader)) or value.absent or value.boolean is False:
+        return (observation.concept,)
+    if value.is_empty and observation.components:
+        parts = component_observations(observation, reader)
+        return tuple(concept for part in parts for concept in _said_by(part, reader))
+    return (value.concept or Concept(text=value.text),)
 
 
 def _counted(
