@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
 from functools import cache
-from typing import Any
 
 import orjson
 import pytest
@@ -21,17 +20,9 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 
 from cds_service.clinical.rules.assessment import Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
-from cds_service.decision.hook_call import HookCall
-from cds_service.decision.support import DecisionSupport
 from cds_service.protocol.validation import problem
 from tests.builders import (
-    BREAST_CANCER,
-    LOW_BACK_PAIN,
-    NOW,
-    PATIENT_ID,
-    SERVICES,
     Json,
-    bundle,
     concept,
     condition,
     day,
@@ -39,55 +30,39 @@ from tests.builders import (
     observation,
     patient,
     prefetch,
-    reference,
     request,
+)
+from tests.combinations import (
+    ALIVE,
+    BONE_SCAN,
+    CT,
+    HISTORY,
+    HTML,
+    LONGEST_DETAIL,
+    LUMBAR_MRI,
+    NO,
+    PREGNANT,
+    PROMISES,
+    STUDIES,
+    WHOLE_SPINE_MRI,
+    YES,
+    allergy,
+    answer,
+    egfr,
+    loinc_of,
+    longest,
+    orders_of,
+    other,
+    report,
 )
 
 # Thousands of calls and responses, about half a minute.
 pytestmark = pytest.mark.slow
 
-LONGEST_DETAIL = 1_500
 LONGEST_SUMMARY = 139
-
-NO = "no"
-YES = "yes"
 
 
 # --- The facts of a patient, and the records that state them
-
-
-def other(resource_type: str, **elements: object) -> Json:
-    """A resource for which there is no builder of its own."""
-    return {"resourceType": resource_type, "subject": reference("Patient", PATIENT_ID)} | elements
-
-
-def report(identity: str, loinc: str, days_ago: int) -> Json:
-    return other(
-        "DiagnosticReport",
-        id=identity,
-        status="final",
-        code=concept(f"loinc {loinc}"),
-        effectiveDateTime=day(days_ago),
-    )
-
-
-def egfr(value: float, days_ago: int = 10) -> Json:
-    quantity = {"value": value, "unit": "mL/min/{1.73_m2}"}
-    return observation("loinc 98979-8", day(days_ago), valueQuantity=quantity)
-
-
-def allergy(code: str = "", text: str = "") -> Json:
-    return {
-        "resourceType": "AllergyIntolerance",
-        "id": f"allergy-{code.replace(' ', '-') or len(text)}",
-        "patient": reference("Patient", PATIENT_ID),
-        "code": concept(*([code] if code else []), text=text),
-    }
-
-
-HISTORY = (condition(BREAST_CANCER, onset=day(2000)), condition(LOW_BACK_PAIN, onset=day(10)))
-
-PREGNANT: dict[str, tuple[Json, ...]] = {NO: (), YES: (condition("icd10cm Z33.1", onset=day(60)),)}
 
 # The cord sign is younger than the MRI of yesterday, which does not answer it; the others are older.
 RED_FLAG: dict[str, tuple[Json, ...]] = {
@@ -155,7 +130,6 @@ ADMITTED_TO_HOSPICE = other(
     code=concept("snomed 305336008"),
     performedDateTime=day(5),
 )
-ALIVE = patient("1988-05-04")
 LIFE: dict[str, tuple[Json, ...]] = {
     "alive": (ALIVE,),
     "deceased": (patient("1988-05-04", deceasedBoolean=True),),
@@ -216,29 +190,6 @@ class Case:
         return [STUDIES[loinc_of(order)] for order in self.orders]
 
 
-def orders_of(cards: Sequence[Json]) -> list[Json]:
-    actions = [
-        action for card in cards for suggestion in card.get("suggestions", ()) for action in suggestion["actions"]
-    ]
-    return [action["resource"] for action in actions if action["type"] == "create"]
-
-
-def loinc_of(order: Json) -> str:
-    """The LOINC code of an order; there is exactly one."""
-    (code,) = [item["code"] for item in order["code"]["coding"] if item["system"] == "http://loinc.org"]
-    return str(code)
-
-
-@cache
-def service() -> DecisionSupport:
-    return DecisionSupport()
-
-
-def answer(document: Json) -> tuple[Outcome, str, Json]:
-    decision = service().decide(HookCall(SERVICES[f"breast-cancer-back-pain-{document['hook']}"], NOW), document)
-    return decision.assessment.outcome, decision.assessment.reason, dict(decision.response_or_error())
-
-
 def call(facts: Facts) -> Json:
     chosen = zip(CHOICES, astuple(facts), strict=True)
     stated = [resource for choices, choice in chosen for resource in choices[choice]]
@@ -259,28 +210,7 @@ def breaking(rule: Callable[[Case], bool]) -> list[str]:
     return [f"{item.facts}: {item.studies}" for item in itertools.islice(broken, 3)]
 
 
-def longest(cards: Iterable[tuple[object, Json]]) -> tuple[object, Json]:
-    """The card with the longest detail, and of whom it speaks."""
-    return max(cards, key=lambda pair: len(pair[1]["detail"]))
-
-
 # --- What is right, written down independently: LOINC code -> kind of study, region, with contrast or not
-
-STUDIES = {
-    "24937-5": ("spine MRI", "cervical", True),
-    "30667-0": ("spine MRI", "cervical", False),
-    "24981-3": ("spine MRI", "thoracic", True),
-    "36532-0": ("spine MRI", "thoracic", False),
-    "24967-2": ("spine MRI", "lumbar", True),
-    "30679-5": ("spine MRI", "lumbar", False),
-    "30855-1": ("spine MRI", "whole", True),
-    "30854-4": ("spine MRI", "whole", False),
-    "39818-0": ("bone scan", "whole body", False),
-    "72254-6": ("CT", "chest, abdomen, pelvis", True),
-    "72253-8": ("CT", "chest, abdomen, pelvis", False),
-    "24587-8": ("brain MRI", "brain", True),
-    "30657-1": ("brain MRI", "brain", False),
-}
 ALL_CONTRAST = frozenset({"spine MRI", "brain MRI", "CT"})
 GADOLINIUM = frozenset({"spine MRI", "brain MRI"})
 NO_CONTRAST_WITH_ALLERGY = {
@@ -290,10 +220,6 @@ NO_CONTRAST_WITH_ALLERGY = {
     "class unknown": ALL_CONTRAST,
 }
 EMERGENCIES = frozenset({"cord sign", "infection", "pathological fracture"})
-
-# What is in hand: kind of study and region.
-LUMBAR_MRI, WHOLE_SPINE_MRI = ("spine MRI", "lumbar"), ("spine MRI", "whole")
-BONE_SCAN, CT = ("bone scan", "whole body"), ("CT", "chest, abdomen, pelvis")
 IN_HAND = {
     "nothing": frozenset[tuple[str, str]](),
     "lumbar MRI ordered": frozenset({LUMBAR_MRI}),
@@ -469,11 +395,6 @@ def test_every_detail_fits_in_1500_characters() -> None:
     assert len(card["detail"]) <= LONGEST_DETAIL
 
 
-# Whole words: "unlikely" in the card about children is not a promise.
-PROMISES = re.compile(r"\blikely\b|\ball clear\b|\bno risk\b|\bnothing found\b", re.IGNORECASE)
-HTML = re.compile(r"<[A-Za-z/!?]|&(lt|gt|#)|javascript:", re.IGNORECASE)
-
-
 # Decision 7.8.
 def test_no_detail_promises_or_predicts() -> None:
     assert not breaking(lambda item: not any(PROMISES.search(card["detail"]) for card in item.cards))
@@ -522,180 +443,3 @@ def test_every_proposed_order_is_a_valid_fhir_service_request() -> None:
     different = {orjson.dumps(order) for item in answers() for order in item.orders}
     for body in different:
         ServiceRequest.model_validate_json(body)
-
-
-# --- The worst case: everything at once
-
-# 4,000 characters of what an EHR may send in one text, with markup that a client must never see as such.
-NOISE = " <img src=x onerror=alert(1)> [here](javascript:alert(1)) `code` **bold** \u0000 and more words"
-
-
-def long_text(words: str) -> str:
-    return (words + NOISE * 50)[:4_000]
-
-
-SIGNS = {
-    "coded": (
-        condition("icd10cm M84.58XA", onset=day(40)),
-        condition("snomed 866087009", onset=day(41)),
-        condition("snomed 12454008", onset=day(42)),
-        condition("snomed 782390002", onset=day(43)),
-        condition("icd10cm M46.36", onset=day(44)),
-        condition("snomed 94600009", onset=day(45)),
-    ),
-    "in words": tuple(
-        condition(text=long_text(words), recorded=day(40 + number))
-        for number, words in enumerate(
-            ("bilateral leg weakness", "foot drop", "urinary retention", "perineal numbness", "paraplegia")
-        )
-    ),
-}
-CANCERS = {
-    "coded": (
-        condition("snomed 1082901000112103", onset=day(4000)),
-        condition("snomed 353511000119101", onset=day(5000)),
-        condition("snomed 1081561000119108", onset=day(6000)),
-        condition("icd10cm C50.A1", onset=day(3000)),
-    ),
-    "in words": tuple(
-        condition(text=long_text(words), recorded=day(2000))
-        for words in ("left breast cancer", "right breast cancer", "carcinoma of the breast", "breast ca")
-    ),
-}
-PAINS = {
-    "coded": tuple(
-        condition(code, onset="2026", recorded=day(number), text="unremitting night pain, worse" + NOISE)
-        for number, code in enumerate(
-            ("icd10cm M54.18", "icd10cm M54.13", "icd10cm M54.11", "icd10cm M54.15", "icd10cm M54.9"),
-            start=20,
-        )
-    ),
-    "in words": tuple(
-        condition(text=long_text(f"unremitting night pain, worse, {words}"), onset="2026", recorded=day(20))
-        for words in ("low back pain", "neck pain", "thoracic pain", "sacral pain", "back pain")
-    ),
-}
-BESIDE = (
-    condition("icd10cm R29.898", onset=day(30)),
-    condition("snomed 94274006", onset=day(600)),
-    condition("snomed 94250008", onset=day(700)),
-    condition("icd10cm M80.08XA", onset=day(50)),
-    condition("icd10cm M48.50XA", onset=day(51)),
-    condition("icd10cm M48.54XA", onset=day(52)),
-    condition("icd10cm R63.4", onset=day(30)),
-    condition("icd10cm E83.52", onset=day(31)),
-    condition("snomed 422868009", onset=day(32)),
-    condition("snomed 25064002", onset=day(30)),
-    condition("icd10cm R51.0", onset=day(31)),
-    condition("icd10cm S39.012A", onset=day(33)),
-    report("report-radiograph", "24972-2", 3),
-)
-CAUTIONS = (
-    egfr(22, days_ago=25),
-    condition("icd10cm Z99.2", onset=day(30)),
-    condition("icd10cm N17.9", onset=day(30)),
-    condition("icd10cm N18.6", onset=day(30)),
-    condition("icd10cm Z91.041", recorded=day(30)),
-    condition("icd10cm Z95.810", onset=day(30)),
-    condition("icd10cm Z18.10", onset=day(30)),
-    condition("snomed 69805005", onset=day(30)),
-    condition("icd10cm F40.240", onset=day(30)),
-    condition(text=long_text("tissue expander"), recorded=day(30)),
-    allergy(text=long_text("contrast media")),
-    allergy(text=long_text("gadolinium and more")),
-    allergy(text=long_text("iodinated contrast, once more")),
-)
-WITHOUT_CONTRAST_CAUTION = (egfr(22, days_ago=400), condition("icd10cm Z95.810", onset=day(30)))
-
-
-@dataclass(frozen=True, slots=True)
-class Crowd:
-    """One chart with everything in it: what its findings are written in, and which larger facts hold."""
-
-    wording: str
-    emergency: bool
-    pregnant: bool
-    contrast_allowed: bool
-    missing_keys: bool
-
-    def __str__(self) -> str:
-        names = ("emergency", "pregnant", "contrast_allowed", "missing_keys")
-        facts = [name.replace("_", " ") for name in names if getattr(self, name)]
-        return ", ".join([self.wording, *facts])
-
-
-def crowded_call(crowd: Crowd) -> Json:
-    """Every list is only the first page of more, and holds an entry and an element that cannot be read."""
-    chart = prefetch(
-        patient("1988-05-04"),
-        *CANCERS[crowd.wording],
-        *PAINS[crowd.wording],
-        *(SIGNS[crowd.wording] if crowd.emergency else ()),
-        *BESIDE,
-        *(WITHOUT_CONTRAST_CAUTION if crowd.contrast_allowed else CAUTIONS),
-        *(PREGNANT[YES] if crowd.pregnant else ()),
-        *(condition(text="unreadable", onset="the day before yesterday") for _ in range(20)),
-    )
-    for key in set(chart) - {"patient"}:
-        chart[key]["link"] = bundle(next_page=True)["link"]
-        chart[key].setdefault("entry", []).append({"resource": None})
-    if crowd.missing_keys:
-        for key in ("encounters", "serviceRequests", "diagnosticReports", "procedures", "allergies"):
-            del chart[key]
-    return request("patient-view", chart, encounterId="encounter-1")
-
-
-CROWDS = [
-    Crowd(wording, *facts) for wording in ("coded", "in words") for facts in itertools.product([True, False], repeat=4)
-]
-
-
-@cache
-def crowded_card(crowd: Crowd) -> Json:
-    (card,) = answer(crowded_call(crowd))[2]["cards"]
-    found: Json = card
-    return found
-
-
-def test_the_worst_case_fits_in_1500_characters() -> None:
-    crowd, card = longest((crowd, crowded_card(crowd)) for crowd in CROWDS)
-    print(f"\n{crowd}\n{len(card['detail'])} characters:\n{card['detail']}")
-    assert len(card["detail"]) <= LONGEST_DETAIL
-
-
-@pytest.mark.parametrize("crowd", CROWDS, ids=str)
-def test_the_worst_case_keeps_to_the_schema_and_out_of_html(crowd: Crowd) -> None:
-    card = crowded_card(crowd)
-    assert problem("response", {"cards": [card]}) is None
-    assert not HTML.search(_outside_code(card["detail"])) and "<" not in card["detail"]
-    assert not PROMISES.search(card["detail"])
-    for order in orders_of([card]):
-        ServiceRequest.model_validate_json(orjson.dumps(order))
-
-
-@pytest.mark.parametrize("crowd", CROWDS, ids=str)
-def test_the_worst_case_still_names_the_emergency_and_puts_the_mri_first(crowd: Crowd) -> None:
-    card = crowded_card(crowd)
-    first = orders_of([card])[0]
-    assert STUDIES[loinc_of(first)][:2] == WHOLE_SPINE_MRI
-    assert (card["indicator"] == "critical") == crowd.emergency == (first["priority"] == "stat")
-    assert ("- Red flag: " in card["detail"]) == crowd.emergency
-
-
-def _outside_code(markdown: str) -> str:
-    """Markdown without its code spans, in which nothing is read as markup."""
-    return re.sub(r"`[^`]*`", "", markdown)
-
-
-def test_markup_in_the_comparator_of_a_result_never_reaches_the_card() -> None:
-    result = egfr(22)
-    result["valueQuantity"]["comparator"] = "<img src=x onerror=alert(1)>"
-    chart = prefetch(ALIVE, *HISTORY, result)
-    (card,) = answer(request("patient-view", chart))[2]["cards"]
-    assert not HTML.search(card["detail"])
-
-
-def test_markup_in_the_id_of_a_record_never_reaches_the_card() -> None:
-    marked: Any = [item | {"id": f"<b>{number}</b>"} for number, item in enumerate(HISTORY)]
-    (card,) = answer(request("patient-view", prefetch(ALIVE, *marked)))[2]["cards"]
-    assert not HTML.search(orjson.dumps(card).decode())
