@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from cds_service.chart.elements import Json, Reading, short_reference
 from cds_service.chart.outcomes import judge
+from cds_service.chart.pages import gap_of
 from cds_service.chart.records import Gap, PrefetchResult, Unread
 from cds_service.chart.resource_types import resource_type_of
 from cds_service.chart.subjects import Identifier, Owner, Subjects, bases_of, identifier_of
@@ -207,7 +208,7 @@ class PrefetchReader:
     def _bundle(self, bundle: Json, key: str, where: str = "", depth: int = 0) -> Entries:
         """The entries of a Bundle, and of the Bundles in it (a batch-response holds search results)."""
         where = where or key
-        found = Entries(gap=Gap.FIRST_PAGE_ONLY if _has_more(bundle) else None)
+        found = Entries(gap=gap_of(bundle))
         entries = bundle.get("entry")
         entries = [] if entries is None else [entries] if isinstance(entries, dict) else entries
         if not isinstance(entries, list):
@@ -255,23 +256,3 @@ def _add(found: Entries, inner: Entries) -> None:
 
 
 _REFUSED = {Owner.ANOTHER: "not about this patient", Owner.UNKNOWN: "nobody knows whose it is"}
-
-
-def next_page(bundle: Json) -> str:
-    """The address of a Bundle's next page as it is given, or an empty string."""
-    links = bundle.get("link")
-    links = [links] if isinstance(links, dict) else links
-    for link in links if isinstance(links, list) else ():
-        if isinstance(link, dict) and link.get("relation") == "next":
-            url = link.get("url")
-            # A next link without an address still says that there is more.
-            return url if isinstance(url, str) and url else "?"
-    return ""
-
-
-def _has_more(bundle: Json) -> bool:
-    """Whether there is more: a `next` link, or a total above the entries that came."""
-    if next_page(bundle):
-        return True
-    total, entries = bundle.get("total"), bundle.get("entry")
-    return isinstance(total, int) and total > (len(entries) if isinstance(entries, list) else 0)

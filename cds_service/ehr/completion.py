@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from cds_service.addresses import is_within
-from cds_service.chart.prefetch import FetchedPrefetch, next_page
+from cds_service.chart.pages import labels_of, next_page, total_of
+from cds_service.chart.prefetch import FetchedPrefetch
 from cds_service.ehr.reader import Fetched, FhirReader, queries_for
 
 # Visits that are read one by one because a pain without a date belongs to them: more than a few would cost more time
@@ -89,7 +90,9 @@ def _with_resources(value: Any, fetched: Fetched) -> FetchedPrefetch:
 def _bundle(pages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The entries of all pages in one Bundle; a page that is a lone resource is an entry."""
     entries: list[Any] = []
-    totals: list[int] = []
+    totals: list[int | None] = []
+    labels: list[Any] = []
+    issues: list[Any] = []
     for page in pages:
         if page.get("resourceType") != "Bundle":
             entries.append({"resource": page})
@@ -97,6 +100,11 @@ def _bundle(pages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         found = page.get("entry")
         # What is no list stays what it is: an entry that cannot be read.
         entries += found if isinstance(found, list) else [] if found is None else [found]
-        total = page.get("total")
-        totals += [total] if isinstance(total, int) else []
-    return {"resourceType": "Bundle", "type": "searchset", "total": max(totals, default=0), "entry": entries}
+        totals.append(total_of(page))
+        labels += labels_of(page)
+        # R5's remarks on a search say the same as an OperationOutcome among its entries.
+        issues += [{"resource": page["issues"]}] if page.get("issues") is not None else []
+    # A total that cannot be read stays one.
+    total = "?" if None in totals else max((number for number in totals if number), default=0)
+    joined = {"resourceType": "Bundle", "type": "searchset", "total": total, "entry": [*entries, *issues]}
+    return joined | ({"meta": {"security": labels}} if labels else {})

@@ -25,7 +25,7 @@ import urllib3
 
 from cds_service.addresses import is_within
 from cds_service.chart.elements import Json
-from cds_service.chart.prefetch import next_page
+from cds_service.chart.pages import next_page
 from cds_service.chart.records import Gap
 from cds_service.clock import Timer
 from cds_service.ehr.limits import FhirLimits
