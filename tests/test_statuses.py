@@ -87,7 +87,7 @@ CLINICAL_STATUSES: list[tuple[object, str]] = [
     ({"text": "Current"}, "active"),
     ("resolved", "resolved"),
     ("Active", "active"),
-    (["resolved"], ""),
+    (["resolved"], "resolved"),
     ([{"text": "Resolved"}], "resolved"),
     ([None, {"text": "Resolved"}], "resolved"),
     (coded(CLINICAL, "active", text="Resolved"), "active"),
@@ -208,6 +208,56 @@ def test_no_letter_with_or_without_a_figure_is_a_word(codes: StatusCodes) -> Non
 def test_fillers_are_left_out_but_never_all_that_was_said() -> None:
     assert key_of("The problem is now resolved (finding), 2024-03-01") == "resolved"
     assert key_of("Status") == "status"
+
+
+# --- Statuses of odd types
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"code": "refuted"},
+        {"system": VERIFICATION, "code": "refuted", "display": "Refuted"},
+        {"display": "Refuted"},
+        {"text": ["refuted"]},
+        {"value": "refuted"},
+        {"value": {"coding": [{"code": "refuted"}]}},
+        ["refuted"],
+        ["confirmed", "refuted"],
+        [None, {"text": "confirmed"}, coded(VERIFICATION, "refuted")],
+    ],
+    ids=str,
+)
+def test_a_status_is_read_from_a_bare_coding_and_from_all_of_a_list(value: object) -> None:
+    assert statuses(verificationStatus=value) == ("", "refuted", 0)
+    assert statuses(clinicalStatus=value) == ("", "refuted", 0)
+
+
+@pytest.mark.parametrize("value", [True, False, 0, 7, [True], {"coding": [7]}, {"code": 7}, {"value": 0}], ids=str)
+@pytest.mark.parametrize("element", ["clinicalStatus", "verificationStatus"])
+def test_a_status_of_which_nothing_can_be_read_is_counted(element: str, value: object) -> None:
+    assert statuses(**{element: value}) == ("", "", 1)
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", " ", [], {}, {"coding": []}, {"text": ""}, [None], {"coding": [{}]}], ids=str
+)
+def test_a_status_that_is_empty_is_none_and_not_counted(value: object) -> None:
+    assert statuses(clinicalStatus=value, verificationStatus=value) == ("", "", 0)
+
+
+@pytest.mark.parametrize("table", [CONDITION, ENCOUNTER, OBSERVATION, ORDER, *STUDIES.values()])
+def test_an_entry_made_in_error_is_known_in_every_spelling_and_with_its_reason(table: StatusCodes) -> None:
+    written = [
+        "enteredInError",
+        "EnteredInError",
+        "EIE",
+        "Entered in error - wrong patient",
+        "Marked as entered in error",
+    ]
+    written.append("Entered in error: " + "this belongs to somebody else, " * 5)
+    assert {table.meaning(text) for text in written} == {"entered-in-error"}
+    assert table.meaning("not entered in error") is None
 
 
 # --- Abatements, booleans, figures

@@ -29,6 +29,10 @@ _HL7_SYSTEMS = ("http://terminology.hl7.org/CodeSystem/", "http://hl7.org/fhir/"
 TRUTHS = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
 
 
+# A status has one concept; a list of more than this is none.
+_MOST_PARTS = 20
+
+
 def short_reference(reference: str) -> str:
     """`https://ehr.example.org/fhir/Patient/7/_history/2` is `Patient/7`; `urn:uuid:…` and `#…` stay as they are."""
     if "/" not in reference or reference.startswith(("#", "urn:")):
@@ -139,9 +143,9 @@ class Reading:
             return NO_STATUS
         if (plain := _plain_status(value, codes.known)) is not None:
             return plain
-        said = self._said(value, element)
+        said = [words for part in _parts(value) for words in self._said(part, element)]
         meanings = [meaning for words in said if (meaning := codes.meaning(*words)) is not None]
-        if said and not meanings:
+        if not meanings and not _is_empty(value):
             self.unknown_statuses += 1
         contradicted = next((meaning for meaning in meanings if meaning in NOT_TRUE), None)
         return contradicted or next((meaning for meaning in meanings if meaning), NO_STATUS)
@@ -251,6 +255,34 @@ class Reading:
 def _first(values: list[Any]) -> Any:
     """The first value of a list that is not null."""
     return next((value for value in values if value is not None), None)
+
+
+def _parts(value: object) -> Iterator[object]:
+    """The coded concepts of a status: of a list all, of a bare Coding its code, of an object its `value`."""
+    if isinstance(value, list):
+        for item in value[:_MOST_PARTS]:
+            yield from _parts(item) if not isinstance(item, list) else ()
+        return
+    if not isinstance(value, dict):
+        yield value
+        return
+    texts = value.get("text")
+    yield {**value, "text": None} if isinstance(texts, list) else value
+    if isinstance(texts, list):
+        yield from (text for text in texts[:_MOST_PARTS] if isinstance(text, str))
+    if "code" in value or "display" in value:
+        yield {"coding": [{name: value.get(name) for name in ("system", "code", "display")}]}
+    if (inner := value.get("value")) is not None:
+        yield from _parts(inner) if not isinstance(inner, dict) or "value" not in inner else ()
+
+
+def _is_empty(value: object) -> bool:
+    """Whether a value says nothing at all: no text, no code; an extension tells why there is none."""
+    if isinstance(value, str):
+        return not value.strip()
+    if isinstance(value, dict):
+        return all(name in ("id", "extension") or _is_empty(item) for name, item in value.items())
+    return value is None or (isinstance(value, list) and all(map(_is_empty, value)))
 
 
 def _plain_status(value: object, known: frozenset[str]) -> str | None:

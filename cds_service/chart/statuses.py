@@ -26,6 +26,10 @@ _SAYS_NOTHING = ("unknown", "not known", "not available", "not recorded", "not a
 
 # A status is a word or two; what is longer is prose, and not looked up.
 _LONGEST = 80
+
+_IN_ERROR = "entered-in-error"
+_IN_ERROR_KEY = "entered error"
+_DENIALS = frozenset({"not", "never", "no"})
 _MOST_REMEMBERED = 4096
 
 # Words that add nothing to a status: "Problem resolved", "in remission", "Suspected (qualifier value)".
@@ -36,13 +40,21 @@ _FILLER_TEXT = """
 """
 _FILLERS = frozenset(_FILLER_TEXT.split())
 _WORD = re.compile(r"[^\W\d_]+")
+# `enteredInError` is written in words, too.
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
 _V2_SYSTEM = re.compile(r"/v2[-/]|^urn:oid:2\.16\.840\.1\.113883\.(12|18)\.")
 
 
 def key_of(text: str) -> str:
     """The words of a status as they are compared: lower case, without figures, signs and words that add nothing."""
-    words: list[str] = _WORD.findall(text.lower())
+    words: list[str] = _WORD.findall(_HUMP.sub(" ", text).lower())
     return " ".join([word for word in words if word not in _FILLERS] or words)
+
+
+def _says_in_error(text: str) -> bool:
+    """Whether a text begins by saying that an entry was made in error, whatever reason it adds."""
+    before, found, _ = key_of(text[:_LONGEST]).partition(_IN_ERROR_KEY)
+    return bool(found) and _DENIALS.isdisjoint(before.split())
 
 
 class StatusCodes:
@@ -66,6 +78,8 @@ class StatusCodes:
         self._words = {key_of(word): NO_STATUS for word in _SAYS_NOTHING}
         self._words |= {key_of(way): code for code, ways in (words or {}).items() for way in ways.split(",")}
         self._words |= {key_of(code): code for code in self.known}
+        if _IN_ERROR in self.known:
+            self._words |= {"eie": _IN_ERROR, "enteredinerror": _IN_ERROR}
         self._codes = dict(codes or {})
         self._letters = dict(letters or {})
         self.meaning = lru_cache(_MOST_REMEMBERED)(self._meaning)
@@ -73,8 +87,12 @@ class StatusCodes:
     def _meaning(self, said: str, system: str = "") -> str | None:
         """The status that a code, display or text stands for; `NO_STATUS` where it says so, None if nobody knows it."""
         plain = said.strip()
-        if not plain or len(plain) > _LONGEST:
-            return NO_STATUS if not plain else None
+        if not plain:
+            return NO_STATUS
+        if _IN_ERROR in self.known and _says_in_error(plain):
+            return _IN_ERROR
+        if len(plain) > _LONGEST:
+            return None
         if plain in self._codes:
             return self._codes[plain]
         if plain.upper() in self._letters and (not system or _V2_SYSTEM.search(system)):
