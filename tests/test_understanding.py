@@ -49,6 +49,7 @@ from tests.builders import (
 )
 
 LOCAL = "urn:oid:1.2.840.113619.21.1.7"
+PCS, ICD_O = "http://www.cms.gov/Medicare/Coding/ICD10", "http://terminology.hl7.org/CodeSystem/icd-o-3"
 PATIENT_VIEW = "breast-cancer-back-pain-patient-view"
 
 
@@ -74,7 +75,10 @@ def test_a_well_formed_code_of_a_known_system_that_no_set_lists_is_irrelevant() 
     assert (found.understood, found.irrelevant, dict(found.not_understood)) == (0, 2, {})
 
 
-@pytest.mark.parametrize("code", ["icd10cm HYPERTENSION", "snomed 38341004", "snomed 12", "icd9cm X1"])
+@pytest.mark.parametrize("code", [
+    "icd10cm HYPERTENSION", "snomed 38341004", "snomed 12", "icd9cm X1", "icd10cm C5O.911", "icd10cm E11.O1",
+    "icd10cm CC0.911",
+])  # fmt: skip
 def test_what_cannot_be_a_code_of_its_system_is_not_understood(code: str) -> None:
     assert sum(of_key("conditions", condition(code)).not_understood.values()) == 1
 
@@ -209,6 +213,16 @@ def test_a_drug_of_breast_cancer_is_a_hint_and_no_diagnosis() -> None:
     assert found.besides == {HINTS: 1}
 
 
+@pytest.mark.parametrize("code", ["8500/3", "C50.9"])
+def test_a_carcinoma_without_a_site_or_a_breast_without_a_cancer_is_a_hint(code: str) -> None:
+    assert of_key("conditions", local_condition(code, ICD_O)).besides == {HINTS: 1}
+
+
+def test_a_carcinoma_with_its_topography_is_a_diagnosis_and_no_hint() -> None:
+    both = {"coding": [{"system": ICD_O, "code": code} for code in ("8500/3", "C50.9")]}
+    assert of_key("conditions", condition() | {"code": both}).besides == {}
+
+
 def test_the_reason_of_a_silence_says_how_many_conditions_were_understood() -> None:
     found = assessment(condition("icd10cm I10"), local_condition(), local_condition("X-2"))
     because = found.criterion("breast-cancer-history").because
@@ -231,6 +245,42 @@ def test_codes_of_loinc_have_their_check_digit(code: str) -> None:
     digits = code.replace("-", "")
     assert has_mod10_digit(digits)
     assert not has_mod10_digit(digits[:-1] + str((int(digits[-1]) + 1) % 10))
+
+
+def with_verhoeff_digit(digits: str) -> str:
+    return next(f"{digits}{digit}" for digit in range(10) if has_verhoeff_digit(f"{digits}{digit}"))
+
+
+@pytest.mark.parametrize(
+    ("partition", "is_concept"), [("00", True), ("10", True), ("01", False), ("11", False), ("02", False)]
+)
+def test_an_identifier_of_snomed_ct_that_is_of_no_concept_is_no_code(partition: str, is_concept: bool) -> None:
+    assert can_be_code("http://snomed.info/sct", with_verhoeff_digit(f"1234567{partition}")) == is_concept
+
+
+@pytest.mark.parametrize(
+    ("system", "code", "is_code"),
+    [
+        (PCS, "BR39ZZZ", True),
+        (PCS, "BR39ZZO", False),
+        (PCS, "BACKPAIN", False),
+        (ICD_O, "8500/3", True),
+        (ICD_O, "C50.9", True),
+        (ICD_O, "breast", False),
+    ],
+)
+def test_codes_of_procedures_and_of_tumors_have_their_shape(system: str, code: str, is_code: bool) -> None:
+    assert can_be_code(system, code) == is_code
+
+
+@pytest.mark.parametrize("filler_first", [True, False])
+def test_a_code_that_only_fills_a_place_does_not_make_a_local_code_irrelevant(filler_first: bool) -> None:
+    local, filler = {"system": LOCAL, "code": "X-17"}, coding("icd10cm R69")
+    made = condition() | {"code": {"coding": [filler, local] if filler_first else [local, filler]}}
+    assert dict(of_key("conditions", made).not_understood) == {LOCAL: 1}
+    assert of_key("conditions", condition("icd10cm R69")).irrelevant == 1
+    told = condition() | {"code": {"coding": [local, coding("icd10cm I10"), filler]}}
+    assert of_key("conditions", told).irrelevant == 1
 
 
 def test_every_listed_code_has_the_shape_of_its_system_or_is_marked_as_unconfirmed() -> None:

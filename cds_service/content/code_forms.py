@@ -17,22 +17,38 @@ _PERMUTED = (
 )  # fmt: skip
 
 _SHAPES = {
-    "http://hl7.org/fhir/sid/icd-10-cm": re.compile(r"[A-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?", re.IGNORECASE),
+    "http://hl7.org/fhir/sid/icd-10-cm": re.compile(r"([A-Z]\d[0-9AB]|QA0)(\.?[0-9A-NP-Z]{1,4})?", re.IGNORECASE),
+    "http://www.cms.gov/Medicare/Coding/ICD10": re.compile(r"[0-9A-HJ-NP-Z]{7}", re.IGNORECASE),
     "http://hl7.org/fhir/sid/icd-10": re.compile(r"[A-Z]\d\d(\.?[0-9]{1,3}|\.-)?[*+!]?", re.IGNORECASE),
     "http://hl7.org/fhir/sid/icd-9-cm": re.compile(r"(\d{3}|V\d\d|E\d{3})(\.?\d{1,2})?", re.IGNORECASE),
     "http://www.nlm.nih.gov/research/umls/rxnorm": re.compile(r"\d{1,8}"),
     "http://www.ama-assn.org/go/cpt": re.compile(r"\d{4}[0-9A-Z]", re.IGNORECASE),
+    # Morphology, topography.
+    "http://terminology.hl7.org/CodeSystem/icd-o-3": re.compile(r"(M-?)?\d{4}/?\d{1,2}|C\d\d(\.?\d)?", re.IGNORECASE),
     "http://radlex.org": re.compile(r"R(ID|PID)\d{1,7}"),
 }
 _SNOMED, _SNOMED_SHAPE = "http://snomed.info/sct", re.compile(r"[1-9]\d{5,17}")
+# The partition of an identifier, before its check digit, says whether it is of a concept: in the international edition,
+# and in an extension (SNOMED CT Technical Implementation Guide, partition identifier). Others are descriptions.
+_CONCEPTS = ("00", "10")
 _LOINC, _LOINC_SHAPE = "http://loinc.org", re.compile(r"(LA|LL|LP|LG)?\d{1,7}-\d")
+
+
+# Codes that stand beside a local one and say only that there is something: "Illness, unspecified" (ICD-10-CM, package
+# simple-icd-10-cm 1.5.0).
+_FILLERS = frozenset({("http://hl7.org/fhir/sid/icd-10-cm", "R69")})
+
+
+def is_filler(system: str, code: str) -> bool:
+    """Whether a code of this system (a canonical URI) says no more than that there is something."""
+    return (system, code.strip().upper()) in _FILLERS
 
 
 def can_be_code(system: str, code: str) -> bool:
     """Whether a text has the shape of a code of this system (a canonical URI); of other systems nothing is known."""
     text = code.strip()
     if system == _SNOMED:
-        return bool(_SNOMED_SHAPE.fullmatch(text)) and has_verhoeff_digit(text)
+        return bool(_SNOMED_SHAPE.fullmatch(text)) and text[-3:-1] in _CONCEPTS and has_verhoeff_digit(text)
     if system == _LOINC:
         # Codes of answers and parts (LA…, LP…) have the shape; their digit is not checked.
         return bool(_LOINC_SHAPE.fullmatch(text)) and (text[0] == "L" or has_mod10_digit(text.replace("-", "")))

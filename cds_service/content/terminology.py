@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from cds_service.content.code_forms import can_be_code
+from cds_service.content.code_forms import can_be_code, is_filler
 from cds_service.content.spelling import (
     CPT,
     ICD_CODE,
@@ -184,6 +184,15 @@ class Terminology:
         if known.by_who_category or known.read_as:
             return all(map(who_category, icd_codes(code)))
         return all(can_be_code(known.uri, part) for part in (icd_codes(code) if known.is_icd else [code]))
+
+    def is_filler(self, system: str, code: str) -> bool:
+        """Whether a code of a known system says no more than that there is something."""
+        known = self.system(system)
+        return known is not None and is_filler(known.uri, code)
+
+    def knows_system(self, system: str) -> bool:
+        """Whether a code system is one of ours."""
+        return self.system(system) is not None
 
     def system_name(self, uri: str) -> str:
         """What a code system is called; its URI where it is none of ours."""

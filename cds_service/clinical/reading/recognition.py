@@ -83,6 +83,14 @@ class Recognizer:
         """Whether a coding is of a code system that content knows, and can be a code of it."""
         return self._terminology.is_known_code(coding.system, coding.code)
 
+    def is_filler(self, coding: Coding) -> bool:
+        """Whether a code says no more than that there is something."""
+        return self._terminology.is_filler(coding.system, coding.code)
+
+    def knows_system(self, coding: Coding) -> bool:
+        """Whether a coding is of a code system that content knows."""
+        return self._terminology.knows_system(coding.system)
+
     def says_something(self, concept: Concept) -> bool:
         """Whether the words of a concept name anything that the patterns know, stated or denied."""
         return any(self._mentions(text) for text in words_of(concept))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from cds_service.chart.records import Chart, Concept, Observation, PrefetchResult
+from cds_service.chart.records import Chart, Concept, Condition, Observation, PrefetchResult
 from cds_service.clinical.reading.observations import component_observations, kinds_of
 from cds_service.clinical.reading.recognition import Question, Recognizer
 from cds_service.clinical.reading.value_sets import SharedValueSet
@@ -73,13 +73,16 @@ class Understanding:
         return self.understood + self.irrelevant
 
 
-def understanding(chart: Chart, reader: Recognizer, hints: Question = frozenset()) -> tuple[Understanding, ...]:
+def understanding(
+    chart: Chart, reader: Recognizer, hints: Question = frozenset(), halves: Question = frozenset()
+) -> tuple[Understanding, ...]:
     """How the entries of a chart and the draft orders were understood; keys without any are left out.
 
     Args:
         chart: what is known of the patient.
         reader: of the rule.
         hints: value sets whose codes hint at what the rule looks for, and state it by none.
+        halves: value sets of which one alone, in a condition without a site, only hints at what the rule looks for.
     """
     keys: dict[str, Iterable[tuple[Concept, ...]]] = {
         "conditions": ((item.concept,) for item in chart.conditions.items),
@@ -91,8 +94,15 @@ def understanding(chart: Chart, reader: Recognizer, hints: Question = frozenset(
         "allergies": (item.concepts for item in chart.allergies.items),
     }
     results = chart.by_prefetch_key()
-    counted = (_counted(key, entries, reader, hints, _of_result(results[key])) for key, entries in keys.items())
+    beside = {key: _of_result(results[key]) for key in keys}
+    beside["conditions"] |= {HINTS: sum(_is_half(item, reader, halves) for item in chart.conditions.items)}
+    counted = (_counted(key, entries, reader, hints, beside[key]) for key, entries in keys.items())
     return (*(item for item in counted if item.entries or item.besides), *drafts_understanding(chart, reader))
+
+
+def _is_half(condition: Condition, reader: Recognizer, halves: Question) -> bool:
+    value_sets = reader.value_sets(condition.concept)
+    return len(value_sets) == 1 and not condition.sites and not halves.isdisjoint(value_sets)
 
 
 def drafts_understanding(chart: Chart, reader: Recognizer) -> tuple[Understanding, ...]:
@@ -127,21 +137,35 @@ def _said_by(observation: Observation, reader: Recognizer) -> tuple[Concept, ...
 def _counted(
     key: str, entries: Iterable[tuple[Concept, ...]], reader: Recognizer, hints: Question, beside: Mapping[str, int]
 ) -> Understanding:
-    understood = irrelevant = hinted = 0
+    understood = irrelevant = 0
+    hinted = beside.get(HINTS, 0)
     unknown: Counter[str] = Counter()
     for concepts in entries:
         value_sets = frozenset().union(*(reader.value_sets(concept) for concept in concepts))
         if value_sets:
             understood += 1
             hinted += value_sets <= hints
-        elif any(reader.is_known_code(coding) for concept in concepts for coding in concept.codings):
+        elif _is_known(concepts, reader):
             irrelevant += 1
         elif any(reader.says_something(concept) for concept in concepts):
             understood += 1
         else:
-            unknown[next(_systems(concepts), EMPTY)] += 1
-    besides = {name: count for name, count in ({HINTS: hinted} | dict(beside)).items() if count}
+            unknown[next(_systems(tuple(_unread(concepts, reader))), EMPTY)] += 1
+    besides = {name: count for name, count in (dict(beside) | {HINTS: hinted}).items() if count}
     return Understanding(key, understood, irrelevant, dict(unknown), besides)
+
+
+def _is_known(concepts: Iterable[Concept], reader: Recognizer) -> bool:
+    """Whether a code tells what an entry is; one that only fills a place does not, beside one of an unknown system."""
+    codings = [coding for concept in concepts for coding in concept.codings]
+    known = [coding for coding in codings if reader.is_known_code(coding)]
+    return bool(known) and (all(map(reader.knows_system, codings)) or not all(map(reader.is_filler, known)))
+
+
+def _unread(concepts: Iterable[Concept], reader: Recognizer) -> Iterator[Concept]:
+    """The concepts of an entry without the codes that only fill a place."""
+    for concept in concepts:
+        yield replace(concept, codings=tuple(item for item in concept.codings if not reader.is_filler(item)))
 
 
 def _systems(concepts: Iterable[Concept]) -> Iterator[str]:

@@ -234,3 +234,6 @@ PAIN_QUALITY = "pain-quality"
 
 # Traces of treatment hint at breast cancer and never prove it; they are counted.
 BREAST_CANCER_HINTS = frozenset({RuleValueSet.BREAST_CANCER_SUPPORTING, RuleValueSet.BREAST_CANCER_THERAPY})
+
+# What a cancer is, and where: one of them alone is no breast cancer, and may be half of one (decision 6.9).
+BREAST_CANCER_HALVES = frozenset({RuleValueSet.CANCER_WITHOUT_SITE, RuleValueSet.BREAST_SITE})
