@@ -2,98 +2,51 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
-
 import pytest
 
-from cds_service import Settings, create_app
+from cds_service import Settings
 from cds_service.clinical.rules.assessment import Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
 from cds_service.decision.hook_call import HookCall
-from cds_service.decision.support import Decision, DecisionSupport
-from cds_service.errors import InvalidRequest, MissingData
+from cds_service.decision.support import DecisionSupport
 from tests.builders import (
-    BREAST_CANCER,
     LOW_BACK_PAIN,
     NOW,
     PATIENT_ID,
     SERVICES,
-    SYMPTOM,
     THORACIC_PAIN,
     Json,
     bundle,
-    concept,
     condition,
     day,
     draft,
     encounter,
-    observation,
-    only_card,
     outcome,
     patient,
     prefetch,
-    reference,
     request,
-    rule,
 )
-from tests.wire_fhir_server import BASE_PATH, Exchange, Handler, WireFhirServer
+from tests.fhir_decisions import (
+    CANCER,
+    DECIDING,
+    OF_ANOTHER,
+    PAIN,
+    PAIN_OBSERVED,
+    TOKEN,
+    decide,
+    fails,
+    first_page,
+    prefetch_without,
+    queries,
+    refusal,
+)
+from tests.wire_fhir_server import BASE_PATH, WireFhirServer
 
-TOKEN = "token-5f0c7a"
-TEMPLATES = {key: template.replace("{{context.patientId}}", PATIENT_ID) for key, template in rule().prefetch.items()}
-DECIDING = ("patient", "conditions", "observations")
 REFINING = ("serviceRequests", "diagnosticReports", "procedures", "allergies", "encounters")
-
-CANCER = condition(BREAST_CANCER, onset=day(4000))
-PAIN = condition(LOW_BACK_PAIN, onset=day(5))
 OLD_PAIN = condition(LOW_BACK_PAIN, onset=day(900))
-PAIN_OBSERVED = observation(SYMPTOM, day(3), valueCodeableConcept=concept(LOW_BACK_PAIN))
 HOSPICE = condition("snomed 170935008", onset=day(20))
 ALL_STUDIES = ("loinc 24967-2", "loinc 39818-0", "loinc 72254-6")
-OF_ANOTHER = {"subject": reference("Patient", "pt-2")}
-
-
-def queries(*keys: str) -> list[str]:
-    """What is asked of a server to complete these prefetch keys, sorted."""
-    return sorted(TEMPLATES[key] for key in keys)
-
-
-def decide(
-    base: str,
-    prefetch: Mapping[str, Any] | None = None,
-    hook: str = "patient-view",
-    drafts: Sequence[Json] = (),
-    token: str = "",
-    settings: Mapping[str, Any] | None = None,
-    authorization: Mapping[str, str] | None = None,
-    **context: object,
-) -> Decision:
-    """The answer to a call that names the FHIR server with this base address, which the settings allow."""
-    call = request(hook, prefetch, drafts, None, **context) | {"fhirServer": base}
-    if token:
-        call["fhirAuthorization"] = {"access_token": token, "token_type": "Bearer"} | dict(authorization or {})
-    service = next(item for item in SERVICES.values() if item.hook == hook)
-    support = DecisionSupport(Settings(**{"fhir_servers": (base,)} | dict(settings or {})))
-    return support.decide(HookCall(service, NOW), call)
-
-
-def refusal(decision: Decision) -> str:
-    """The text of the error of a call to which nothing can be concluded."""
-    with pytest.raises(MissingData) as raised:
-        decision.response_or_error()
-    return raised.value.text
-
-
-def answers(*documents: Json) -> Handler:
-    """A handler that sends these resources, one for each request, and then the last one again."""
-    left = list(documents)
-    return lambda exchange: exchange.resource(left.pop(0) if len(left) > 1 else left[0])
-
-
-def fails(status: int) -> Handler:
-    return lambda exchange: exchange.resource(outcome(), status)
 
 
 # --- What is asked for
@@ -119,11 +72,6 @@ def test_a_decision_names_every_address_that_was_asked() -> None:
     with WireFhirServer(patient(), CANCER, PAIN) as server:
         decision = decide(server.base)
         assert sorted(decision.fetched) == sorted(f"{server.base}/{query}" for query in server.asked)
-
-
-def prefetch_without(*keys: str, of: Collection[Json] = ()) -> Json:
-    """A prefetch with these resources in which some keys are missing."""
-    return {key: value for key, value in prefetch(*of).items() if key not in keys}
 
 
 # What the call brings, what the server holds besides, and which prefetch keys are read.
@@ -218,12 +166,6 @@ def test_without_a_fhir_server_nothing_is_read_and_nothing_is_said_of_one() -> N
 
 
 # --- Truncated pages in the prefetch
-
-
-def first_page(after: str | None, *resources: Json, **elements: object) -> Json:
-    """The first page of a search; `after` is the address of the next one."""
-    page = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": item} for item in resources]}
-    return page | ({"link": [{"relation": "next", "url": after}]} if after else {}) | elements
 
 
 @pytest.mark.parametrize("link", ["{base}/Condition?patient=pt-1&page=2", "Condition?patient=pt-1&page=2"])
@@ -356,70 +298,6 @@ def test_fhir_json_is_asked_for_uncompressed_and_by_get_alone() -> None:
     assert sent == {("GET", "application/fhir+json", "identity")}
 
 
-# --- Pages of the server
-
-
-# Decision 11.6.
-@pytest.mark.parametrize("with_total", [True, False], ids=["with total", "without total"])
-@pytest.mark.parametrize("next_link", ["absolute", "relative", "path", "query"])
-def test_every_page_is_read(next_link: str, with_total: bool) -> None:
-    others = [condition("icd10cm I10", onset=day(900)) for _ in range(4)]
-    with WireFhirServer(CANCER, *others, PAIN, page=2, next_link=next_link, with_total=with_total) as server:
-        decision = decide(server.base, prefetch_without("conditions"))
-        assert len(server.asked) == 3
-    assert decision.assessment.reason is Reason.IMAGING_ADVISED
-    assert decision.assessment.unchecked == ()
-
-
-def test_a_page_that_lacks_entries_is_not_the_whole_answer() -> None:
-    short = first_page(None, condition("icd10cm I10"), total=3)
-    with WireFhirServer(handlers={"Condition": answers(short)}) as server:
-        decision = decide(server.base, prefetch_without("conditions"))
-    assert decision.assessment.outcome is Outcome.UNDETERMINED
-
-
-def test_a_server_that_does_not_know_a_parameter_is_asked_for_all_of_the_patient() -> None:
-    with WireFhirServer(PAIN_OBSERVED, known=["patient", "code", "_count"]) as server:
-        decision = decide(server.base, prefetch_without("observations", of=[CANCER]))
-        assert server.asked == sorted([*queries("observations"), f"Observation?patient={PATIENT_ID}"])
-    assert decision.assessment.reason is Reason.IMAGING_ADVISED
-
-
-def test_a_server_that_refuses_the_simpler_search_too_is_not_asked_a_third_time() -> None:
-    with WireFhirServer(handlers={"Condition": fails(400)}) as server:
-        text = refusal(decide(server.base, prefetch_without("conditions")))
-        assert len(server.asked) == 2
-    assert "conditions: the EHR answered with an error" in text
-
-
-@pytest.mark.parametrize(
-    ("severity", "expected"),
-    [("information", Reason.NO_BACK_PAIN), ("warning", Reason.NO_BACK_PAIN), ("error", Reason.DATA_MISSING)],
-)
-def test_an_outcome_among_the_entries_counts_where_it_is_an_error(severity: str, expected: Reason) -> None:
-    said = outcome(severity, "processing")
-    with WireFhirServer(patient(), handlers={"Condition": answers(first_page(None, CANCER, said))}) as server:
-        decision = decide(server.base, prefetch_without("conditions"))
-    assert decision.assessment.reason is expected
-
-
-def test_what_was_found_beside_an_error_counts_and_the_card_has_the_gap() -> None:
-    with WireFhirServer(handlers={"Condition": answers(first_page(None, CANCER, outcome("error")))}) as server:
-        decision = decide(server.base, prefetch_without("conditions", of=[PAIN_OBSERVED]))
-    assert decision.assessment.reason is Reason.IMAGING_ADVISED
-    assert decision.gaps == {"conditions": "the EHR answered with an error"}
-
-
-def test_an_error_on_a_later_page_leaves_a_gap_behind_what_was_read() -> None:
-    def second_fails(exchange: Exchange) -> None:
-        exchange.resource(outcome(), 500) if "page=2" in exchange.target else exchange.serve()
-
-    with WireFhirServer(CANCER, PAIN, PAIN, page=1, handlers={"Condition": second_fails}) as server:
-        decision = decide(server.base, prefetch_without("conditions", of=[PAIN_OBSERVED]))
-    assert decision.assessment.reason is Reason.IMAGING_ADVISED
-    assert decision.gaps == {"conditions": "the EHR answered with an error"}
-
-
 # --- Visits that date a pain
 
 
@@ -474,154 +352,3 @@ def test_no_more_than_a_few_visits_are_read() -> None:
     with WireFhirServer() as server:
         decide(server.base, prefetch(CANCER, *pains))
         assert 1 <= len(server.asked) <= 5
-
-
-# --- Whose data, which server
-
-
-@pytest.mark.parametrize("identity", [".", "..", "...."])
-def test_a_patient_id_that_bends_addresses_is_refused(identity: str) -> None:
-    with WireFhirServer() as server:
-        with pytest.raises(InvalidRequest, match="context.patientId"):
-            decide(server.base, patientId=identity)
-        assert server.asked == []
-
-
-def test_a_token_for_another_patient_is_refused() -> None:
-    with WireFhirServer() as server:
-        with pytest.raises(InvalidRequest, match="fhirAuthorization.patient") as raised:
-            decide(server.base, token=TOKEN, authorization={"patient": "pt-2"})
-        assert server.asked == []
-    assert "pt-2" not in raised.value.text
-
-
-@pytest.mark.parametrize("named", [PATIENT_ID, None])
-def test_a_token_for_this_patient_or_for_none_in_particular_is_used(named: str | None) -> None:
-    with WireFhirServer(patient(), token=TOKEN) as server:
-        authorization = {"patient": named} if named else {}
-        assert decide(server.base, token=TOKEN, authorization=authorization).gaps.get("patient") is None
-
-
-def test_resources_of_another_patient_are_refused() -> None:
-    others = [CANCER | OF_ANOTHER, PAIN | OF_ANOTHER]
-    with WireFhirServer(handlers={"Condition": answers(first_page(None, *others))}) as server:
-        text = refusal(decide(server.base, prefetch_without("conditions")))
-    assert "conditions: holds data of another patient" in text
-
-
-def test_the_record_of_another_patient_is_refused() -> None:
-    with WireFhirServer(handlers={f"Patient/{PATIENT_ID}": answers(patient(id="pt-2"))}) as server:
-        text = refusal(decide(server.base, prefetch_without("patient", of=[CANCER, PAIN])))
-    assert "patient: holds data of another patient" in text
-
-
-def test_a_server_that_is_not_allowed_is_not_asked_and_the_answer_says_so() -> None:
-    with WireFhirServer(patient(), CANCER, PAIN) as server:
-        text = refusal(decide(server.base, {}, token=TOKEN, settings={"fhir_servers": ()}))
-        assert server.asked == []
-    for key in DECIDING:
-        assert f"{key}: not supplied, and reading from the FHIR server of the call is not allowed" in text
-
-
-@pytest.mark.parametrize(
-    "written",
-    ["{base}/", "{base}/a", "{origin}", "{origin}/FHIR", "{origin}/fhirs", "http://user@{host}/fhir", "{base}?x=1"],
-)
-def test_only_an_allowed_base_address_itself_is_asked(written: str) -> None:
-    with WireFhirServer(patient()) as server:
-        named = written.format(base=server.base, origin=server.origin, host=server.origin.removeprefix("http://"))
-        decide(named, settings={"fhir_servers": (server.base,)})
-        assert (server.asked != []) is (written == "{base}/")
-
-
-# --- Failures of the server
-
-
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refusal_of_the_server_is_said(status: int) -> None:
-    with WireFhirServer(handlers={"Condition": fails(status)}) as server:
-        text = refusal(decide(server.base, prefetch_without("conditions")))
-        assert len(server.asked) == 1
-    assert "conditions: refused by the FHIR server" in text
-
-
-@pytest.mark.parametrize("status", [404, 410, 500, 502, 504])
-def test_an_error_of_the_server_is_said_and_not_asked_for_twice(status: int) -> None:
-    with WireFhirServer(handlers={"Condition": fails(status)}) as server:
-        text = refusal(decide(server.base, prefetch_without("conditions")))
-        assert len(server.asked) == 1
-    assert "conditions: the EHR answered with an error" in text
-
-
-def test_what_could_be_read_decides_and_the_card_names_what_could_not() -> None:
-    broken = dict.fromkeys(["Observation", "ServiceRequest", "DiagnosticReport", "Procedure"], fails(500))
-    with WireFhirServer(patient(), CANCER, PAIN, handlers=broken) as server:
-        decision = decide(server.base)
-    assert decision.assessment.reason is Reason.IMAGING_ADVISED
-    assert set(decision.gaps) == {"observations", "serviceRequests", "diagnosticReports", "procedures"}
-    assert "earlier orders, earlier imaging" in only_card(decision)["detail"]
-
-
-def test_what_the_call_brought_counts_where_the_server_fails() -> None:
-    chart = prefetch_without("observations") | {"conditions": first_page(None, CANCER, total=9)}
-    with WireFhirServer(PAIN_OBSERVED, handlers={"Condition": fails(500)}) as server:
-        decision = decide(server.base, chart)
-    assert decision.assessment.reason is Reason.IMAGING_ADVISED
-    assert set(decision.gaps) == {"conditions"}
-
-
-def test_an_unknown_answer_is_an_error_of_processing_where_the_server_was_asked() -> None:
-    with WireFhirServer(handlers={"Condition": fails(500)}) as server:
-        settings = Settings(fhir_servers=(server.base,))
-        call = request(prefetch=prefetch_without("conditions")) | {"fhirServer": server.base}
-        response = create_app(settings).test_client().post(f"/cds-services/{next(iter(SERVICES))}", json=call)
-    assert response.status_code == 412
-    assert [issue["code"] for issue in response.get_json()["issue"]] == ["processing"]
-
-
-# --- Logs
-
-MARKED = "mark-90210"
-
-
-def marked_page(exchange: Exchange) -> None:
-    exchange.resource(first_page(None, condition("icd10cm I10", id=MARKED, text=MARKED, onset=MARKED)))
-
-
-def page_with_a_broken_header(exchange: Exchange) -> None:
-    exchange.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/fhir+json\r\nno header at all\r\n\r\n{}")
-    exchange.request.close_connection = True
-
-
-@pytest.mark.parametrize("logger", [None, "urllib3"], ids=["of everything", "of urllib3 too"])
-@pytest.mark.parametrize(
-    "handler",
-    [
-        marked_page,
-        page_with_a_broken_header,
-        fails(500),
-        fails(503),
-        Exchange.reset,
-        lambda exchange: exchange.body(f"<html>{MARKED}".encode()),
-        lambda exchange: exchange.resource({}, 302, Location=f"/{MARKED}"),
-        lambda exchange: exchange.resource(first_page(f"https://{MARKED}.example.org/{MARKED}", CANCER)),
-    ],
-    ids=["a page", "a broken header", "500", "503", "a reset", "HTML", "a redirect", "a foreign page"],
-)
-def test_no_token_no_id_and_no_body_is_logged(
-    caplog: pytest.LogCaptureFixture, handler: Handler, logger: str | None
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    if logger:
-        caplog.set_level(logging.DEBUG, logger=logger)
-    with WireFhirServer(handlers={"Condition": handler}) as server:
-        settings = Settings(fhir_servers=(server.base,))
-        call = request(patientId="pt-4711") | {
-            "fhirServer": server.base,
-            "fhirAuthorization": {"access_token": TOKEN},
-        }
-        response = create_app(settings).test_client().post(f"/cds-services/{next(iter(SERVICES))}", json=call)
-        assert server.asked != []
-    logged = "\n".join([*(record.getMessage() for record in caplog.records), caplog.text])
-    assert [word for word in (TOKEN, "pt-4711", MARKED) if word in logged] == []
-    assert [word for word in (TOKEN, "pt-4711", MARKED) if word in response.get_data(as_text=True)] == []

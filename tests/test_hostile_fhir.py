@@ -1,97 +1,45 @@
-"""A FHIR server that is slow, broken or hostile: the call ends in time, says what it lacks, and goes nowhere else."""
+"""A FHIR server that is slow, broken or hostile: the call ends in time, and says what it lacks."""
 
 from __future__ import annotations
 
 import gzip
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from cds_service import Settings
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
-from cds_service.decision.hook_call import HookCall
-from cds_service.decision.support import Decision, DecisionSupport
-from cds_service.errors import MissingData
 from tests.builders import (
     BREAST_CANCER,
-    LOW_BACK_PAIN,
-    NOW,
     PATIENT_ID,
-    SERVICES,
-    Json,
     condition,
     day,
     only_card,
     outcome,
     patient,
-    prefetch,
     reference,
-    request,
+)
+from tests.hostile_fhir import (
+    CANCER,
+    GRACE_SECONDS,
+    KIND,
+    NOT_ALLOWED,
+    PAIN,
+    decide,
+    lacking,
+    page,
+    sends_json,
+    why_unknown,
 )
 from tests.wire_fhir_server import BASE_PATH, Exchange, Handler, WireFhirServer
-
-TOKEN = "token-5f0c7a"
-DEADLINE_SECONDS = 0.6
-
-# What the machine that runs the tests may add to the deadline.
-GRACE_SECONDS = 1.0
-
-CANCER = condition(BREAST_CANCER, onset=day(4000))
-PAIN = condition(LOW_BACK_PAIN, onset=day(5))
-KIND = "Condition"
 
 TIMED_OUT = "timed out"
 NOT_FHIR = "not a FHIR resource or Bundle of the expected type"
 FAILED = "the EHR answered with an error"
 UNREACHABLE = "the FHIR server could not be reached"
-NOT_ALLOWED = "not allowed"
 TOO_MUCH = "more data than is read for one call"
 ENDLESS = "the FHIR server's pages lead in a circle"
-
-
-def decide(
-    base: str,
-    brought: Mapping[str, Any] | None = None,
-    token: str = TOKEN,
-    deadline: float = DEADLINE_SECONDS,
-    **settings: Any,
-) -> Decision:
-    """The answer to a call that may read this FHIR server; it must come in time."""
-    support = DecisionSupport(Settings(fhir_servers=(base,), fhir_deadline_seconds=deadline, **settings))
-    call = request(prefetch=brought) | {"fhirServer": base}
-    if token:
-        call["fhirAuthorization"] = {"access_token": token}
-    began = time.monotonic()
-    decision = support.decide(HookCall(SERVICES["breast-cancer-back-pain-patient-view"], NOW), call)
-    assert time.monotonic() - began < deadline + GRACE_SECONDS
-    return decision
-
-
-def lacking(key: str, *resources: Json) -> Json:
-    """A prefetch in which one key is missing."""
-    return {name: value for name, value in prefetch(*resources).items() if name != key}
-
-
-def why_unknown(decision: Decision) -> str:
-    """Why the conditions are not known, in a call that is refused for them."""
-    with pytest.raises(MissingData) as raised:
-        decision.response_or_error()
-    assert raised.value.status == 412
-    (why,) = [why for key, why in raised.value.missing if key == "conditions"]
-    return why
-
-
-def page(*resources: Json, after: str | None = None) -> Json:
-    """A search page; `after` is the address of the next one."""
-    made: Json = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": item} for item in resources]}
-    if after is not None:
-        made["link"] = [{"relation": "next", "url": after}]
-    return made
 
 
 def nested(depth: int) -> bytes:
@@ -153,10 +101,6 @@ def speaks_no_http(exchange: Exchange) -> None:
 
 def sends(body: bytes, **headers: str) -> Handler:
     return lambda exchange: exchange.body(body, 200, **headers)
-
-
-def sends_json(value: object, status: int = 200, **headers: str) -> Handler:
-    return lambda exchange: exchange.resource(value, status, **headers)
 
 
 BUNDLE = b'{"resourceType": "Bundle", "entry": []}'
@@ -284,169 +228,6 @@ def test_a_port_that_refuses_connections_is_said() -> None:
         unused.bind(("127.0.0.1", 0))
         decision = decide(f"http://127.0.0.1:{unused.getsockname()[1]}{BASE_PATH}", lacking("conditions"))
     assert why_unknown(decision) == UNREACHABLE
-
-
-# --- Nowhere else
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[WireFhirServer]:
-    """Another server, which would give what is asked for; nothing may arrive there."""
-    with WireFhirServer(patient(), CANCER, PAIN) as server:
-        yield server
-        assert server.requests == []
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 300, 304])
-def test_a_redirect_is_not_followed(elsewhere: WireFhirServer, status: int) -> None:
-    to = sends_json(page(CANCER, PAIN), status, Location=f"{elsewhere.base}/Condition?patient={PATIENT_ID}")
-    with WireFhirServer(handlers={KIND: to}) as server:
-        decision = decide(server.base, lacking("conditions"))
-        assert len(server.requests) == 1
-    assert why_unknown(decision) == NOT_ALLOWED
-
-
-@pytest.mark.parametrize(
-    "location", ["/fhir/Condition?page=2", "http://[", "//[::", "\u00ff\u00fe", "http://\u00b2", ""]
-)
-def test_a_redirect_to_anywhere_is_not_followed(location: str) -> None:
-    with WireFhirServer(handlers={KIND: sends_json(page(CANCER, PAIN), 302, Location=location)}) as server:
-        decision = decide(server.base, lacking("conditions"))
-        assert len(server.requests) == 1
-    assert why_unknown(decision) == NOT_ALLOWED
-
-
-FOREIGN_PAGES = [
-    "{elsewhere}/Condition?page=2",
-    "//{elsewhere_host}/fhir/Condition?page=2",
-    "http://{host}@{elsewhere_host}/fhir/Condition?page=2",
-    "http://{elsewhere_host}#@{host}/fhir/Condition?page=2",
-    "ht\ntp://{elsewhere_host}/fhir/Condition?page=2",
-    "\\\\{elsewhere_host}\\fhir\\Condition?page=2",
-    "http://{elsewhere_host}\\@{host}/fhir/Condition?page=2",
-    "http://user@{host}/fhir/Condition?page=2",
-    "http://user:secret@{host}/fhir/Condition?page=2",
-    "http://@{host}/fhir/Condition?page=2",
-    "https://{host}/fhir/Condition?page=2",
-    "http://localhost:{port}/fhir/Condition?page=2",
-    "http://{host}0/fhir/Condition?page=2",
-    "{origin}/admin/Condition?page=2",
-    "{origin}/fhirs/Condition?page=2",
-    "{origin}/FHIR/Condition?page=2",
-    "/admin/Condition?page=2",
-    "../admin",
-    "../../admin",
-    "{base}/../admin",
-    "{base}/./../admin",
-    "{base}/..",
-    "{base}/%2e%2e/admin",
-    "{base}/%2E%2E/admin",
-    "{base}/.%2e/admin",
-    "{base}/..%2fadmin",
-    "{base}/..%5cadmin",
-    "{base}/..\\admin",
-    "{base}/..;/admin",
-    "file:///etc/passwd",
-    "ftp://{host}/fhir/Condition?page=2",
-    "data:application/fhir+json,{{}}",
-    "http://[",
-    "http://[::1/fhir/Condition?page=2",
-    "http://{host}99999/fhir/Condition?page=2",
-]
-
-
-@pytest.mark.parametrize("link", FOREIGN_PAGES)
-def test_a_next_page_outside_of_the_base_address_is_not_asked_for(elsewhere: WireFhirServer, link: str) -> None:
-    def first(exchange: Exchange) -> None:
-        host, other = server.origin.removeprefix("http://"), elsewhere.origin.removeprefix("http://")
-        places = {"host": host, "port": host.partition(":")[2], "elsewhere": elsewhere.base, "elsewhere_host": other}
-        exchange.resource(page(after=link.format(base=server.base, origin=server.origin, **places)))
-
-    with WireFhirServer(CANCER, PAIN, handlers={KIND: first}) as server:
-        decision = decide(server.base, lacking("conditions"))
-        assert len(server.requests) == 1
-    assert why_unknown(decision) == NOT_ALLOWED
-
-
-@pytest.mark.parametrize("link", ["http://[", "https://ehr.example.org/fhir/Condition?page=2", "../admin"])
-def test_a_foreign_next_page_leaves_a_gap_behind_what_was_read(link: str) -> None:
-    with WireFhirServer(handlers={KIND: sends_json(page(CANCER, PAIN, after=link))}) as server:
-        decision = decide(server.base, lacking("conditions"))
-    assert (decision.assessment.reason, decision.gaps) == (Reason.IMAGING_ADVISED, {"conditions": NOT_ALLOWED})
-
-
-@pytest.mark.parametrize("link", ["{elsewhere}/Condition?page=2", "http://[", "../admin", "file:///etc/passwd"])
-def test_a_foreign_next_page_in_the_prefetch_is_not_asked_for(elsewhere: WireFhirServer, link: str) -> None:
-    first = page(after=link.format(elsewhere=elsewhere.base))
-    with WireFhirServer() as server:
-        decide(server.base, prefetch() | {"conditions": first})
-        beyond = [query for query in server.asked if f"patient={PATIENT_ID}" not in query]
-        beyond = [query for query in beyond if query != f"Patient/{PATIENT_ID}"]
-    assert beyond == []
-
-
-@pytest.mark.parametrize(
-    "visit",
-    [
-        "Encounter/../../x",
-        "Encounter/..",
-        "Encounter/.",
-        "Encounter/%2e%2e",
-        "Encounter/e-1?patient=pt-2",
-        "Encounter/e-1#1",
-        "Encounter/e 1",
-        "Encounter/e-1\n",
-        "Encounter/e\\..",
-        "Encounter/\u0661",
-        "Encounter/" + "e" * 65,
-        "Encounter?patient=pt-2",
-        "Patient/pt-2",
-        "https://ehr.example.org/fhir/Encounter/..",
-        "https://ehr.example.org/Encounter/@x",
-        "//ehr.example.org/Encounter/x@y",
-        "urn:uuid:e-1",
-        "#e-1",
-    ],
-)
-def test_a_visit_whose_id_bends_the_address_is_not_read(visit: str) -> None:
-    pain = condition(LOW_BACK_PAIN, encounter={"reference": visit})
-    with WireFhirServer() as server:
-        decision = decide(server.base, prefetch(CANCER, pain))
-        assert server.asked == []
-    assert decision.assessment.reason is Reason.IMAGING_ADVISED
-
-
-def test_a_visit_on_another_server_is_looked_for_on_the_server_of_the_call(elsewhere: WireFhirServer) -> None:
-    pain = condition(LOW_BACK_PAIN, encounter={"reference": f"{elsewhere.base}/Encounter/e-1"})
-    with WireFhirServer() as server:
-        decide(server.base, prefetch(CANCER, pain))
-        assert server.asked == ["Encounter/e-1"]
-
-
-@pytest.mark.parametrize("lower", [False, True], ids=["upper case", "lower case"])
-def test_a_proxy_of_the_environment_is_not_used(
-    elsewhere: WireFhirServer, monkeypatch: pytest.MonkeyPatch, lower: bool
-) -> None:
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.setenv(name.lower() if lower else name, elsewhere.origin)
-    with WireFhirServer(CANCER, PAIN) as server:
-        decide(server.base, lacking("conditions"))
-        assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize("token", ["", TOKEN], ids=["without a token", "with a token"])
-def test_passwords_of_the_machine_are_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str) -> None:
-    for name in (".netrc", "_netrc"):
-        (tmp_path / name).write_text("machine 127.0.0.1 login somebody password secret\ndefault login a password b\n")
-        (tmp_path / name).chmod(0o600)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    with WireFhirServer(CANCER, PAIN) as server:
-        decide(server.base, lacking("conditions"), token=token)
-        (asked,) = server.requests
-    assert asked.headers.get("authorization") == (f"Bearer {token}" if token else None)
 
 
 # --- Too much
