@@ -40,4 +40,9 @@ def resource_type_of(resource: Any) -> str | None:
     None where it is no resource: no object, or one whose `resourceType` is no text.
     """
     written = resource.get("resourceType") if isinstance(resource, dict) else None
-    return _BY_KEY.get(written.strip().lower(), "") if isinstance(written, str) else None
+    return resource_type_named(written) if isinstance(written, str) else None
+
+
+def resource_type_named(written: str) -> str:
+    """A type as FHIR writes it, whatever its case and blanks; empty where R4 does not know it."""
+    return _BY_KEY.get(written.strip().lower(), "")

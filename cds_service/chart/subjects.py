@@ -2,20 +2,27 @@
 
 A reference counts as this patient's where it leads to the patient of the call: by id, relative or at the base address
 of the FHIR server or of the Bundle's own entries; by the `fullUrl` of the patient's record; or by an identifier that
-the record has. One that leads to somebody else is another's. What leads nowhere (a contained patient, a name, another
+the record has; whatever the case of the type, with signs percent-encoded or a query behind it. One that leads to
+somebody else is another's. What leads nowhere (a contained patient, a name, another
 server, nothing) may be anybody's.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import Enum
 from typing import Any
+from urllib.parse import unquote
 
 from cds_service.addresses import base_of
+from cds_service.chart.resource_types import resource_type_named
 
 Json = Mapping[str, Any]
 Identifier = tuple[str, str]
+
+# An id of FHIR, and the underscore that some servers use. What holds anything else may be an id in disguise.
+_ID = re.compile(r"[A-Za-z0-9._\-]+")
 
 
 class Owner(Enum):
@@ -89,7 +96,7 @@ class Subjects:
 
     def _led_to(self, reference: str) -> tuple[str, Owner]:
         """Who a reference leads to, and the server that must be the patient's for it to be so."""
-        target = self._named(reference) or reference.split("/_history/")[0].rstrip("/")
+        target = self._named(reference) or _bare(reference)
         base = ""
         if is_web_address(target):
             base, target = split_address(target)
@@ -98,13 +105,22 @@ class Subjects:
         target = target.removeprefix("/")
         if target in self._own:
             return base, Owner.PATIENT
-        kind, _, identity = target.partition("/")
+        kind, _, identity = unquote(target).partition("/")
+        kind, identity = resource_type_named(kind), identity.strip()
         # A group may hold this patient; what is no `Type/id` leads nowhere.
-        leads = kind.isalpha() and kind != "Group" and identity and "/" not in identity
-        return base, Owner.ANOTHER if leads else Owner.UNKNOWN
+        if not kind or kind == "Group" or not _ID.fullmatch(identity):
+            return base, Owner.UNKNOWN
+        return base, Owner.PATIENT if f"{kind}/{identity}" in self._own else Owner.ANOTHER
 
     def _is_identifier_of_patient(self, identifier: object) -> bool:
         return (key := identifier_of(identifier)) is not None and key in self._identifiers()
+
+
+def _bare(reference: str) -> str:
+    """A reference without its version and without what a search or a fragment adds."""
+    path = reference.partition("?")[0]
+    path = path if path.startswith("#") else path.partition("#")[0]
+    return path.split("/_history/")[0].rstrip("/")
 
 
 def identifier_of(value: object) -> Identifier | None:
