@@ -270,6 +270,13 @@ def test_a_draft_that_cannot_be_used_is_counted_and_does_not_hide_the_others() -
     assert request.skipped_drafts == len(bad)
 
 
+def test_one_draft_in_place_of_the_list_is_a_list_of_one() -> None:
+    call = a_call("order-sign")
+    call["context"]["draftOrders"]["entry"] = {"fullUrl": "urn:uuid:1", "resource": a_draft()}
+    request = read_hook_request(call, "order-sign")
+    assert (request.drafts, request.draft_urls, request.skipped_drafts) == ((a_draft(),), ("urn:uuid:1",), 0)
+
+
 def test_the_access_token_and_all_ids_stay_out_of_the_repr() -> None:
     call = a_call("order-select")
     call["fhirAuthorization"] = authorization()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cds_service.chart.build import build_chart
+from cds_service.clinical.reading.understanding import DRAFT_ORDERS, EMPTY, OTHER_PATIENTS
 from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import DecisionSupport
 from tests.builders import (
@@ -135,6 +136,18 @@ def test_selections_that_lead_nowhere_are_counted() -> None:
     known = build_chart(PATIENT_ID, {}, drafts=[RADIOGRAPH], selections=["a", "ServiceRequest/xr-1", "b"])
     assert known.drafts is not None
     assert (known.drafts.unmatched_selections, len(known.drafts.selected)) == (2, 1)
+
+
+@pytest.mark.parametrize("selections", [None, ["ServiceRequest/xr-1"]], ids=["signed", "selected"])
+def test_drafts_of_another_patient_and_entries_without_a_draft_are_counted(selections: list[str] | None) -> None:
+    other = RADIOGRAPH | {"id": "xr-2", "subject": reference("Patient", "pt-2")}
+    brought = prefetch(CANCER, PAIN)
+    known = build_chart(PATIENT_ID, brought, drafts=[RADIOGRAPH, other], selections=selections, skipped_drafts=3)
+    assert known.drafts is not None
+    assert (known.drafts.of_others, known.drafts.unreadable) == (1, 3)
+    assert [unread.where for unread in known.drafts.unread] == ["draftOrders.entry"] * 3
+    (found,) = [item for item in assessment_of(known).understanding if item.key == DRAFT_ORDERS]
+    assert (found.besides, found.not_understood) == ({OTHER_PATIENTS: 1}, {EMPTY: 3})
 
 
 # --- Drugs

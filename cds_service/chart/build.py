@@ -37,6 +37,7 @@ def build_chart(
     selections: Sequence[str] | None = None,
     *,
     draft_urls: Sequence[str] = (),
+    skipped_drafts: int = 0,
     fhir_server: str = "",
     accepted_gaps: Collection[str] = (),
 ) -> Chart:
@@ -50,6 +51,7 @@ def build_chart(
         selections: references of the selected drafts; None where the hook selects none (order-sign): then
             all drafts are looked at.
         draft_urls: the `fullUrl` of each draft, an empty string where it has none.
+        skipped_drafts: how many entries of `draftOrders` hold no resource.
         fhir_server: the base address of the call's FHIR server, or an empty string.
         accepted_gaps: prefetch keys of which the site knows that its EHR never grants all.
     """
@@ -66,7 +68,7 @@ def build_chart(
         procedures=reader.read("procedures", _PROCEDURES, read_study),
         allergies=reader.read("allergies", ("AllergyIntolerance",), read_allergy),
         current_encounter=_encounter(encounter_id, reader),
-        drafts=None if drafts is None else read_drafts(drafts, draft_urls, selections, reader),
+        drafts=None if drafts is None else read_drafts(drafts, draft_urls, selections, reader, skipped_drafts),
     )
 
 

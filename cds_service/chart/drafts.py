@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cds_service.chart.elements import Json, Reading, short_reference
-from cds_service.chart.prefetch import Entries, Entry, PrefetchReader
+from cds_service.chart.prefetch import NAMED_PLACES, Entries, Entry, PrefetchReader
 from cds_service.chart.records import Concept, Drafts, Order, Unread
 from cds_service.chart.resources import read_order
 from cds_service.chart.subjects import Owner
@@ -17,12 +17,16 @@ _ID = re.compile(r"[^\s/]+")
 
 
 def read_drafts(
-    resources: Sequence[Json], full_urls: Sequence[str], selections: Sequence[str] | None, reader: PrefetchReader
+    resources: Sequence[Json],
+    full_urls: Sequence[str],
+    selections: Sequence[str] | None,
+    reader: PrefetchReader,
+    skipped: int = 0,
 ) -> Drafts:
     """The draft orders, and those that the selections point to.
 
     Clients point by `Type/id`, by the whole address, by `urn:uuid:`, by the bare id. A selection that leads to no draft
-    is no sign that nothing was selected: then any draft may be meant.
+    is no sign that nothing was selected: then any draft may be meant. `skipped` entries held no resource at all.
     """
     entries = [
         Entry(f"draftOrders.entry[{index}]", resource, full_urls[index] if index < len(full_urls) else "")
@@ -31,7 +35,7 @@ def read_drafts(
     by_name = {name: entry.name for entry in entries for name in _names(entry)}
     medications = _medications(entries, reader)
     orders: list[Order] = []
-    unread: list[Unread] = []
+    unread = [Unread("draftOrders.entry", "holds no resource")] * min(skipped, NAMED_PLACES)
     beside = Entries(entries)
     for entry in entries:
         if entry.resource.get("resourceType") == "Medication":
@@ -42,12 +46,19 @@ def read_drafts(
         about = reader.owner(entry, beside) is not Owner.ANOTHER
         orders.append(replace(order, for_patient=about, has_id=_has_id(entry.resource)))
         unread += reading.unread
+    known = Drafts(
+        tuple(orders),
+        tuple(orders),
+        tuple(unread),
+        of_others=sum(not order.for_patient for order in orders),
+        unreadable=skipped,
+    )
     if selections is None:
-        return Drafts(tuple(orders), tuple(orders), tuple(unread))
+        return known
     pointed = [by_name.get(item.strip()) or by_name.get(short_reference(item.strip()), "") for item in selections]
     unmatched = sum(all(order.reference != name for order in orders) for name in pointed)
     selected = [order for order in orders if unmatched or order.reference in pointed]
-    return Drafts(tuple(orders), tuple(selected), tuple(unread), unmatched)
+    return replace(known, selected=tuple(selected), unmatched_selections=unmatched)
 
 
 def _names(entry: Entry) -> list[str]:

@@ -21,7 +21,7 @@ from cds_service.chart.subjects import Identifier, Owner, Subjects, bases_of, id
 _ABSENT = object()
 
 # So many places are named in full; more of the same do not help anyone.
-_NAMED_PLACES = 50
+NAMED_PLACES = 50
 
 # A batch of searches is one Bundle in another; nobody needs more than a few.
 _DEEPEST = 4
@@ -134,7 +134,7 @@ class PrefetchReader:
         return PrefetchResult(
             items=tuple(records),
             gap=gap,
-            unread=tuple(named[:_NAMED_PLACES]),
+            unread=tuple(named[:NAMED_PLACES]),
             unreadable=unreadable,
             of_others=others,
             of_nobody=nobodys,

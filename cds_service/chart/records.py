@@ -286,13 +286,15 @@ class Drafts:
     """The order session of the hook: all draft orders, and those the user has just selected.
 
     `unmatched_selections` counts the selections that lead to no draft: then any draft may be meant, and all are taken
-    to be selected.
+    to be selected. `of_others` counts the drafts that name another patient, `unreadable` the entries without a draft.
     """
 
     orders: tuple[Order, ...] = ()
     selected: tuple[Order, ...] = ()
     unread: tuple[Unread, ...] = ()
     unmatched_selections: int = 0
+    of_others: int = 0
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)

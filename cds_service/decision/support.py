@@ -243,6 +243,7 @@ def chart_of(
         drafts=request.drafts if service.has_orders else None,
         selections=request.selections if service.hook == "order-select" else None,
         draft_urls=request.draft_urls,
+        skipped_drafts=request.skipped_drafts,
         fhir_server=request.fhir_server or "",
         accepted_gaps=accepted_gaps,
     )

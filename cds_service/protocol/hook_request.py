@@ -73,9 +73,11 @@ def _drafts(bundle: object) -> tuple[tuple[dict[str, Any], ...], tuple[str, ...]
     """Return the resources of a Bundle, their fullUrls, and how many of its entries hold none.
 
     It accepts anything, because not every hook has drafts and a client may add them to the context of another
-    hook, where no schema has looked at them.
+    hook, where no schema has looked at them. One entry in place of the list is read as a list of one.
     """
     entries = bundle.get("entry") if isinstance(bundle, dict) else None
+    if isinstance(entries, dict):
+        entries = [entries]
     if not isinstance(entries, list):
         return (), (), 0 if entries is None else 1
     found = [entry for entry in entries if isinstance(entry, dict) and _is_typed(entry.get("resource"))]

@@ -109,8 +109,10 @@ def drafts_understanding(chart: Chart, reader: Recognizer) -> tuple[Understandin
     """How the draft orders that the user selected were understood; nothing where there are none."""
     if chart.drafts is None:
         return ()
-    beside = {SELECTIONS: chart.drafts.unmatched_selections}
-    found = _counted(DRAFT_ORDERS, (order.concepts for order in chart.drafts.selected), reader, frozenset(), beside)
+    beside = {SELECTIONS: chart.drafts.unmatched_selections, OTHER_PATIENTS: chart.drafts.of_others}
+    # An entry that holds no draft says nothing: neither code nor words.
+    entries = [order.concepts for order in chart.drafts.selected] + [()] * chart.drafts.unreadable
+    found = _counted(DRAFT_ORDERS, entries, reader, frozenset(), beside)
     return (found,) if found.entries or found.besides else ()
 
 
