@@ -229,6 +229,17 @@ def test_the_reason_of_a_silence_says_how_many_conditions_were_understood() -> N
     assert "among the 1 condition that was understood; 2 had only codes of unknown systems" in because
 
 
+def test_the_reason_of_a_silence_names_the_known_system_of_what_cannot_be_its_code() -> None:
+    found = assessment(condition("icd10cm C50-911X-1"), local_condition())
+    because = found.criterion("breast-cancer-history").because
+    assert "1 had only codes of unknown systems and 1 had only codes that cannot be ICD-10-CM" in because
+
+
+def test_the_reason_without_back_pain_says_how_many_entries_were_understood() -> None:
+    found = assessment(condition(BREAST_CANCER), local_condition(), observation(SYMPTOM, day(2)))
+    assert "visits: 1 entry was understood, 2 were not." in found.criterion("new-back-pain").because
+
+
 def test_where_all_was_understood_the_reason_says_no_more_than_before() -> None:
     because = assessment(condition("icd10cm I10")).criterion("breast-cancer-history").because
     assert because == "No breast cancer among the patient's conditions."
@@ -328,6 +339,12 @@ def test_explain_says_what_was_not_understood() -> None:
     assert f"conditions: 1 of 2 understood, 1 of {LOCAL}" in text
 
 
+def test_explain_names_a_known_system_as_what_the_code_is_not() -> None:
+    call = request(prefetch=supplied(condition("icd10cm C50-911X-1")))
+    text = explain(DecisionSupport().decide(HookCall(SERVICES[PATIENT_VIEW], NOW), call))
+    assert "conditions: 0 of 1 understood, 1 that cannot be ICD-10-CM" in text
+
+
 def test_the_log_line_counts_by_key_and_system_and_holds_no_code(
     client: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -358,6 +375,12 @@ def test_the_report_says_in_which_share_of_calls_a_system_was_not_understood(
     report = report_of(settings)
     assert f"in 50.0 % of calls conditions had entries with only codes of {LOCAL}" in report_text(report, Words())
     assert LOCAL in report_page(report, Words(), "1.0.0", NOW)
+
+
+def test_the_report_names_a_known_system_as_what_the_codes_are_not(client: FlaskClient, settings: Settings) -> None:
+    post(client, condition("icd10cm C50-911X-1"))
+    words = Words(system_name=load_content().terminology.known_system_name)
+    assert "conditions had entries with only codes that cannot be ICD-10-CM" in report_text(report_of(settings), words)
 
 
 def test_a_report_of_charts_that_were_understood_says_nothing_of_it(client: FlaskClient, settings: Settings) -> None:

@@ -140,6 +140,7 @@ def _show(found: Report, contents: Sequence[Content], now: datetime, page: str |
     words = Words(
         reasons=_reasons(contents),
         orders={slug: order.label for content in contents for slug, order in content.orders.items()},
+        system_name=contents[0].terminology.known_system_name,
     )
     html = "" if no_html else report_page(found, words, ", ".join(content.version for content in contents), now)
     if page == _STDOUT:

@@ -199,6 +199,10 @@ class Terminology:
         system = self.system(uri)
         return system.name if system else uri
 
+    def known_system_name(self, name: str) -> str:
+        """What a code system is called; an empty string where it is none of ours."""
+        return self.system_name(name) if self.knows_system(name) else ""
+
     def codes(self, set_id: str, system: str) -> tuple[str, ...]:
         """The listed codes of one set in one system, in the order of the file."""
         return tuple(code for uri, code, _ in self.value_sets[set_id].concepts if uri == system)

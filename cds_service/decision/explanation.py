@@ -17,6 +17,7 @@ from cds_service.clinical.reading.understanding import (
     Understanding,
 )
 from cds_service.clinical.rules.assessment import ActiveOverride, Answer, Assessment, Criterion, Outcome
+from cds_service.content.terminology import Terminology
 from cds_service.decision.support import Decision
 
 _ANSWER_WORDS = {Answer.MET: "yes", Answer.NOT_MET: "no", Answer.UNKNOWN: "cannot tell"}
@@ -39,7 +40,7 @@ def explain(decision: Decision) -> str:
     if decision.gaps:
         lines += ["", "Not wholly known:"]
         lines += [f"  {key}: {why}" for key, why in decision.gaps.items()]
-    if not_understood := not_understood_lines(assessment):
+    if not_understood := not_understood_lines(assessment, content.terminology):
         lines += ["", "Not understood:", *(f"  {line}" for line in not_understood)]
     if assessment.unread:
         lines += ["", f"Not read, wholly or in part ({assessment.unreadable} entries), or refused:"]
@@ -82,14 +83,20 @@ _NO_SYSTEM = {
 }
 
 
-def not_understood_lines(assessment: Assessment) -> list[str]:
+def not_understood_lines(assessment: Assessment, terminology: Terminology) -> list[str]:
     """How much of each prefetch key was understood, where it was not all."""
-    return [_understood(item) for item in assessment.understanding if item.gaps]
+    return [_understood(item, terminology) for item in assessment.understanding if item.gaps]
 
 
-def _understood(item: Understanding) -> str:
+def _named(system: str, terminology: Terminology) -> str:
+    """A code system that is unknown, or what a code is not whose system is known."""
+    name = terminology.known_system_name(system)
+    return f"that cannot be {name}" if name else f"of {system}"
+
+
+def _understood(item: Understanding, terminology: Terminology) -> str:
     told = [f"{item.known} of {item.entries} understood"] if item.entries else []
-    told += [f"{count} {_NO_SYSTEM.get(name, f'of {name}')}" for name, count in item.gaps.items()]
+    told += [f"{count} {_NO_SYSTEM.get(name) or _named(name, terminology)}" for name, count in item.gaps.items()]
     return f"{item.key}: {', '.join(told)}"
 
 

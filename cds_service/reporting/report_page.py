@@ -61,7 +61,7 @@ def report_page(report: Report, words: Words, rule_version: str, made_at: dateti
         figures=key_figures(report),
         plots=list(_plots(report, words)),
         not_understood=[
-            (not_understood_words(key, system), percent(count / report.evaluated), f"{count:,}")
+            (not_understood_words(key, system, words), percent(count / report.evaluated), f"{count:,}")
             for key, system, count in report.not_understood
         ],
         group_heads=("firing rate", *GROUP_HEADS),

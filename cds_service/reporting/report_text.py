@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 
@@ -28,12 +28,20 @@ IN_PLACE_OF_A_SYSTEM = {
 }
 
 
+def _no_name(_: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words of codes, from the clinical content: override reasons, and orders by slug."""
+    """The words of codes, from the clinical content: override reasons, orders by slug, and names of code systems.
+
+    `system_name` is what a known code system is called, and empty for any other.
+    """
 
     reasons: Mapping[str, str] = field(default_factory=dict)
     orders: Mapping[str, str] = field(default_factory=dict)
+    system_name: Callable[[str], str] = _no_name
 
     def reason(self, code: str) -> str:
         """An override reason in words."""
@@ -110,7 +118,7 @@ def report_text(report: Report, words: Words) -> str:
         _table("Calls by outcome and reason", ("calls",), [(f"{o}: {r}", (n,)) for o, r, n in report.outcomes]),
         _table("Orders on shown cards", ORDER_HEADS, [(item.slug, order_values(item)) for item in report.orders]),
         _table("Override reasons", ("cards",), [(words.reason(code), (count,)) for code, count in report.overrides]),
-        not_understood_lines(report),
+        not_understood_lines(report, words),
         *(
             _table(title, GROUP_HEADS, [(group.name, group_values(group)) for group in groups])
             for title, groups in (
@@ -123,20 +131,25 @@ def report_text(report: Report, words: Words) -> str:
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
 
 
-def not_understood_lines(report: Report) -> list[str]:
+def not_understood_lines(report: Report, words: Words) -> list[str]:
     """In how many calls something was not understood, by prefetch key and code system."""
     if not report.not_understood:
         return []
     lines = ["Not understood, share of evaluated calls"]
     for key, system, count in report.not_understood:
-        lines.append(f"  in {percent(count / report.evaluated)} of calls {not_understood_words(key, system)}")
+        lines.append(f"  in {percent(count / report.evaluated)} of calls {not_understood_words(key, system, words)}")
     return lines
 
 
-def not_understood_words(key: str, system: str) -> str:
-    """What was not understood, in words: `conditions had only codes of urn:oid:1.2.3`."""
+def not_understood_words(key: str, system: str, words: Words) -> str:
+    """What was not understood, in words: `conditions had only codes of urn:oid:1.2.3`.
+
+    A code of a known system that was not understood has not the shape of a code of it.
+    """
     if told := IN_PLACE_OF_A_SYSTEM.get(system):
         return f"{key} {told}"
+    if name := words.system_name(system):
+        return f"{key} had entries with only codes that cannot be {name}"
     named = "an unnamed code system" if system == UNNAMED else system
     return f"{key} had entries with only codes of {named}"
 

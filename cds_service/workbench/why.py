@@ -61,7 +61,7 @@ def _facts(decision: Decision, content: Content, today: date) -> Json:
         "notes": [content.wording["note"][note] for note in sorted(assessment.notes)],
         "gaps": [{"key": key, "why": why} for key, why in decision.gaps.items()],
         "missing": list(assessment.missing),
-        "not_understood": not_understood_lines(assessment),
+        "not_understood": not_understood_lines(assessment, content.terminology),
         "unread": list(assessment.unread),
         "fetched": len(decision.fetched),
         "rule": content.version,

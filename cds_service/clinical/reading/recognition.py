@@ -91,6 +91,10 @@ class Recognizer:
         """Whether a coding is of a code system that content knows."""
         return self._terminology.knows_system(coding.system)
 
+    def system_name(self, system: str) -> str:
+        """What a code system that content knows is called; an empty string for any other."""
+        return self._terminology.known_system_name(system)
+
     def says_something(self, concept: Concept) -> bool:
         """Whether the words of a concept name anything that the patterns know, stated or denied."""
         return any(self._mentions(text) for text in words_of(concept))

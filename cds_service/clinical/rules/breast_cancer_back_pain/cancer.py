@@ -6,6 +6,7 @@ situ disease, family history, screening, benign disease and metastasis *to* the 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from cds_service.chart.records import Chart, Coding, Condition
@@ -110,12 +111,15 @@ def _earliest_first(findings: list[Finding]) -> tuple[Finding, ...]:
     return tuple(unique.values())
 
 
-def cancer_criterion(chart: Chart, history: CancerHistory, conditions: Understanding | None = None) -> Criterion:
+def cancer_criterion(
+    chart: Chart, history: CancerHistory, recognizer: Recognizer, conditions: Understanding | None = None
+) -> Criterion:
     """The criterion; unknown only where the conditions at hand show no breast cancer and may not be all.
 
     Args:
         chart: what is known.
         history: what the conditions say.
+        recognizer: names the code systems that are known.
         conditions: how many of them were understood, for the reason that is given.
     """
     if history.proven:
@@ -125,18 +129,27 @@ def cancer_criterion(chart: Chart, history: CancerHistory, conditions: Understan
     if not chart.conditions.complete:
         because = f"No breast cancer in the conditions at hand, but they are not all: {chart.conditions.gap}.{aside}"
         return Criterion("breast-cancer-history", Answer.UNKNOWN, because, missing=("conditions",))
-    because = f"No breast cancer among {_how_many(conditions)}.{aside}"
+    because = f"No breast cancer among {_how_many(conditions, recognizer)}.{aside}"
     return Criterion("breast-cancer-history", Answer.NOT_MET, because, reason=Reason.NO_CANCER_HISTORY)
 
 
-def _how_many(conditions: Understanding | None) -> str:
-    """`the 14 conditions that were understood; 3 had only codes of unknown systems`."""
+def _how_many(conditions: Understanding | None, recognizer: Recognizer) -> str:
+    """`the 14 conditions that were understood; 3 had only codes of unknown systems`.
+
+    A code that was not understood though its system is known has not the shape of a code of it.
+    """
     if conditions is None or not conditions.not_understood:
         return "the patient's conditions"
     one = conditions.known == 1
     known = f"the {conditions.known} condition{'' if one else 's'} that {'was' if one else 'were'} understood"
-    by_code = sum(n for system, n in conditions.not_understood.items() if system not in (WORDS, EMPTY))
-    rest = sum(conditions.not_understood.values()) - by_code
-    told = [f"{by_code} had only codes of unknown systems"] if by_code else []
+    by_name: Counter[str] = Counter()
+    for system, count in conditions.not_understood.items():
+        if system not in (WORDS, EMPTY):
+            by_name[recognizer.system_name(system)] += count
+    rest = sum(conditions.not_understood.values()) - by_name.total()
+    told = [
+        f"{count} had only codes {f'that cannot be {name}' if name else 'of unknown systems'}"
+        for name, count in sorted(by_name.items())
+    ]
     told += [f"{rest} said nothing that is known"] if rest else []
     return f"{known}; {' and '.join(told)}"

@@ -8,12 +8,14 @@ signs of cord compression (decision 2.9).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from cds_service.chart.records import Chart
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
+from cds_service.clinical.reading.understanding import Understanding
 from cds_service.clinical.rules.assessment import Answer, Criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord
@@ -202,7 +204,9 @@ def _notes(records: tuple[PainRecord, ...], calendar: Calendar) -> frozenset[Not
     return frozenset(notes)
 
 
-def pain_criterion(chart: Chart, records: list[PainRecord], result: NewPainResult) -> Criterion:
+def pain_criterion(
+    chart: Chart, records: list[PainRecord], result: NewPainResult, understood: Sequence[Understanding] = ()
+) -> Criterion:
     """The criterion. Data that is missing can only add pain: what is found stands."""
     if result.new:
         because = f"Pain of region {', '.join(pain.region for pain in result.new)} is new."
@@ -216,9 +220,19 @@ def pain_criterion(chart: Chart, records: list[PainRecord], result: NewPainResul
         because = f"No new back pain in the data at hand, but it is not all: {gaps}.{aside}"
         return Criterion("new-back-pain", Answer.UNKNOWN, because, missing=missing)
     visits = "conditions, observations or visits" if chart.encounters.complete else "conditions or observations"
-    because = f"No new back pain in {visits}.{aside}"
+    because = f"No new back pain in {visits}{_how_many(understood)}.{aside}"
     reason = Reason.PAIN_NOT_NEW if records else Reason.NO_BACK_PAIN
     return Criterion("new-back-pain", Answer.NOT_MET, because, reason=reason)
+
+
+def _how_many(understood: Sequence[Understanding]) -> str:
+    """`: 14 entries were understood, 3 were not`; nothing where all were."""
+    read = [item for item in understood if item.key in (*_PAIN_KEYS, "encounters")]
+    known, unknown = sum(item.known for item in read), sum(sum(item.not_understood.values()) for item in read)
+    if not unknown:
+        return ""
+    entries = "1 entry was" if known == 1 else f"{known} entries were"
+    return f": {entries} understood, {unknown} {'was' if unknown == 1 else 'were'} not"
 
 
 def _findings(result: NewPainResult) -> tuple[Finding, ...]:

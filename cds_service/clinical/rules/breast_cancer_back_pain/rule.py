@@ -106,7 +106,7 @@ def _assess_patient(evidence: Evidence, criteria: list[Criterion], understood: S
     chart = evidence.chart
     cancer = _cancer(evidence, next((item for item in understood if item.key == "conditions"), None))
     patient = patient_criterion(chart)
-    pain = pain_criterion(chart, list(evidence.records), evidence.pain)
+    pain = pain_criterion(chart, list(evidence.records), evidence.pain, understood)
     criteria += [patient, cancer, pain]
     # Of a patient whom the FHIR server does not know, every search finds nothing.
     is_stranger = chart.patient.gap is Gap.PATIENT_UNKNOWN and searched_in_vain(criteria)
@@ -135,7 +135,7 @@ def patient_criterion(chart: Chart) -> Criterion:
 
 def _cancer(evidence: Evidence, conditions: Understanding | None) -> Criterion:
     """The cancer criterion; in situ disease alone meets it where the site wants to hear of it."""
-    cancer = cancer_criterion(evidence.chart, evidence.history, conditions)
+    cancer = cancer_criterion(evidence.chart, evidence.history, evidence.recognizer, conditions)
     in_situ = evidence.history.in_situ
     if evidence.options.dcis_mode == "off" or cancer.answer is not Answer.NOT_MET or not in_situ:
         return cancer
