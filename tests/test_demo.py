@@ -390,7 +390,9 @@ def test_both_end_when_the_demo_is_killed(few: Path) -> None:
 
 def test_the_demo_stops_on_a_signal_to_its_whole_group(few: Path) -> None:
     port = free_port()
-    program = f"import os; os.setpgid(0, 0); {RUN_DEMO}"
+    # A run in the background may have told its programs to ignore what Ctrl-C sends.
+    heeding = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"import os, signal; {heeding}; os.setpgid(0, 0); {RUN_DEMO}"
     with subprocess.Popen(
         [sys.executable, "-c", program, str(port), str(few)], stdout=subprocess.PIPE, text=True
     ) as process:

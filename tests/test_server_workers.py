@@ -22,7 +22,7 @@ import requests
 from cds_service.ledger.entries import EVERY, Mode, ModeChange
 from cds_service.ledger.store import Ledger
 from cds_service.server.worker import THREADS
-from tests.builders import request
+from tests.builders import patient, request
 from tests.server_calls import FEEDBACK, a_call, comes_true, everything_from, feedback, is_running, post, times_of_now
 from tests.token_maker import BASE_URL, ISSUER, key, key_set, token
 from tests.wire_fhir_server import Exchange, WireFhirServer
@@ -228,7 +228,7 @@ def test_a_call_that_waits_for_a_slow_fhir_server_is_answered_although_the_servi
         told.wait(5.0)
         exchange.serve()
 
-    with WireFhirServer(handlers={"Condition": slow}) as fhir:
+    with WireFhirServer(patient(), handlers={"Condition": slow}) as fhir:
         service = start_service(workers=2, fhir_servers=[fhir.base], fhir_deadline_seconds=20, call_seconds=20)
         waiting = request("patient-view", {"patient": None, "observations": None}) | {"fhirServer": fhir.base}
         with ThreadPoolExecutor(1) as pool:

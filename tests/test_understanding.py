@@ -100,7 +100,9 @@ def test_an_entry_with_neither_code_nor_words_is_counted_as_empty() -> None:
     assert dict(of_key("conditions", condition() | {"code": {}}).not_understood) == {"empty": 1}
 
 
-@pytest.mark.parametrize("system", ["Jane Doe, born 1980-02-03", "", "patient 4711", "x" * 300, "http://a b"])
+@pytest.mark.parametrize(
+    "system", ["Jane Doe, born 1980-02-03", "", "patient 4711", "x" * 300, "http://a b", "urn:mrn:pt-4711"]
+)
 def test_a_system_that_could_be_any_text_is_counted_without_its_name(system: str) -> None:
     assert dict(of_key("conditions", local_condition(system=system)).not_understood) == {"unnamed": 1}
 
@@ -153,6 +155,21 @@ def test_a_contained_diagnosis_of_a_visit_is_read_where_it_stands() -> None:
     inner = condition(LOW_BACK_PAIN, id="c", verification="refuted")
     seen = encounter(when=day(2), contained=[inner], reasonReference=[{"reference": "#c", "display": "Back pain"}])
     assert assessment(condition(BREAST_CANCER), seen).outcome is Outcome.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    "path", ["fhir/Patient/pt-001", "fhir/Patient/anna", "fhir/C50.911", "id/254837009", "1980-02-03"]
+)
+def test_of_a_system_whose_path_may_hold_an_id_a_date_or_a_code_the_host_is_named(path: str) -> None:
+    unknown = local_condition(system=f"https://ehr.example.org/{path}")
+    assert dict(of_key("conditions", unknown).not_understood) == {"https://ehr.example.org": 1}
+
+
+@pytest.mark.parametrize(
+    "system", ["urn:oid:1.2.3", "https://ehr.example.org/fhir/CodeSystem/icd-9-dx", "urn:local:problems"]
+)
+def test_a_system_that_is_named_like_one_keeps_its_name(system: str) -> None:
+    assert dict(of_key("conditions", local_condition(system=system)).not_understood) == {system: 1}
 
 
 def test_a_symptom_is_judged_by_its_value() -> None:
@@ -321,7 +338,7 @@ def client(settings: Settings) -> Iterator[FlaskClient]:
 
 def post(client: FlaskClient, *resources: Json) -> None:
     call = request(prefetch=supplied(*resources)) | {"hookInstance": str(uuid4())}
-    assert client.post(f"/cds-services/{PATIENT_VIEW}", json=call).status_code == 200
+    assert client.post(f"/cds-services/{PATIENT_VIEW}", json=call).status_code in (200, 412)
 
 
 def report_of(settings: Settings) -> Report:
@@ -358,6 +375,14 @@ def test_the_log_line_counts_by_key_and_system_and_holds_no_code(
 def test_metrics_count_entries_by_key_and_system(client: FlaskClient) -> None:
     post(client, local_condition(), local_condition("X-2"))
     assert f'cds_unread_entries_total{{key="conditions",system="{LOCAL}"}} 2.0' in client.get("/metrics").text
+
+
+def test_many_systems_crowd_out_no_fixed_name(client: FlaskClient) -> None:
+    post(client, *(local_condition(system=f"urn:oid:1.2.3.{number}") for number in range(MOST_SYSTEMS)))
+    post(client, condition("icd10cm I10") | {"subject": {"display": "xyzzy"}}, condition(text="xyzzy"))
+    metrics = client.get("/metrics").text
+    assert 'cds_unread_entries_total{key="conditions",system="unknown-subjects"} 1.0' in metrics
+    assert 'cds_unread_entries_total{key="conditions",system="words"} 1.0' in metrics
 
 
 def test_systems_beyond_the_first_ones_are_one_label(client: FlaskClient) -> None:

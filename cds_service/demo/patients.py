@@ -13,7 +13,7 @@ from typing import Any
 import requests
 
 from cds_service.demo.processes import DemoError, plain_session
-from cds_service.demo.scenarios import Scenario, read_scenario
+from cds_service.demo.scenarios import Scenario, read_scenario, scenario_folders
 
 # Where the resources of the scenarios say that they come from; references below it become relative.
 EHR_BASE = "https://ehr.example.org/fhir/"
@@ -60,7 +60,7 @@ def load_patients(base_url: str, scenarios_folder: Path, now: datetime, token: s
         DemoError: there are no scenarios, two of them have the same patient, or the server does not take part.
         ValueError: a scenario cannot be read.
     """
-    folders = sorted(path.parent for path in scenarios_folder.glob("*/request.json"))
+    folders = scenario_folders(scenarios_folder)
     if not folders:
         raise DemoError(f"no scenarios in {scenarios_folder}")
     charts, renamed = _with_own_ids([_chart(read_scenario(folder, now)) for folder in folders])

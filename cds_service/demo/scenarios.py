@@ -47,6 +47,12 @@ def scenarios_folder() -> Path:
     return folder
 
 
+def scenario_folders(folder: Path) -> list[Path]:
+    """The folders of all scenarios, the patients of the scenario table first, each part in the order of its names."""
+    folders = (path.parent for path in folder.glob("*/request.json"))
+    return sorted(folders, key=lambda found: (not found.name.startswith("row-"), found.name))
+
+
 def read_scenario(folder: Path, now: datetime) -> Scenario:
     """Read a scenario folder as of `now` (with a time zone).
 

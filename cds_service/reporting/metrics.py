@@ -24,6 +24,7 @@ from tempfile import mkdtemp
 
 from cds_service.chart.records import Gap
 from cds_service.ledger.entries import UNLISTED, DecisionEntry, Mode
+from cds_service.reporting.report_text import IN_PLACE_OF_A_SYSTEM, UNNAMED
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -152,7 +153,9 @@ class Metrics:
                 self._unread.labels(_known(key, KEYS), self._system(system)).inc(count)
 
     def _system(self, system: str) -> str:
-        """A code system as a label; those beyond the first ones that came are `other`."""
+        """A code system as a label; those beyond the first ones that came are `other`, which no fixed name is."""
+        if system == UNNAMED or system in IN_PLACE_OF_A_SYSTEM:
+            return system
         if system not in self._systems and len(self._systems) < MOST_SYSTEMS:
             self._systems.add(system)
         return system if system in self._systems else OTHER

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from cds_service.chart.span import read_date
 from cds_service.content.model import Content
-from cds_service.demo.scenarios import Scenario, read_scenario
+from cds_service.demo.scenarios import Scenario, read_scenario, scenario_folders
 from cds_service.errors import InvalidRequest
 from cds_service.workbench.offered_drafts import OfferedDraft, offered_drafts
 
@@ -45,7 +45,7 @@ class FixturePatients:
 
     def __init__(self, folder: Path, content: Content, hooks: Sequence[str]) -> None:
         self.hooks = tuple(hooks)
-        self._folders = {path.parent.name: path.parent for path in sorted(folder.glob("*/request.json"))}
+        self._folders = {found.name: found for found in scenario_folders(folder)}
         self.drafts: Mapping[str, OfferedDraft] = offered_drafts(content, folder)
 
     def lines(self, now: datetime) -> list[PatientLine]:

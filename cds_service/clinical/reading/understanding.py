@@ -30,9 +30,16 @@ ACCEPTED_GAPS, SELECTIONS = "accepted-gaps", "selections"
 DRAFT_ORDERS = "draftOrders"
 
 # An address or an object identifier, as code systems are named; whatever else stands there may be text of any kind.
-_SYSTEM_NAME = re.compile(
-    r"urn:oid:[0-9.]{3,60}|urn:[a-z0-9][a-z0-9:.\-]{1,60}|https?://[A-Za-z0-9.\-]{1,80}(/[A-Za-z0-9._\-]{1,40}){0,8}/?"
+_OBJECT_IDENTIFIER = re.compile(r"urn:oid:[0-9.]{3,60}")
+_ADDRESS = re.compile(
+    r"(https?://(?:[A-Za-z0-9\-]{1,60}\.){0,6}[A-Za-z]{2,30}(?::\d{1,5})?|urn:[a-z][a-z\-]{1,30})"
+    r"([/:][A-Za-z0-9._:/\-]{0,160})?"
 )
+
+# A word of such a name, at most two digits in it (`icd-10-cm`, `v2`): longer numbers may be ids, dates or codes. What
+# stands behind the name of a resource is a resource.
+_NAME_PART = re.compile(r"(?!(?:patient|person|relatedperson|practitioner|condition|observation|encounter)$)"
+                        r"[a-z][a-z._\-]{0,39}(?:\d{1,2}[a-z._\-]{0,39})?", re.IGNORECASE)  # fmt: skip
 
 # What a symptom or a complaint is, stands in the value of the Observation.
 _VALUE_SAYS = frozenset({SharedValueSet.SYMPTOM_OBSERVATION, SharedValueSet.COMPLAINT_OBSERVATION})
@@ -171,10 +178,22 @@ def _unread(concepts: Iterable[Concept], reader: Recognizer) -> Iterator[Concept
 
 
 def _systems(concepts: Iterable[Concept]) -> Iterator[str]:
-    """The code systems of an entry as they were sent; words, where there is no code."""
+    """The code systems of an entry, as far as their names can be told; words, where there is no code."""
     for concept in concepts:
         for coding in concept.codings:
             if coding.code:
-                yield coding.system if _SYSTEM_NAME.fullmatch(coding.system) else UNNAMED
+                yield _named(coding.system)
     if any(concept.text or any(coding.display for coding in concept.codings) for concept in concepts):
         yield WORDS
+
+
+def _named(system: str) -> str:
+    """A code system as it was sent; only its host where the path may hold an id, a date or a code."""
+    if _OBJECT_IDENTIFIER.fullmatch(system):
+        return system
+    if (address := _ADDRESS.fullmatch(system)) is None:
+        return UNNAMED
+    parts = [part for part in re.split("[/:]", address[2] or "") if part]
+    if all(map(_NAME_PART.fullmatch, parts)):
+        return system
+    return address[1] if address[1].startswith("http") else UNNAMED
