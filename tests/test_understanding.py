@@ -32,7 +32,10 @@ from tests.builders import (
     BREAST_CANCER,
     CHIEF_COMPLAINT,
     LOW_BACK_PAIN,
+    LUMBAR_SPINE,
     NOW,
+    PAIN_ANYWHERE,
+    PAIN_SCORE,
     SERVICES,
     SYMPTOM,
     Json,
@@ -238,6 +241,25 @@ def test_a_carcinoma_without_a_site_or_a_breast_without_a_cancer_is_a_hint(code:
 def test_a_carcinoma_with_its_topography_is_a_diagnosis_and_no_hint() -> None:
     both = {"coding": [{"system": ICD_O, "code": code} for code in ("8500/3", "C50.9")]}
     assert of_key("conditions", condition() | {"code": both}).besides == {}
+
+
+LOCAL_SITE = {"coding": [{"system": LOCAL, "code": "S-9"}]}
+
+
+@pytest.mark.parametrize("code", [PAIN_ANYWHERE, "snomed 363346000"])
+def test_a_condition_that_its_site_decides_is_not_understood_where_the_site_is_local(code: str) -> None:
+    assert dict(of_key("conditions", condition(code, bodySite=[LOCAL_SITE])).not_understood) == {LOCAL: 1}
+    assert of_key("conditions", condition(code)).understood == 1
+    assert of_key("conditions", condition(code, sites=(LUMBAR_SPINE,))).understood == 1
+
+
+def test_a_pain_score_at_a_local_site_is_not_understood() -> None:
+    score = observation(PAIN_SCORE, day(2), valueInteger=7, bodySite=LOCAL_SITE)
+    assert dict(of_key("observations", score).not_understood) == {LOCAL: 1}
+
+
+def test_a_code_that_names_its_place_is_understood_beside_a_local_site() -> None:
+    assert of_key("conditions", condition(LOW_BACK_PAIN, bodySite=[LOCAL_SITE])).understood == 1
 
 
 def test_the_reason_of_a_silence_says_how_many_conditions_were_understood() -> None:

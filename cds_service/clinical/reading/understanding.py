@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from cds_service.chart.records import Chart, Concept, Condition, Observation, PrefetchResult
 from cds_service.clinical.reading.observations import component_observations, kinds_of
-from cds_service.clinical.reading.recognition import Question, Recognizer
+from cds_service.clinical.reading.recognition import Question, Recognizer, words_of
 from cds_service.clinical.reading.value_sets import SharedValueSet
 
 # In place of a code system: an entry with words only that stated nothing, one with neither code nor words, and a
@@ -81,7 +81,11 @@ class Understanding:
 
 
 def understanding(
-    chart: Chart, reader: Recognizer, hints: Question = frozenset(), halves: Question = frozenset()
+    chart: Chart,
+    reader: Recognizer,
+    hints: Question = frozenset(),
+    halves: Question = frozenset(),
+    needs_site: Question = frozenset(),
 ) -> tuple[Understanding, ...]:
     """How the entries of a chart and the draft orders were understood; keys without any are left out.
 
@@ -90,10 +94,17 @@ def understanding(
         reader: of the rule.
         hints: value sets whose codes hint at what the rule looks for, and state it by none.
         halves: value sets of which one alone, in a condition without a site, only hints at what the rule looks for.
+        needs_site: value sets whose codes tell something only together with a body site.
     """
     keys: dict[str, Iterable[tuple[Concept, ...]]] = {
-        "conditions": ((item.concept,) for item in chart.conditions.items),
-        "observations": (_said_by(item, reader) for item in chart.observations.items),
+        "conditions": (
+            _unread_sites(item.concept, item.sites, reader, needs_site) or (item.concept,)
+            for item in chart.conditions.items
+        ),
+        "observations": (
+            _unread_sites(item.concept, item.sites, reader, needs_site) or _said_by(item, reader)
+            for item in chart.observations.items
+        ),
         "encounters": (item.reasons for item in chart.encounters.items if item.reasons),
         "serviceRequests": (item.concepts for item in chart.service_requests.items),
         "diagnosticReports": (item.concepts for item in chart.diagnostic_reports.items),
@@ -105,6 +116,21 @@ def understanding(
     beside["conditions"] |= {HINTS: sum(_is_half(item, reader, halves) for item in chart.conditions.items)}
     counted = (_counted(key, entries, reader, hints, beside[key]) for key, entries in keys.items())
     return (*(item for item in counted if item.entries or item.besides), *drafts_understanding(chart, reader))
+
+
+def _unread_sites(
+    concept: Concept, sites: tuple[Concept, ...], reader: Recognizer, needs_site: Question
+) -> tuple[Concept, ...]:
+    """The sites of an entry that only its site makes what it is, where all are in codes of unknown systems alone."""
+    if (
+        not sites
+        or needs_site.isdisjoint(value_sets := reader.value_sets(concept))
+        or not value_sets.keys() <= needs_site
+    ):
+        return ()
+    codings = [coding for site in sites for coding in site.codings]
+    is_read = any(map(words_of, sites)) or any(map(reader.knows_system, codings))
+    return sites if codings and not is_read else ()
 
 
 def _is_half(condition: Condition, reader: Recognizer, halves: Question) -> bool:

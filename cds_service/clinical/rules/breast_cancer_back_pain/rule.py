@@ -30,7 +30,11 @@ from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.services import SERVICES, prefetch_templates
 from cds_service.clinical.rules.breast_cancer_back_pain.surveillance import routine_searches
 from cds_service.clinical.rules.breast_cancer_back_pain.timeline import timeline
-from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BREAST_CANCER_HALVES, BREAST_CANCER_HINTS
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
+    BREAST_CANCER_HALVES,
+    BREAST_CANCER_HINTS,
+    NEEDS_SITE,
+)
 from cds_service.clinical.rules.sentences import CardText
 from cds_service.clinical.rules.timeline import Timeline
 from cds_service.content.model import Content
@@ -80,7 +84,7 @@ class BreastCancerBackPain:
             if criteria[0].answer is Answer.NOT_MET:
                 unrelated = decided(Outcome.NOT_APPLICABLE, Reason.UNRELATED_ORDER, criteria, chart)
                 return replace(unrelated, understanding=drafts_understanding(chart, reader))
-        understood = understanding(chart, reader, BREAST_CANCER_HINTS, BREAST_CANCER_HALVES)
+        understood = understanding(chart, reader, BREAST_CANCER_HINTS, BREAST_CANCER_HALVES, NEEDS_SITE)
         return replace(completed(_assess_patient(read(), criteria, understood), chart), understanding=understood)
 
     def card(self, assessment: every_rule.Assessment, brevity: int) -> CardText:

@@ -235,5 +235,15 @@ PAIN_QUALITY = "pain-quality"
 # Traces of treatment hint at breast cancer and never prove it; they are counted.
 BREAST_CANCER_HINTS = frozenset({RuleValueSet.BREAST_CANCER_SUPPORTING, RuleValueSet.BREAST_CANCER_THERAPY})
 
+# Codes that tell something of this rule only with the body site beside them.
+NEEDS_SITE = frozenset(
+    {
+        RuleValueSet.PAIN_NEEDING_SPINE_SITE,
+        RuleValueSet.PAIN_SEVERITY_OBSERVATION,
+        RuleValueSet.CANCER_WITHOUT_SITE,
+        RuleValueSet.IN_SITU_CANCER_WITHOUT_SITE,
+    }
+)
+
 # What a cancer is, and where: one of them alone is no breast cancer, and may be half of one (decision 6.9).
 BREAST_CANCER_HALVES = frozenset({RuleValueSet.CANCER_WITHOUT_SITE, RuleValueSet.BREAST_SITE})
