@@ -23,9 +23,18 @@ from typing import Any, Protocol
 import pytest
 import requests
 
-from tests.server_calls import MOST_BYTES, PATH, PATIENCE_SECONDS, Json, a_call, comes_true, everything_from, is_running
-
-HOST = "127.0.0.1"
+from tests.server_calls import (
+    HOST,
+    MOST_BYTES,
+    PATH,
+    PATIENCE_SECONDS,
+    Json,
+    a_call,
+    comes_true,
+    everything_from,
+    free_port,
+    is_running,
+)
 
 
 class RealServer:
@@ -172,9 +181,3 @@ def environment(settings: Json) -> dict[str, str]:
     """The environment of this process with these settings instead of its own."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("CDS_", "PROMETHEUS_"))}
     return own | {f"CDS_{name.upper()}": json.dumps(value) for name, value in settings.items()}
-
-
-def free_port() -> int:
-    with socket.create_server((HOST, 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port

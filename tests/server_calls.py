@@ -18,6 +18,7 @@ from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, condition, request, sup
 
 Json = dict[str, Any]
 
+HOST = "127.0.0.1"
 PATH = "/cds-services/breast-cancer-back-pain-patient-view"
 FEEDBACK = f"{PATH}/feedback"
 
@@ -66,6 +67,13 @@ def everything_from(connection: socket.socket) -> bytes:
         while chunk := connection.recv(65_536):
             received += chunk
     return received
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on just now."""
+    with socket.create_server((HOST, 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
 
 
 def is_running(pid: int) -> bool:

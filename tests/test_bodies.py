@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cds_service.app import make_app
@@ -18,6 +18,9 @@ from cds_service.errors import InvalidRequest, WrongMediaType
 from cds_service.protocol.json_body import charset_of, decode
 from cds_service.settings import Settings
 from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, condition, day, observation, request, supplied
+
+# A busy machine takes its time for an example.
+untimed = settings(deadline=None)
 
 Json = dict[str, Any]
 
@@ -170,6 +173,7 @@ def test_a_compressed_body_that_does_not_say_so_is_no_json(client: FlaskClient) 
 PIECES = [rb"\ud83d", b"1e400", b"9" * 400, codecs.BOM_UTF8, b"\x00", b"\xff", b"null", b"[[", b'"', b"{}", b"\\u"]
 
 
+@untimed
 @given(
     place=st.integers(0, len(CALL)),
     cut=st.integers(0, 40),
@@ -204,6 +208,7 @@ VALUES: list[object] = [
 ]
 
 
+@untimed
 @given(path=st.lists(st.integers(0, 30), min_size=1, max_size=7), value=st.sampled_from(VALUES))
 def test_no_value_of_any_member_makes_the_service_fail(client: FlaskClient, path: list[int], value: object) -> None:
     document: Any = json.loads(CALL)

@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from cds_service.demo.patients import EHR_BASE, load_patients
 from cds_service.demo.processes import LOOPBACK, DemoError
 from cds_service.demo.run import run_demo
 from cds_service.demo.scenarios import read_scenario, scenarios_folder
+from tests.server_calls import comes_true, free_port, is_running
 
 if TYPE_CHECKING:
     from tests.fhir_server import LoadedServer
@@ -62,34 +62,9 @@ def is_open(port: int) -> bool:
         return client.connect_ex((LOOPBACK, port)) == 0
 
 
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # A process that has ended stays in the table until its parent, here init, has looked.
-    status = Path(f"/proc/{pid}/stat")
-    return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
-
-
-def comes_true(condition: Callable[[], bool], seconds: float = 15) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def port_of(url: str) -> int:
     port = urlsplit(url).port
     assert port
-    return port
-
-
-def free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        port: int = listener.getsockname()[1]
     return port
 
 

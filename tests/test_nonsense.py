@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cds_service.chart.build import build_chart
@@ -22,6 +22,9 @@ from tests.builders import (
     prefetch,
 )
 from tests.nonsense import counted, with_nonsense
+
+# A busy machine takes its time for an example.
+untimed = settings(deadline=None)
 
 Json = dict[str, Any]
 
@@ -45,6 +48,7 @@ def assessed(known: Json) -> Assessment:
     return assess(build_chart(PATIENT_ID, known))
 
 
+@untimed
 @given(st.sampled_from(CHARTS).flatmap(lambda known: with_nonsense(known, "status")))
 def test_a_status_that_means_nothing_hides_no_finding(known: Json) -> None:
     found = assessed(known)
@@ -52,6 +56,7 @@ def test_a_status_that_means_nothing_hides_no_finding(known: Json) -> None:
     assert counted(found) > 0
 
 
+@untimed
 @given(st.sampled_from(CHARTS).flatmap(lambda known: with_nonsense(known, "subject")))
 def test_a_subject_that_leads_nowhere_is_never_read_as_no(known: Json) -> None:
     found = assessed(known)
@@ -59,6 +64,7 @@ def test_a_subject_that_leads_nowhere_is_never_read_as_no(known: Json) -> None:
     assert counted(found) > 0
 
 
+@untimed
 @given(st.sampled_from(CHARTS).flatmap(lambda known: with_nonsense(known, "system")))
 def test_a_code_system_that_nobody_knows_is_counted_where_it_hides_a_finding(known: Json) -> None:
     found = assessed(known)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from playwright.sync_api import Page, expect
 
 from cds_service.demo.scenarios import read_scenario, scenarios_folder
 from tests.builders import NOW
+from tests.server_calls import free_port
 from tests.workbench import CAUDA_EQUINA, opened_at, pick, sent_feedback, workbench_app
 
 if TYPE_CHECKING:
@@ -248,9 +248,7 @@ def _wait_for(address: str) -> None:
 
 
 def test_the_production_server_serves_the_workbench(page: Page, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    with _running(port, tmp_path) as address:
+    with _running(free_port(), tmp_path) as address:
         _wait_for(address)
         opened_at(page, address, CAUDA_EQUINA)
         expect(page.locator(".card")).to_contain_text("EMERGENCY")
