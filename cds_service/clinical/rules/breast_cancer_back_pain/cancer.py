@@ -53,9 +53,8 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
                 )
         elif IS_BREAST_CANCER.isdisjoint(value_sets):
             quote = recognizer.stated_in_words(condition.concept, RuleValueSet.BREAST_CANCER)
-            if quote and not _why_not(condition, None, False, recognizer, options):
-                proven.append(_finding(condition, calendar, quote))
-            elif sited := cancer_at_breast(condition, value_sets, recognizer):
+            # The site says more than words that name the cancer only.
+            if sited := cancer_at_breast(condition, value_sets, recognizer):
                 if why := _why_not(condition, sited.coding, False, recognizer, options):
                     passed_over.append(f"{condition.reference}: {why}")
                 else:
@@ -66,6 +65,8 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
                         from_text=sited.coding is None,
                     )
                     (in_situ if sited.in_situ else proven).append(found)
+            elif quote and not _why_not(condition, None, False, recognizer, options):
+                proven.append(_finding(condition, calendar, quote))
     return CancerHistory(_earliest_first(proven), _earliest_first(in_situ), tuple(passed_over))
 
 
