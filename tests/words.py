@@ -37,7 +37,7 @@ ONSETS = frozenset(["recent", "old", "open"])
 
 # The day on which the onsets of the corpus were written, and how far back an onset is recent.
 WRITTEN = date(2026, 11, 27)
-RECENT_DAYS = 90
+RECENT_DAYS = 84
 
 _PAIN = "back-pain-"
 
@@ -121,10 +121,14 @@ def read(reader: TextReader, sentence: Sentence) -> Reading:
     if sentence.where == "onset":
         return Reading(sentence, frozenset(), frozenset(), _onset(sentence.text))
     asked = concepts().asked_in(sentence.where)
-    stated = [mention.match for mention in reader.read(sentence.text) if mention.is_stated]
-    pains = [match for match in stated if match.concept.startswith(_PAIN) and match.concept in asked]
-    flags = {"chronic" for match in pains if match.chronic} | {"changed" for match in pains if match.changed}
-    return Reading(sentence, frozenset(match.concept for match in stated) & asked, frozenset(flags))
+    matches = [mention.match for mention in reader.read(sentence.text) if mention.is_stated]
+    stated = {match.concept for match in matches} & asked
+    if "breast-cancer" in stated:
+        # Neither a hint nor disease in situ is anything beside the diagnosis itself.
+        stated -= {"breast-cancer-hint", "breast-cancer-in-situ"}
+    pains = [match for match in matches if match.concept in stated and match.concept.startswith(_PAIN)]
+    flags = {flag for match in pains for flag in match.flags}
+    return Reading(sentence, frozenset(stated), frozenset(flags))
 
 
 def _onset(text: str) -> str:
