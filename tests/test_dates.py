@@ -127,7 +127,12 @@ def test_a_bare_date_that_is_today_in_the_east_is_not_in_the_future() -> None:
         ("a week ago", span("2026-11-10", "2026-11-16")),
         ("~2 wks", span("2026-11-03", "2026-11-09")),
         ("  2   Weeks  ago ", span("2026-11-03", "2026-11-09")),
+        ("2-3 weeks", span("2026-10-27", "2026-11-09")),
+        ("a few days ago", span("2026-11-14", "2026-11-18")),
+        ("since Monday", span("2026-11-13", "2026-11-20")),
+        ("last night", span("2026-11-19")),
         ("4 months ago", span("2026-07-08", "2026-08-07")),
+        ("half a year ago", span("2026-02-20", "2026-08-21")),
         ("2 years ago", span("2024-05-22", "2025-05-21")),
         ("approximately November 2012", span("2012-11-01", "2012-11-30")),
         ("since Feb 2024", span("2024-02-01", "2024-02-29")),
@@ -135,6 +140,14 @@ def test_a_bare_date_that_is_today_in_the_east_is_not_in_the_future() -> None:
         ("2019", span("2019-01-01", "2019-12-31")),
         ("since 2019", span("2019-01-01", "2019-12-31")),
         ("in 2019", span("2019-01-01", "2019-12-31")),
+        ("last year", span("2025-01-01", "2025-12-31")),
+        ("in the 1990s", span("1990-01-01", "1999-12-31")),
+        ("20 Nov 2025", span("2025-11-20")),
+        ("November 2nd, 2025", span("2025-11-02")),
+        ("03/15/2019", span("2019-03-15")),
+        ("15/03/2019", span("2019-03-15")),
+        ("03.04.2019", span("2019-04-03")),
+        ("03/2019", span("2019-03-01", "2019-03-31")),
     ],
 )
 def test_an_onset_written_as_text_counts_back_from_the_day_it_was_written(text: str, expected: Span) -> None:
@@ -146,16 +159,13 @@ def test_an_onset_written_as_text_counts_back_from_the_day_it_was_written(text: 
     [
         "",
         "some time ago",
-        "a few days ago",
-        "years",
         "after lunch",
-        "monday",
-        "childhood",
-        "2-3 weeks",
         "not 2 weeks ago",
         "2 weeks ago and again 3 years ago",
         "two hundred weeks ago",
         "Smarch 2026",
+        "31/31/2026",
+        "13/2026",
         "999 years ago for a day",
     ],
 )
@@ -163,8 +173,22 @@ def test_an_onset_text_that_is_not_certain_is_not_dated(text: str) -> None:
     assert date_onset_text(text, WRITTEN) is None
 
 
+@pytest.mark.parametrize(
+    "text", ["several years", "years", "for many years", "since childhood", "lifelong", "over 10 years", ">5 yrs", "20+ years"]
+)
+def test_years_that_nobody_counted_date_a_pain_as_old(text: str) -> None:
+    """Clinical decision 1.7."""
+    found = date_onset_text(text, WRITTEN)
+    assert found is not None and found.latest <= date(2025, 11, 20)
+
+
+def test_a_date_that_reads_two_ways_is_the_span_of_both() -> None:
+    """Clinical decision 1.7."""
+    assert date_onset_text("03/04/2020", WRITTEN) == span("2020-03-04", "2020-04-03")
+
+
 @pytest.mark.parametrize("written", [date.min, date(1, 12, 31), date(2026, 11, 20), date.max], ids=str)
-@pytest.mark.parametrize("text", ["today", "1 day ago", "12 months ago", "1 year ago", "999 years ago"])
+@pytest.mark.parametrize("text", ["today", "1 day ago", "12 months ago", "1 year ago", "999 years ago", "years", "last year"])
 def test_an_onset_text_never_leads_beyond_the_calendar(text: str, written: date) -> None:
     found = date_onset_text(text, written)
     assert found is None or found.latest <= written

@@ -39,21 +39,48 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
+class Flag:
+    """What a text says of the time or kind of a pain.
+
+    Attributes:
+        patterns: words in the same phrase.
+        alone: what a neighbouring phrase says where it speaks of the same pain and of nothing else.
+    """
+
+    patterns: tuple[str, ...]
+    alone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TextConcept:
-    """Free text that stands for a value set where no code does."""
+    """Free text that stands for a value set where no code does.
+
+    Attributes:
+        needs: parts of words, lower case; a sentence with none of them is not searched. None: every sentence is.
+        family: of concepts of one family that overlap, the one that is tried first counts.
+    """
 
     id: str
     patterns: tuple[str, ...]
     guards: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    family: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TextPatterns:
-    """The patterns of `text-patterns.toml`; concepts in the order in which they are tried."""
+    """The patterns of `text-patterns.toml`; concepts in the order in which they are tried.
+
+    `begins` and `own` are the words that begin a new statement, anywhere and after a comma; a full stop after one of
+    the `abbreviations` ends no sentence.
+    """
 
     guards: Mapping[str, Guard]
-    flags: Mapping[str, tuple[str, ...]]
+    flags: Mapping[str, Flag]
     concepts: tuple[TextConcept, ...]
+    begins: tuple[str, ...]
+    own: tuple[str, ...]
+    abbreviations: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

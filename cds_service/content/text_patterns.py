@@ -3,39 +3,81 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from cds_service.content.cross_checks import check_known
 from cds_service.content.error import ContentError
 from cds_service.content.files import ContentFiles
-from cds_service.content.model import Guard, TextConcept, TextPatterns
+from cds_service.content.model import Flag, Guard, TextConcept, TextPatterns
 from cds_service.content.terminology import Terminology
+
+# What `<it>` becomes: the place of the match in its sentence, a character that no text holds (private use).
+MATCH_MARK = "\ue000"
+
+_WORD = re.compile(r"<([a-z][a-z-]*)>")
 
 
 def read_text_patterns(files: ContentFiles, terminology: Terminology) -> TextPatterns:
-    """The patterns.
+    """The patterns, with the words that they name written out.
 
     Raises:
-        ContentError: the file cannot be used, a concept is no value set, a pattern is no regular expression, or a
-            guard does not exist.
+        ContentError: the file cannot be used, a concept is no value set, a pattern is no regular expression or names
+            words that do not exist, or a guard does not exist.
     """
     file = files.own("text-patterns")
     data = files.read_own("text-patterns")
     coded = (item["id"] for item in data["concept"] if not item.get("text_only"))
     check_known(file, "concept.id", coded, terminology)
-    for group in (*data["guard"].values(), *data["flag"].values(), *data["concept"]):
-        for pattern in group["patterns"]:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ContentError(file, pattern, f"not a regular expression: {error}") from error
     for item in data["concept"]:
         for guard in item["guards"]:
             if guard not in data["guard"]:
                 raise ContentError(file, f"{item['id']}.guards", f"there is no guard '{guard}'")
+    words = _Words(file, data["words"])
     return TextPatterns(
-        guards={name: Guard(item["scope"], tuple(item["patterns"])) for name, item in data["guard"].items()},
-        flags={name: tuple(item["patterns"]) for name, item in data["flag"].items()},
-        concepts=tuple(
-            TextConcept(item["id"], tuple(item["patterns"]), tuple(item["guards"])) for item in data["concept"]
-        ),
+        guards={name: Guard(item["scope"], words.in_all(item["patterns"])) for name, item in data["guard"].items()},
+        flags={
+            name: Flag(words.in_all(item["patterns"]), words.in_all(item["alone"]))
+            for name, item in data["flag"].items()
+        },
+        concepts=tuple(_concept(item, words) for item in data["concept"]),
+        begins=words.in_all(data["statement"]["begins"]),
+        own=words.in_all(data["statement"]["own"]),
+        abbreviations=words.in_all(data["statement"]["abbreviations"]),
     )
+
+
+def _concept(item: Mapping[str, Any], words: _Words) -> TextConcept:
+    return TextConcept(
+        item["id"],
+        words.in_all(item["patterns"]),
+        tuple(item["guards"]),
+        tuple(item.get("needs", ())),
+        # Without a family of its own: the first word of the id (`back`, `imaging`, `sign`).
+        item.get("family", item["id"].partition("-")[0]),
+    )
+
+
+class _Words:
+    """The alternatives that patterns name as `<name>`; a name may use those above it."""
+
+    def __init__(self, file: str, words: Mapping[str, Sequence[str]]) -> None:
+        self._file = file
+        self._known = {"it": MATCH_MARK}
+        for name, alternatives in words.items():
+            self._known[name] = "|".join(self.in_all(alternatives))
+
+    def in_all(self, patterns: Iterable[str]) -> tuple[str, ...]:
+        """The patterns with their words written out, each a regular expression."""
+        return tuple(self._checked(patterns))
+
+    def _checked(self, patterns: Iterable[str]) -> Iterator[str]:
+        for pattern in patterns:
+            if unknown := [name for name in _WORD.findall(pattern) if name not in self._known]:
+                raise ContentError(self._file, pattern, f"there are no words '{unknown[0]}'")
+            written = _WORD.sub(lambda name: f"(?:{self._known[name[1]]})", pattern)
+            try:
+                re.compile(written)
+            except re.error as error:
+                raise ContentError(self._file, pattern, f"not a regular expression: {error}") from error
+            yield written

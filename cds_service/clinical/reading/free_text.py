@@ -1,7 +1,7 @@
 """Evidence in free text, with the guards that keep out family history, denials and suspicion.
 
 Used only where no code of ours says what the text says, and only where the site allows it. The patterns and
-guards are content (`cards/breast_cancer_back_pain/text-patterns.toml`); this module knows how far a guard reaches.
+guards are content (`text-patterns.toml` of the rule); how far a guard reaches, `reach` knows.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from cds_service.content.model import TextPatterns
+from cds_service.clinical.reading.reach import Passage, Statements
+from cds_service.content.model import TextConcept, TextPatterns
 
 # Texts are read up to here: a chief complaint is one line, a problem text a few words. A longer note is cut.
 LONGEST_TEXT = 2000
@@ -20,22 +21,37 @@ LONGEST_TEXT = 2000
 _MOST_MENTIONS = 4
 
 # A doubt beside one of these is about the course of a disease that is there.
-_RECURRENCE = re.compile(r"\b(recurren\w+|relapse\w*|metasta\w+|history of|s/p|status post)\b", re.IGNORECASE)
+_COURSE = re.compile(
+    r"\b(recurren\w+|relapse\w*|metasta\w+|mets|progress\w+|spread|(re)?stag\w+|extent|history of|s/p|status post)\b",
+    re.IGNORECASE,
+)
 
-_SENTENCE_END = re.compile(r"[.;\r\n]+(?=\s|$)|[;\r\n]+")
-_PHRASE_END = re.compile(r",|\b(?:but|however|except|and)\b", re.IGNORECASE)
-_NEW_STATEMENT = re.compile(r"\b(?:but|however|except|reports?|presents?|complain\w*|has|now)\b", re.IGNORECASE)
-_WORDS_NEAR = 3
+# `Lumbar_Xray` reads as two words; apostrophes and dashes are typed in many ways.
+_SAME_LETTERS = str.maketrans({"_": " ", "’": "'", "‘": "'", "`": "'", "–": "-", "—": "-", "−": "-", "‑": "-"})
+
+_CHANGES = frozenset(["changed", "new", "night", "mechanical", "unremitting"])
 
 
 @dataclass(frozen=True, slots=True)
 class TextMatch:
-    """Text that counts: the concept (a value-set id), the sentence it stands in, and what it says of time."""
+    """Text that counts: the concept (a value-set id), the sentence it stands in, and what it says of time and kind.
+
+    Attributes:
+        flags: `chronic`, `changed`, `new`, `night`, `mechanical`, `unremitting` (clinical decision 1.4).
+    """
 
     concept: str
     quote: str
-    chronic: bool
-    changed: bool
+    flags: frozenset[str] = frozenset()
+
+    @property
+    def chronic(self) -> bool:
+        return "chronic" in self.flags
+
+    @property
+    def changed(self) -> bool:
+        """Whether the words make an old pain a new one."""
+        return not _CHANGES.isdisjoint(self.flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +84,27 @@ class _Guard:
 
 
 @dataclass(frozen=True, slots=True)
-class _Concept:
-    id: str
+class _Flag:
+    name: str
     pattern: re.Pattern[str]
-    guards: tuple[_Guard, ...]
-    family: str
+    alone: re.Pattern[str]
+
+
+class _Concept:
+    """One concept of the content, compiled."""
+
+    __slots__ = ("family", "guards", "id", "needs", "pattern")
+
+    def __init__(self, item: TextConcept, guards: dict[str, _Guard]) -> None:
+        self.id = item.id
+        self.family = item.family
+        self.needs = item.needs
+        self.pattern = _any_of(item.patterns)
+        self.guards = tuple(guards[name] for name in item.guards)
+
+    def may_stand_in(self, lower: str) -> bool:
+        """Whether a sentence in lower case has a word of the concept at all."""
+        return not self.needs or any(part in lower for part in self.needs)
 
 
 class TextReader:
@@ -81,42 +113,39 @@ class TextReader:
     def __init__(self, patterns: TextPatterns) -> None:
         guards = {name: _Guard(guard.scope, _any_of(guard.patterns)) for name, guard in patterns.guards.items()}
         self._guards = guards
-        self._concepts = [
-            _Concept(
-                item.id,
-                _any_of(item.patterns),
-                tuple(guards[name] for name in item.guards),
-                # The first word of the id: `back`, `imaging`, `sign`.
-                family=item.id.partition("-")[0],
-            )
-            for item in patterns.concepts
+        self._concepts = [_Concept(item, guards) for item in patterns.concepts]
+        self._flags = [
+            _Flag(name, _any_of(flag.patterns), _any_of(flag.alone)) for name, flag in patterns.flags.items()
         ]
-        self._chronic = _any_of(patterns.flags["chronic"])
-        self._changed = _any_of(patterns.flags["changed"])
+        # Look-behinds one by one: Python takes none of varying width.
+        whole = "".join(rf"(?<!\b{word})" for word in patterns.abbreviations)
+        self._sentence_end = re.compile(rf"{whole}[.;\r\n]+(?=\s|$)|[;\r\n]+", re.IGNORECASE)
+        self._statements = Statements(_any_of(patterns.begins), _any_of(patterns.own))
 
     def read(self, text: str) -> tuple[Mention, ...]:
         """Everything of interest that a text names, stated or not, in the order of its sentences.
 
         Where concepts of one family overlap (low back pain, back pain), the one that is tried first counts.
         """
+        sentences = self._sentences(text)
         mentions: list[Mention] = []
-        for sentence in _sentences(text):
+        for number, sentence in enumerate(sentences):
+            following = sentences[number + 1] if number + 1 < len(sentences) else ""
+            lower = sentence.lower()
             taken: dict[str, list[tuple[int, int]]] = {}
             for concept in self._concepts:
+                if not concept.may_stand_in(lower):
+                    continue
                 spans = taken.setdefault(concept.family, [])
                 for match in islice(concept.pattern.finditer(sentence), _MOST_MENTIONS):
                     if any(match.start() < end and start < match.end() for start, end in spans):
                         continue
                     spans.append(match.span())
+                    passage = Passage(sentence, match.start(), match.end(), self._statements)
                     mentions.append(
                         Mention(
-                            TextMatch(
-                                concept.id,
-                                sentence,
-                                bool(self._chronic.search(sentence)),
-                                bool(self._changed.search(sentence)),
-                            ),
-                            is_stated=not _is_guarded(sentence, match, concept.guards),
+                            TextMatch(concept.id, sentence, self._flags_of(passage, following)),
+                            is_stated=not _is_guarded(passage, concept.guards),
                         )
                     )
         return tuple(mentions)
@@ -132,27 +161,44 @@ class TextReader:
         recurrence) leaves the diagnosis standing.
         """
         before, after, alone = (self._guards[f"takes-back-{name}"] for name in ("before", "after", "alone"))
-        mentions = list(self._mentions(text, concept_id))
-        if not mentions:
+        passages = list(self._passages(text, concept_id))
+        if not passages:
             return bool(alone.pattern.search(_plain(text)))
         return all(
-            _is_guarded(sentence, match, (before, after)) and not _RECURRENCE.search(sentence)
-            for sentence, match in mentions
+            _is_guarded(passage, (before, after)) and not _COURSE.search(passage.sentence) for passage in passages
         )
 
     def is_chronic(self, text: str) -> bool:
         """Whether the text calls a complaint long-standing."""
-        return any(self._chronic.search(sentence) for sentence in _sentences(text))
-
-    def _mentions(self, text: str, concept_id: str) -> Iterator[tuple[str, re.Match[str]]]:
-        concept = next(item for item in self._concepts if item.id == concept_id)
-        for sentence in _sentences(text):
-            for match in islice(concept.pattern.finditer(sentence), _MOST_MENTIONS):
-                yield sentence, match
+        return self._says(text, frozenset(["chronic"]))
 
     def says_changed(self, text: str) -> bool:
         """Whether the text says that a complaint is new, worse or different."""
-        return any(self._changed.search(sentence) for sentence in _sentences(text))
+        return self._says(text, _CHANGES)
+
+    def _sentences(self, text: str) -> list[str]:
+        cut = self._sentence_end.split(_plain(text))
+        return [words for sentence in cut if (words := " ".join(sentence.split()))]
+
+    def _says(self, text: str, names: frozenset[str]) -> bool:
+        flags = [flag for flag in self._flags if flag.name in names]
+        return any(flag.pattern.search(sentence) for sentence in self._sentences(text) for flag in flags)
+
+    def _flags_of(self, passage: Passage, following: str) -> frozenset[str]:
+        """The flags of a match: in its own phrase, or in a neighbouring one that says nothing else."""
+        neighbours = passage.neighbours(following)
+        return frozenset(
+            flag.name
+            for flag in self._flags
+            if flag.pattern.search(passage.phrase) or any(flag.alone.search(phrase) for phrase in neighbours)
+        )
+
+    def _passages(self, text: str, concept_id: str) -> Iterator[Passage]:
+        concepts = [item for item in self._concepts if item.id == concept_id]
+        for sentence in self._sentences(text):
+            for concept in concepts:
+                for match in islice(concept.pattern.finditer(sentence), _MOST_MENTIONS):
+                    yield Passage(sentence, match.start(), match.end(), self._statements)
 
 
 def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
@@ -160,33 +206,8 @@ def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _plain(text: str) -> str:
-    """`Lumbar_Xray` reads as two words."""
-    return text[:LONGEST_TEXT].replace("_", " ")
+    return text[:LONGEST_TEXT].translate(_SAME_LETTERS)
 
 
-def _sentences(text: str) -> Iterator[str]:
-    for sentence in _SENTENCE_END.split(_plain(text)):
-        if words := " ".join(sentence.split()):
-            yield words
-
-
-def _is_guarded(sentence: str, match: re.Match[str], guards: tuple[_Guard, ...]) -> bool:
-    reach = {
-        "sentence": sentence,
-        "phrase": _phrase_around(sentence, match),
-        "before": _words_before(sentence, match),
-        "after": " ".join(sentence[match.end() :].split()[:_WORDS_NEAR]),
-        "sentence-before": _NEW_STATEMENT.split(sentence[: match.start()])[-1],
-    }
-    return any(guard.pattern.search(reach[guard.scope]) for guard in guards)
-
-
-def _phrase_around(sentence: str, match: re.Match[str]) -> str:
-    start = max((end.end() for end in _PHRASE_END.finditer(sentence, 0, match.start())), default=0)
-    after = _PHRASE_END.search(sentence, match.end())
-    return sentence[start : after.start() if after else len(sentence)]
-
-
-def _words_before(sentence: str, match: re.Match[str]) -> str:
-    start = max((end.end() for end in _PHRASE_END.finditer(sentence, 0, match.start())), default=0)
-    return " ".join(sentence[start : match.start()].split()[-_WORDS_NEAR:]) + " "
+def _is_guarded(passage: Passage, guards: tuple[_Guard, ...]) -> bool:
+    return any(guard.pattern.search(passage.reach(guard.scope)) for guard in guards)

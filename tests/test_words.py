@@ -1,0 +1,64 @@
+"""The corpus of `fixtures/words` has the form that its README promises; `tests/words.py` tells how well it is read."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
+from tests.words import CORPUS, PARTS, SEEN, SET_ASIDE, concepts, normalized, sentences
+
+BOTH = [*sentences(SEEN), *sentences(SET_ASIDE)]
+
+
+def test_the_corpus_has_at_least_six_hundred_sentences_and_a_third_of_them_set_aside() -> None:
+    assert len(BOTH) >= 600
+    assert 0.3 <= len(sentences(SET_ASIDE)) / len(BOTH) <= 0.4
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_third_of_each_part_is_about_nothing_that_concerns_the_rule(part: str) -> None:
+    about = Counter(sentence.about for sentence in sentences(part))
+    assert 3 * about["nothing"] >= about.total()
+
+
+def test_both_parts_hold_the_same_subjects_and_places() -> None:
+    for field in ("about", "where"):
+        assert {getattr(item, field) for item in sentences(SEEN)} == {
+            getattr(item, field) for item in sentences(SET_ASIDE)
+        }
+
+
+def test_no_sentence_stands_twice_in_one_place_nor_in_both_parts() -> None:
+    count = Counter((sentence.where, normalized(sentence.text)) for sentence in BOTH)
+    assert [item for item, number in count.items() if number > 1] == []
+    shared = {normalized(item.text) for item in sentences(SEEN)} & {
+        normalized(item.text) for item in sentences(SET_ASIDE)
+    }
+    assert shared == set()
+
+
+def test_every_id_is_a_value_set_or_a_text_pattern_or_listed_as_to_come() -> None:
+    content = load_content()
+    known = set(content.terminology.value_sets) | {concept.id for concept in content.text_patterns.concepts}
+    listed = concepts()
+    assert set(listed.places) - known == listed.to_come
+
+
+def test_every_id_is_stated_somewhere_in_the_seen_part() -> None:
+    stated = {concept for sentence in sentences(SEEN) for concept in sentence.states}
+    assert set(concepts().places) - stated == set()
+
+
+def test_sentences_are_of_the_length_of_a_line_and_name_nobody() -> None:
+    for sentence in BOTH:
+        assert len(sentence.text) <= 160
+        assert not re.search(r"\b(Mr|Mrs|Ms|Dr)\b\.? [A-Z]|\bMRN\b|\b\d{6,}\b|@", sentence.text), sentence.text
+
+
+def test_the_readme_names_every_field_and_flag() -> None:
+    readme = (CORPUS / "README.md").read_text(encoding="utf-8")
+    for word in ("states", "denies", "open", "flags", "onset", "where", "about", "chronic", "changed", "unremitting"):
+        assert f"`{word}`" in readme
