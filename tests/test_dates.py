@@ -174,7 +174,8 @@ def test_an_onset_text_that_is_not_certain_is_not_dated(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["several years", "years", "for many years", "since childhood", "lifelong", "over 10 years", ">5 yrs", "20+ years"]
+    "text",
+    ["several years", "years", "for many years", "since childhood", "lifelong", "over 10 years", ">5 yrs", "20+ years"],
 )
 def test_years_that_nobody_counted_date_a_pain_as_old(text: str) -> None:
     """Clinical decision 1.7."""
@@ -188,7 +189,9 @@ def test_a_date_that_reads_two_ways_is_the_span_of_both() -> None:
 
 
 @pytest.mark.parametrize("written", [date.min, date(1, 12, 31), date(2026, 11, 20), date.max], ids=str)
-@pytest.mark.parametrize("text", ["today", "1 day ago", "12 months ago", "1 year ago", "999 years ago", "years", "last year"])
+@pytest.mark.parametrize(
+    "text", ["today", "1 day ago", "12 months ago", "1 year ago", "999 years ago", "years", "last year"]
+)
 def test_an_onset_text_never_leads_beyond_the_calendar(text: str, written: date) -> None:
     found = date_onset_text(text, written)
     assert found is None or found.latest <= written

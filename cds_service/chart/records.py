@@ -42,6 +42,7 @@ class Patient:
 
 
 # FHIR R4 verification statuses of a condition that is not there, and of one that is only suspected.
+_OVER = frozenset({"inactive", "remission", "resolved"})
 _NOT_TRUE = frozenset({"refuted", "entered-in-error"})
 _SUSPECTED = frozenset({"provisional", "differential"})
 
@@ -49,7 +50,8 @@ _SUSPECTED = frozenset({"provisional", "differential"})
 _REPORTED = frozenset({"", "final", "amended", "corrected", "preliminary"})
 _FINAL = frozenset({"final", "amended", "corrected"})
 
-_VISIT_NOT_HELD = frozenset({"cancelled", "entered-in-error", "planned"})
+_VISIT_NOT_HELD = frozenset({"cancelled", "entered-in-error", "planned", "noshow"})
+_VISIT_OPEN = frozenset({"arrived", "triaged", "in-progress", "onleave"})
 
 # Priorities of a request that cannot wait.
 _STAT = frozenset({"stat", "asap"})
@@ -57,7 +59,13 @@ _STAT = frozenset({"stat", "asap"})
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """FHIR Condition. `onset_text` is an onset that could not be dated; statuses are bare codes or empty."""
+    """FHIR Condition. Statuses are bare codes or empty.
+
+    Attributes:
+        onset_text: an onset that could not be dated.
+        recorded: when it was recorded, or asserted, whichever came first.
+        is_visit_diagnosis: it is a diagnosis of one visit and no entry of the problem list; None without a category.
+    """
 
     reference: str
     concept: Concept
@@ -68,9 +76,15 @@ class Condition:
     onset_text: str = ""
     recorded: Span | None = None
     encounter: str = ""
+    is_visit_diagnosis: bool | None = None
     abated: bool = False
     abatement: Span | None = None
     note: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its status says that it is over."""
+        return self.clinical_status in _OVER
 
     @property
     def is_refuted(self) -> bool:
@@ -142,6 +156,15 @@ class Encounter:
     period: Span | None = None
 
     @property
+    def is_open(self) -> bool:
+        """Whether the visit is taking place."""
+        return self.status in _VISIT_OPEN
+
+    @property
+    def is_planned(self) -> bool:
+        return self.status == "planned"
+
+    @property
     def was_held(self) -> bool:
         """Whether the visit took place, or is taking place."""
         return self.status not in _VISIT_NOT_HELD
@@ -194,6 +217,7 @@ class Study:
     concepts: tuple[Concept, ...] = ()
     when: Span | None = None
     priority: str = ""
+    reasons: tuple[Concept, ...] = ()
     not_to_be_done: bool = False
 
     @property

@@ -57,7 +57,6 @@ def _truth(value: object, reading: Reading, element: str) -> bool:
 def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Condition:
     """A Condition. Its onset may be a date, a period, an age, a range of ages or text."""
     onset_text = reading.text(resource.get("onsetString"), "onsetString")
-    recorded = resource.get("recordedDate") or resource.get("assertedDate") or resource.get("dateRecorded")
     abatement = (
         reading.date(resource.get("abatementDateTime"), "abatementDateTime")
         or reading.period(resource.get("abatementPeriod"), "abatementPeriod")
@@ -71,7 +70,8 @@ def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Cond
         verification_status=reading.status(resource.get("verificationStatus"), "verificationStatus"),
         onset=_lived(_onset(resource, reading, birth), birth, reading),
         onset_text=onset_text,
-        recorded=reading.date(recorded, "recordedDate"),
+        recorded=_recorded(resource, reading),
+        is_visit_diagnosis=_is_visit_diagnosis(resource, reading),
         encounter=reading.reference(resource.get("encounter") or resource.get("context"), "encounter"),
         abated=any(
             value is not None and value is not False for key, value in resource.items() if key.startswith("abatement")
@@ -79,6 +79,38 @@ def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Cond
         abatement=abatement,
         note=" ".join(reading.text(item.get("text"), "note") for item in reading.items(resource.get("note"), "note")),
     )
+
+
+# When the author first stated it, where that is another day than the one of its recording (HL7 extension).
+_ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
+
+
+def _recorded(resource: Json, reading: Reading) -> Span | None:
+    """The day on which a Condition was recorded or asserted, the first of both."""
+    asserted = [item.get("valueDateTime") for item in resource.get("extension") or () if _is_asserted(item)]
+    days = [resource.get("recordedDate"), resource.get("assertedDate"), resource.get("dateRecorded"), *asserted]
+    spans = [span for day in days if day and (span := reading.date(day, "recordedDate"))]
+    return min(spans, key=lambda span: span.earliest, default=None)
+
+
+def _is_asserted(extension: object) -> bool:
+    return isinstance(extension, dict) and extension.get("url") == _ASSERTED
+
+
+def _is_visit_diagnosis(resource: Json, reading: Reading) -> bool | None:
+    """Whether a Condition is of one visit and not on a list, by its categories (FHIR condition-category and local)."""
+    categories = reading.concepts(resource.get("category"), "category")
+    named = {
+        word.strip().lower().replace(" ", "-")
+        for category in categories
+        for word in (category.text, *(item for coding in category.codings for item in (coding.code, coding.display)))
+        if word.strip()
+    }
+    if not named:
+        return None
+    if any("problem" in name or "health-concern" in name for name in named):
+        return False
+    return any(name.startswith(("encounter", "visit", "admission", "discharge")) for name in named) or None
 
 
 def _lived(onset: Span | None, birth: Span | None, reading: Reading) -> Span | None:
@@ -234,6 +266,7 @@ def read_study(resource: Json, reading: Reading) -> Study:
         concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
         when=_first_date(resource, reading, _STUDY_DATES[kind]),
         priority=reading.text(resource.get("priority"), "priority"),
+        reasons=reading.concepts(resource.get("reasonCode"), "reasonCode"),
         not_to_be_done=resource.get("doNotPerform") is True,
     )
 

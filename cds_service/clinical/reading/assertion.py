@@ -13,7 +13,6 @@ from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.reading.value_sets import SharedValueSet
 
-_OVER = frozenset({"inactive", "remission", "resolved"})
 _NEGATIVE = re.compile(r"(no|none|absent|negative|false|denied|denies|not|never|resolved|0)\b", re.IGNORECASE)
 _AFFIRMATIVE = re.compile(
     r"(yes|y|present|positive|pos|true|mild|moderate|severe|acute|new|worse|constant|intermittent|sharp|dull|aching"
@@ -39,7 +38,7 @@ def selected_drafts(chart: Chart) -> tuple[Order, ...]:
 
 def is_present(condition: Condition, calendar: Calendar) -> bool:
     """Whether a condition is there now: not over by its status, and not abated (an abatement to come is none yet)."""
-    if condition.clinical_status in _OVER:
+    if condition.is_over:
         return False
     to_come = condition.abatement is not None and lies_in_future(condition.abatement, calendar.now)
     return not condition.abated or to_come

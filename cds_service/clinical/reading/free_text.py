@@ -29,8 +29,6 @@ _COURSE = re.compile(
 # `Lumbar_Xray` reads as two words; apostrophes and dashes are typed in many ways.
 _SAME_LETTERS = str.maketrans({"_": " ", "’": "'", "‘": "'", "`": "'", "–": "-", "—": "-", "−": "-", "‑": "-"})
 
-_CHANGES = frozenset(["changed", "new", "night", "mechanical", "unremitting"])
-
 
 @dataclass(frozen=True, slots=True)
 class TextMatch:
@@ -43,15 +41,6 @@ class TextMatch:
     concept: str
     quote: str
     flags: frozenset[str] = frozenset()
-
-    @property
-    def chronic(self) -> bool:
-        return "chronic" in self.flags
-
-    @property
-    def changed(self) -> bool:
-        """Whether the words make an old pain a new one."""
-        return not _CHANGES.isdisjoint(self.flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +157,12 @@ class TextReader:
             _is_guarded(passage, (before, after)) and not _COURSE.search(passage.sentence) for passage in passages
         )
 
-    def is_chronic(self, text: str) -> bool:
-        """Whether the text calls a complaint long-standing."""
-        return self._says(text, frozenset(["chronic"]))
-
-    def says_changed(self, text: str) -> bool:
-        """Whether the text says that a complaint is new, worse or different."""
-        return self._says(text, _CHANGES)
+    def flags(self, text: str, family: str) -> frozenset[str]:
+        """What a text says of the course of a complaint: where it names one of this family, of that; else of all."""
+        named = [item.match.flags for item in self.read(text) if item.match.concept.startswith(f"{family}-")]
+        if named:
+            return frozenset().union(*named)
+        return frozenset(flag.name for flag in self._flags if self._says(text, frozenset([flag.name])))
 
     def _sentences(self, text: str) -> list[str]:
         cut = self._sentence_end.split(_plain(text))

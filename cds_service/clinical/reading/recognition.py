@@ -164,11 +164,14 @@ class Recognizer:
         """Whether the text names a concept with this prefix only to deny it, or as a thing of the past."""
         return denied(self._mentions(text), prefix)
 
-    def says_chronic(self, *texts: str) -> bool:
-        return self.text_match and any(text and self._text.is_chronic(text) for text in texts)
+    def flags(self, family: str, *texts: str) -> frozenset[str]:
+        """What texts say of the course of a complaint of this family (the first word of its concepts)."""
+        if not self.text_match:
+            return frozenset()
+        return frozenset().union(*(self._text.flags(text, family) for text in texts if text))
 
-    def says_changed(self, *texts: str) -> bool:
-        return self.text_match and any(text and self._text.says_changed(text) for text in texts)
+    def says_chronic(self, *texts: str) -> bool:
+        return self.text_match and any(text and "chronic" in self._text.flags(text, "") for text in texts)
 
     def label(self, coding: Coding) -> str:
         """Our own words for a code that is known, without SNOMED CT's semantic tag, or an empty string."""

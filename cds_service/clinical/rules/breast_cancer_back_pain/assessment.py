@@ -28,6 +28,7 @@ class Assessment(every_rule.Assessment):
         region: the spine region of the new pain (`several`, `unspecified`), empty if there is none.
         flags: what is recorded beside the pain.
         brain: new symptoms that point to the brain, and `receptors` as far as they matter.
+        listed: entries of the problem list that tell of earlier pain of a region that hurts anew.
         pain_quality: the words that make the pain suspicious, from the EHR.
         vague_onset: an onset too vague to be used, as it is recorded (`2026`).
         egfr: the newest eGFR, if any, for what is not recent.
@@ -41,6 +42,7 @@ class Assessment(every_rule.Assessment):
     vague_onset: str = ""
     pain_quality: str = ""
     injuries: tuple[Finding, ...] = ()
+    listed: tuple[Finding, ...] = ()
     radiographs: tuple[Finding, ...] = ()
     egfr: Egfr | None = None
     egfr_recent_days: int = 90

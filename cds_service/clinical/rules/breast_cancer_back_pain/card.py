@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.rules.assessment import Present, State
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import CANCER_HISTORY, NEW_PAIN, Assessment
-from cds_service.clinical.rules.breast_cancer_back_pain.pain import INSTEAD_OF_PAIN
+from cds_service.clinical.rules.breast_cancer_back_pain.episodes import INSTEAD_OF_PAIN
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import WITHOUT_IMAGING, Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri, spine_mri_of
 from cds_service.clinical.rules.cautions import RaisedCaution
@@ -128,6 +128,8 @@ class _Detail:
             yield Sentence(words["pain_quality"], {"finding": Quote(quality)}, MORE)
         if Note.PAIN_CHANGED in notes:
             yield Sentence(words["changed"], goes=MORE)
+        for listed in self._assessment.listed[:1]:
+            yield Sentence(words["listed"], {"finding": What(listed), "date": listed.when or ""}, NEEDED)
         if Note.TEXT_ONLY in notes:
             yield Sentence(words["text_only"], goes=NEEDED)
         if Note.ONSET_IMPRECISE in notes:

@@ -11,8 +11,8 @@ from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.reading.statements import Statement, statements
 from cds_service.clinical.rules.breast_cancer_back_pain.cancer import CancerHistory, cancer_history
+from cds_service.clinical.rules.breast_cancer_back_pain.episodes import BackPain, back_pain
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
-from cds_service.clinical.rules.breast_cancer_back_pain.pain import PainAnswer, new_back_pain
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord, pain_records
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import STATED_IN_WORDS
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags, red_flags
@@ -33,7 +33,7 @@ class Evidence:
     flags: RedFlags
     history: CancerHistory
     records: tuple[PainRecord, ...]
-    pain: PainAnswer
+    pain: BackPain
 
 
 def calendar_of(options: RuleOptions, now: datetime) -> Calendar:
@@ -49,7 +49,7 @@ def read_evidence(
     stated = statements(chart, recognizer, calendar, content.cautions.tests, questions)
     flags = red_flags(stated, calendar, options)
     records = pain_records(chart, recognizer, calendar)
-    pain = new_back_pain(records, calendar, options, red_flag=flags.neurological)
+    pain = back_pain(records, calendar, options, red_flag=flags.neurological)
     if not pain.new:
         pain = replace(pain, equivalents=_instead_of_pain(flags, options))
     return Evidence(

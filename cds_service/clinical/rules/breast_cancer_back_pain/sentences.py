@@ -89,6 +89,7 @@ SENTENCES: Sentences = {
         "brain": _FINDING,
         "more": _COUNT,
         "quoted": frozenset({"quote"}),
+        "listed": frozenset({"finding", "date"}),
         "text_only": _NONE,
         "onset_not_recorded": _NONE,
         "onset_imprecise": frozenset({"onset"}),

@@ -136,10 +136,10 @@ def _pain(evidence: Evidence) -> Iterator[Entry]:
 
 
 def _pain_remark(record: PainRecord, is_new: bool) -> str:
-    said = ["new by its words" if is_new and record.changed else "new" if is_new else "not new"]
+    said = ["new by its words" if is_new and (record.worse or record.acute) else "new" if is_new else "not new"]
     if record.chronic:
         said.append("chronic")
-    if record.changed and not is_new:
+    if (record.worse or record.acute) and not is_new:
         said.append("changed by its words")
     if not record.present and not record.point:
         said.append("over")

@@ -42,6 +42,9 @@ class RuleValueSet(StrEnum):
     CHRONIC_BACK_PAIN_LUMBAR = "chronic-back-pain-lumbar"
     CHRONIC_BACK_PAIN_UNSPECIFIED = "chronic-back-pain-unspecified"
     CHRONIC_PAIN_ANY_SITE = "chronic-pain-any-site"
+    CHRONIC_PAIN_BESIDE_A_SITE = "chronic-pain-beside-a-site"
+    PAIN_ELSEWHERE = "pain-elsewhere"
+    BACK_TREATMENT = "back-treatment"
 
     SPINE_SITE_CERVICAL = "spine-site-cervical"
     SPINE_SITE_CERVICOTHORACIC = "spine-site-cervicothoracic"
@@ -211,3 +214,9 @@ REASONS_TO_SEARCH = frozenset(
 
 # A concept of `text-patterns.toml` that no code says: words that make the pain suspicious.
 PAIN_QUALITY = "pain-quality"
+
+# Codes that call the pain chronic whose site another code of the same visit names.
+CHRONIC_WITH_PAIN_CODE = frozenset({RuleValueSet.CHRONIC_PAIN_BESIDE_A_SITE})
+
+# A concept of `text-patterns.toml` that no code says: an injection into the spine, or an operation on it.
+SPINAL_PROCEDURE = frozenset({"spinal-procedure"})

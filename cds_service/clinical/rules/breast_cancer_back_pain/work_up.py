@@ -10,6 +10,7 @@ from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.rules.assessment import Outcome, Present, ProposedOrder, State
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import CANCER_HISTORY, NEW_PAIN, Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors, brain_symptoms, receptors
+from cds_service.clinical.rules.breast_cancer_back_pain.episodes import SEVERAL
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import (
     done_since,
@@ -18,7 +19,6 @@ from cds_service.clinical.rules.breast_cancer_back_pain.orders import (
     meaning,
     present_studies,
 )
-from cds_service.clinical.rules.breast_cancer_back_pain.pain import SEVERAL
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import injuries
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri, spine_mri_of, wanted_studies
@@ -49,6 +49,7 @@ def work_up(evidence: Evidence, advice: Assessment) -> Assessment:
         advice,
         region=pain.region,
         vague_onset=pain.vague_onset,
+        listed=tuple(episode.listed for episode in pain.new if episode.listed),
         notes=_pain_notes(advice, evidence),
         critical=flags.critical,
         flags=flags,
