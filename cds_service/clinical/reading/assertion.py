@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from cds_service.chart.records import Chart, Condition, Order, Value
-from cds_service.chart.span import Span, lies_in_future
+from cds_service.chart.span import lies_in_future
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.reading.value_sets import SharedValueSet
@@ -19,14 +19,6 @@ _AFFIRMATIVE = re.compile(
     r"|burning|radiating|\+|[1-9])(\W|$)",
     re.IGNORECASE,
 )
-
-
-def visit_periods(chart: Chart, calendar: Calendar) -> dict[str, Span | None]:
-    """The period of every Encounter at hand; the current one counts as today where it has none."""
-    visits = {item.reference: item.period for item in chart.encounters.items}
-    if chart.current_encounter and visits.get(chart.current_encounter) is None:
-        visits[chart.current_encounter] = Span.day(calendar.today)
-    return visits
 
 
 def selected_drafts(chart: Chart) -> tuple[Order, ...]:

@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cds_service.chart.records import Chart, Concept, Observation, Value
+from cds_service.chart.records import Chart, Concept, Condition, Observation, Value
 from cds_service.chart.span import Span
-from cds_service.clinical.reading.assertion import denies, is_present, selected_drafts, visit_periods
+from cds_service.clinical.reading.assertion import denies, is_present, selected_drafts
 from cds_service.clinical.reading.findings import Basis, Finding
 from cds_service.clinical.reading.onset import Calendar, Start, start_of, written_on
 from cds_service.clinical.reading.recognition import Question, Recognizer, words_of
 from cds_service.clinical.reading.value_sets import SharedValueSet
+from cds_service.clinical.reading.visits import Visits
 
 _NOT_DONE = frozenset({"entered-in-error", "not-done", "preparation", "unknown", "inactive"})
 
@@ -42,8 +43,12 @@ class Statement:
         sets: the value sets (or text concepts) it is in.
         finding: what and where, with its date.
         holds: it is true now, as far as the chart says (an active condition, a device in place).
-        current_visit: it belongs to the encounter of the hook.
+        current_visit: it belongs to the current visit.
         suspected: recorded as provisional or differential.
+        point: it tells of one day (a visit, an observation); else it lasts.
+        day: the day on which it was written, as far as it is known.
+        encounter: the reference of its visit, or an empty string.
+        worse: its words say that it became worse.
     """
 
     sets: frozenset[str]
@@ -51,6 +56,10 @@ class Statement:
     holds: bool = True
     current_visit: bool = False
     suspected: bool = False
+    point: bool = False
+    day: Span | None = None
+    encounter: str = ""
+    worse: bool = False
 
     def is_new(self, calendar: Calendar) -> bool:
         """Whether it holds and began inside the window of new pain, or is undated in the current visit."""
@@ -67,6 +76,7 @@ class _Reading:
 
     recognizer: Recognizer
     calendar: Calendar
+    visits: Visits
     questions: Sequence[Question]
 
 
@@ -83,7 +93,7 @@ def statements(
         tests: by observation set, the sets that a positive and a negative result stand for.
         questions: what words may state where no code of the same entry answers it.
     """
-    reading = _Reading(recognizer, calendar, questions)
+    reading = _Reading(recognizer, calendar, Visits(chart, calendar), questions)
     found = [
         *_from_conditions(chart, reading),
         *_from_observations(chart, reading, tests),
@@ -105,31 +115,64 @@ def _stated(concept: Concept, where: Finding, reading: _Reading) -> Iterator[tup
         yield sets, replace(where, quote=matches[0].quote, from_text=True)
 
 
-def _statements(
-    concept: Concept, where: Finding, start: Start, reading: _Reading, current: bool
-) -> Iterator[Statement]:
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """The visit, or the day, of which an entry tells."""
+
+    start: Start
+    current: bool
+    point: bool = True
+    encounter: str = ""
+
+
+def _statements(concept: Concept, where: Finding, visit: _Visit, reading: _Reading) -> Iterator[Statement]:
     """What a concept states, all of it true on one day."""
     for sets, finding in _stated(concept, where, reading):
-        yield Statement(sets, replace(finding, when=start.when, basis=start.basis), current_visit=current)
+        yield Statement(
+            sets,
+            replace(finding, when=visit.start.when, basis=visit.start.basis),
+            current_visit=visit.current,
+            point=visit.point,
+            day=visit.start.when,
+            encounter=visit.encounter,
+            worse=_is_worse(concept, reading),
+        )
+
+
+def _is_worse(concept: Concept, reading: _Reading) -> bool:
+    return "changed" in reading.recognizer.flags("", *words_of(concept))
 
 
 def _from_conditions(chart: Chart, reading: _Reading) -> Iterator[Statement]:
-    recognizer, calendar = reading.recognizer, reading.calendar
-    visits = visit_periods(chart, calendar)
+    recognizer, calendar, visits = reading.recognizer, reading.calendar, reading.visits
     for condition in chart.conditions.items:
-        if condition.is_refuted:
+        if condition.is_refuted or not visits.was_held(condition.encounter):
             continue
-        visit = visits.get(condition.encounter)
+        visit = visits.period(condition.encounter)
+        day = visits.day(condition.encounter) or calendar.past(condition.recorded)
+        point = bool(condition.is_visit_diagnosis)
         for sets, finding in _stated(condition.concept, Finding(condition.reference, "Condition"), reading):
             beside_a_code = finding.from_text and bool(recognizer.sets(condition.concept))
             start = (written_on if beside_a_code else start_of)(condition, visit, calendar)
+            present = is_present(condition, calendar) or (point and not condition.is_over)
             yield Statement(
                 sets,
                 replace(finding, when=start.when, basis=start.basis),
-                holds=is_present(condition, calendar) and not recognizer.says_chronic(finding.quote),
-                current_visit=bool(condition.encounter) and condition.encounter == chart.current_encounter,
+                holds=present and not recognizer.says_chronic(finding.quote),
+                current_visit=_in_current_visit(condition, chart, day, visits),
                 suspected=condition.is_suspected,
+                point=point,
+                day=day or start.when,
+                encounter=condition.encounter,
+                worse=_is_worse(condition.concept, reading),
             )
+
+
+def _in_current_visit(condition: Condition, chart: Chart, day: Span | None, visits: Visits) -> bool:
+    """Whether a condition was written in the current visit; an entry of a list only names the visit that made it."""
+    if condition.encounter and condition.encounter == chart.current_encounter:
+        return True
+    return bool(condition.is_visit_diagnosis) and visits.is_current(condition.encounter, day)
 
 
 def _from_observations(chart: Chart, reading: _Reading, tests: Mapping[str, tuple[str, str]]) -> Iterator[Statement]:
@@ -139,8 +182,9 @@ def _from_observations(chart: Chart, reading: _Reading, tests: Mapping[str, tupl
             continue
         when = reading.calendar.past(observation.effective)
         where = Finding(observation.reference, "Observation")
-        current = bool(observation.encounter) and observation.encounter == chart.current_encounter
+        current = reading.visits.is_current(observation.encounter, when)
         start = Start(when, Basis.OBSERVED)
+        visit = _Visit(start, current, encounter=observation.encounter)
         code_sets = recognizer.sets(observation.concept)
         if test := next((name for name in tests if name in code_sets), ""):
             positive, negative = tests[test]
@@ -149,10 +193,12 @@ def _from_observations(chart: Chart, reading: _Reading, tests: Mapping[str, tupl
                 finding = recognizer.coded(where, code_sets[test], observation.concept)
                 dated = replace(finding, when=start.when, basis=start.basis)
                 sets = frozenset({positive if result else negative})
-                yield Statement(sets, dated, current_visit=current)
+                yield Statement(
+                    sets, dated, current_visit=current, point=True, day=when, encounter=observation.encounter
+                )
                 continue
         if concept := _asserted(observation, frozenset(code_sets), recognizer):
-            yield from _statements(concept, where, start, reading, current)
+            yield from _statements(concept, where, visit, reading)
 
 
 def sign_of(value: Value, interpretation: tuple[Concept, ...], recognizer: Recognizer) -> bool | None:
@@ -197,9 +243,9 @@ def _from_visits(chart: Chart, reading: _Reading) -> Iterator[Statement]:
             continue
         period = reading.calendar.past(encounter.period)
         start = Start(Span.day(period.earliest) if period else None, Basis.ENCOUNTER)
-        current = encounter.reference == chart.current_encounter
+        visit = _Visit(start, reading.visits.is_current(encounter.reference, start.when), encounter=encounter.reference)
         for reason in encounter.reasons:
-            yield from _statements(reason, Finding(encounter.reference, "Encounter"), start, reading, current)
+            yield from _statements(reason, Finding(encounter.reference, "Encounter"), visit, reading)
 
 
 def _from_drafts(chart: Chart, reading: _Reading) -> Iterator[Statement]:
@@ -207,7 +253,7 @@ def _from_drafts(chart: Chart, reading: _Reading) -> Iterator[Statement]:
     start = Start(Span.day(reading.calendar.today), Basis.ORDERED)
     for draft in selected_drafts(chart):
         for reason in draft.reasons:
-            yield from _statements(reason, Finding(draft.reference, "order"), start, reading, True)
+            yield from _statements(reason, Finding(draft.reference, "order"), _Visit(start, current=True), reading)
 
 
 def _from_procedures(chart: Chart, reading: _Reading) -> Iterator[Statement]:
@@ -217,4 +263,5 @@ def _from_procedures(chart: Chart, reading: _Reading) -> Iterator[Statement]:
             continue
         for concept in item.concepts:
             start = Start(reading.calendar.past(item.when), Basis.RECORDED)
-            yield from _statements(concept, Finding(item.reference, item.kind), start, reading, False)
+            visit = _Visit(start, current=False, point=False)
+            yield from _statements(concept, Finding(item.reference, item.kind), visit, reading)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from cds_service.chart.records import Chart, Observation
@@ -104,9 +105,34 @@ def _percent(words: str) -> float | None:
     return float(found[1]) if found else None
 
 
-def brain_symptoms(statements: Iterable[Statement], calendar: Calendar) -> tuple[Finding, ...]:
-    """New symptoms that point to the brain; weak ones (vomiting, syncope) only beside another."""
-    fresh = [item for item in statements if item.is_new(calendar) and not item.suspected]
+def brain_symptoms(statements: Sequence[Statement], calendar: Calendar, point_days: int) -> tuple[Finding, ...]:
+    """New symptoms that point to the brain; weak ones (vomiting, syncope) only beside another.
+
+    Args:
+        point_days: for so many days after its visit a symptom that is noted at one visit counts.
+    """
+    certain = [item for item in statements if not item.suspected]
+    fresh = [item for item in certain if _is_new(item, certain, calendar, point_days)]
     strong = [item.finding for item in fresh if RuleValueSet.BRAIN_SYMPTOM in item.sets]
     weak = [item.finding for item in fresh if RuleValueSet.BRAIN_SYMPTOM_WEAK in item.sets]
     return tuple(strong + weak) if strong else ()
+
+
+_SYMPTOMS = frozenset({RuleValueSet.BRAIN_SYMPTOM, RuleValueSet.BRAIN_SYMPTOM_WEAK})
+
+
+def _is_new(item: Statement, others: Iterable[Statement], calendar: Calendar, point_days: int) -> bool:
+    """Inside the window, not known before it, and, if it was noted at one visit, not long ago."""
+    if item.sets.isdisjoint(_SYMPTOMS) or not item.is_new(calendar):
+        return False
+    told = item.day or item.finding.when
+    if item.point and not item.current_visit and told is not None:
+        if told.until(calendar.today).latest < calendar.today - timedelta(days=point_days):
+            return False
+    return not any(
+        (item.finding.label, item.finding.coding) == (other.finding.label, other.finding.coding)
+        and (when := other.finding.when or other.day) is not None
+        and when.latest < calendar.window_start
+        for other in others
+        if other is not item and not other.sets.isdisjoint(_SYMPTOMS)
+    )

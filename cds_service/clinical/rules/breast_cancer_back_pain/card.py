@@ -91,10 +91,19 @@ class _Detail:
         self._most_cautions = most_cautions
 
     def sections(self) -> tuple[tuple[Sentence, ...], ...]:
-        built: list[tuple[str, Callable[[], Iterator[Sentence]]]] = [("why", self._why), ("proposed", self._proposed)]
+        built: list[tuple[str, Callable[[], Iterator[Sentence]]]] = [
+            ("first", self._first),
+            ("why", self._why),
+            ("proposed", self._proposed),
+        ]
         if self._assessment.reason == Reason.IMAGING_ADVISED:
             built += [("unchecked", self._unchecked), ("evidence", self._evidence)]
         return tuple((Sentence(self._words[name]["heading"]), *sentences()) for name, sentences in built)
+
+    def _first(self) -> Iterator[Sentence]:
+        """What comes before all imaging."""
+        if self._assessment.flags.neutropenia:
+            yield Sentence(self._words["first"]["febrile_neutropenia"])
 
     def _why(self) -> Iterator[Sentence]:
         """Each finding with its date and source; emergencies first."""
@@ -108,6 +117,9 @@ class _Detail:
         yield from self._listed("collapse", flags.collapse, 1, NEEDED)
         if not flags.nonspecific_is_critical:
             yield from self._listed("nonspecific", flags.nonspecific, 2, NEEDED)
+        yield from self._listed("asked", flags.asked, 2, STAYS)
+        yield from self._listed("known_sign", flags.known, 1, NEEDED)
+        yield from self._listed("fever_with_a_cause", flags.explained_fever, 1, HELPS)
         yield from self._listed("systemic", flags.systemic, 2, HELPS)
         yield from self._listed("brain", found.brain, 1, NEEDED)
         yield from self._listed("recent_injury", found.injuries[:1], 1, MORE)
@@ -157,6 +169,13 @@ class _Detail:
         staging = [slug for slug in found.studies if slug not in spine and slug not in brain]
         for slug in spine:
             yield Sentence(words["mri_critical" if found.critical else "mri"], {"study": self._label(slug)})
+        if found.critical and found.flags.cord_emergency:
+            yield Sentence(words["call"])
+        if found.flags.infection:
+            yield Sentence(words["infection"])
+        for possible in found.flags.possible_infection[:1] if not found.flags.infection else ():
+            values: Mapping[str, Value] = {"finding": What(possible), "when": When(possible)}
+            yield Sentence(words["possible_infection"], values)
         yield from self._already_there()
         if staging:
             yield Sentence(

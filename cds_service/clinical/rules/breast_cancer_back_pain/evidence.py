@@ -12,10 +12,11 @@ from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.reading.statements import Statement, statements
 from cds_service.clinical.rules.breast_cancer_back_pain.cancer import CancerHistory, cancer_history
 from cds_service.clinical.rules.breast_cancer_back_pain.episodes import BackPain, back_pain
+from cds_service.clinical.rules.breast_cancer_back_pain.infection import infection_of_the_spine
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord, pain_records
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import STATED_IN_WORDS
-from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags, red_flags
+from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags, SignTimes, red_flags
 from cds_service.clinical.rules.cautions import caution_questions
 from cds_service.content.model import Content
 
@@ -47,9 +48,13 @@ def read_evidence(
     """Read the chart."""
     questions = (*STATED_IN_WORDS, *caution_questions(content.cautions))
     stated = statements(chart, recognizer, calendar, content.cautions.tests, questions)
-    flags = red_flags(stated, calendar, options)
     records = pain_records(chart, recognizer, calendar)
-    pain = back_pain(records, calendar, options, red_flag=flags.neurological)
+    pain = back_pain(records, calendar, options)
+    infection = infection_of_the_spine(chart, stated, recognizer, calendar)
+    times = SignTimes(calendar, content.rule.thresholds["sign_days"], pain.onset)
+    flags = red_flags(stated, infection, times, options)
+    if flags.neurological:
+        pain = back_pain(records, calendar, options, red_flag=True)
     if not pain.new:
         pain = replace(pain, equivalents=_instead_of_pain(flags, options))
     return Evidence(

@@ -13,6 +13,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     BACK_PAIN,
     CHRONIC_BACK_PAIN,
     PAIN_QUALITY,
+    SPINAL_PROCEDURE,
     RuleValueSet,
 )
 from cds_service.content.model import Content
@@ -49,6 +50,15 @@ STATED_IN_WORDS: tuple[Question, ...] = (
     frozenset({RuleValueSet.SIGN_MOTOR}),
     frozenset({RuleValueSet.SIGN_SPHINCTER, RuleValueSet.RED_FLAG_TRAP}),
     frozenset({RuleValueSet.SIGN_SENSORY}),
+    frozenset({RuleValueSet.SIGN_GAIT}),
+    frozenset({RuleValueSet.NONSPECIFIC_SIGN_SENSORY, RuleValueSet.SIGN_SENSORY, RuleValueSet.CORD_COMPRESSION}),
+    frozenset({RuleValueSet.NONSPECIFIC_SIGN_GAIT, RuleValueSet.SIGN_GAIT}),
+    frozenset({RuleValueSet.FEVER, RuleValueSet.FEVER_WITH_A_CAUSE}),
+    frozenset({RuleValueSet.SPINAL_INFECTION}),
+    frozenset({RuleValueSet.NEUTROPENIA}),
+    frozenset({RuleValueSet.BLOODSTREAM_INFECTION}),
+    frozenset({RuleValueSet.INFECTION_ELSEWHERE}),
+    SPINAL_PROCEDURE,
     IS_BACK_PAIN,
     IS_BACK_INJURY,
     frozenset({PAIN_QUALITY}),

@@ -9,4 +9,9 @@ from cds_service.content.bounds import MOST_DAYS, Bounds
 NEW_WINDOW_DAYS = Bounds(1, MOST_DAYS)
 CLEAN_DAYS = Bounds(0, MOST_DAYS)
 
-THRESHOLDS: Mapping[str, Bounds] = {"new_window_days": NEW_WINDOW_DAYS, "clean_days": CLEAN_DAYS}
+THRESHOLDS: Mapping[str, Bounds] = {
+    "new_window_days": NEW_WINDOW_DAYS,
+    "clean_days": CLEAN_DAYS,
+    "sign_days": Bounds(1, 90),
+    "brain_point_days": Bounds(1, 365),
+}

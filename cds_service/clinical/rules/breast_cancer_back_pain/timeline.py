@@ -155,7 +155,7 @@ def _counted(evidence: Evidence) -> frozenset[tuple[str, str]]:
     """The words of all findings beside the pain that the rule counts."""
     flags = (getattr(evidence.flags, item.name) for item in fields(evidence.flags))
     groups = [group for group in flags if isinstance(group, tuple)]
-    groups.append(brain_symptoms(evidence.statements, evidence.calendar))
+    groups.append(_brain_symptoms(evidence))
     groups.append(tuple(item.finding for item in evidence.statements if _HOSPICE.holds(item.sets)))
     return frozenset((finding.label, finding.quote) for group in groups for finding in group)
 
@@ -260,3 +260,8 @@ def _cautions(evidence: Evidence, assessment: Assessment) -> Iterator[Entry]:
             _entry(egfr.finding), label=f"eGFR {egfr.reported}", counts=bool(concerning), remark=remark, quoted=False
         )
     yield from _stated(evidence, _HOSPICE, _counted(evidence))
+
+
+def _brain_symptoms(evidence: Evidence) -> tuple[Finding, ...]:
+    days = evidence.content.rule.thresholds["brain_point_days"]
+    return brain_symptoms(evidence.statements, evidence.calendar, days)

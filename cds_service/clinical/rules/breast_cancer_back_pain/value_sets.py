@@ -65,6 +65,14 @@ class RuleValueSet(StrEnum):
     NONSPECIFIC_SIGN_MOTOR = "nonspecific-sign-motor"
     NONSPECIFIC_SIGN_GAIT = "nonspecific-sign-gait"
     NONSPECIFIC_SIGN_SPHINCTER = "nonspecific-sign-sphincter"
+    NONSPECIFIC_SIGN_SENSORY = "nonspecific-sign-sensory"
+    NEUROPATHY = "neuropathy"
+    FEVER = "fever"
+    FEVER_WITH_A_CAUSE = "fever-with-a-cause"
+    BODY_TEMPERATURE = "body-temperature"
+    NEUTROPENIA = "neutropenia"
+    BLOODSTREAM_INFECTION = "bloodstream-infection"
+    INFECTION_ELSEWHERE = "infection-elsewhere"
     NONSPECIFIC_SIGN_FRACTURE = "nonspecific-sign-fracture"
     SPINAL_INFECTION = "spinal-infection"
     PATHOLOGICAL_FRACTURE = "pathological-fracture"
@@ -147,6 +155,7 @@ NONSPECIFIC_SIGNS: Mapping[str, str] = {
     RuleValueSet.NONSPECIFIC_SIGN_MOTOR: "motor",
     RuleValueSet.NONSPECIFIC_SIGN_GAIT: "gait",
     RuleValueSet.NONSPECIFIC_SIGN_SPHINCTER: "sphincter",
+    RuleValueSet.NONSPECIFIC_SIGN_SENSORY: "sensory",
 }
 
 # Receptors as a diagnosis tells them.
@@ -199,6 +208,7 @@ REASONS_TO_SEARCH = frozenset(
         RuleValueSet.SPINAL_INFECTION,
         RuleValueSet.PATHOLOGICAL_FRACTURE,
         RuleValueSet.VERTEBRAL_COLLAPSE,
+        RuleValueSet.FEVER,
         RuleValueSet.SYSTEMIC_FLAG,
         RuleValueSet.BRAIN_SYMPTOM,
         RuleValueSet.BRAIN_SYMPTOM_WEAK,

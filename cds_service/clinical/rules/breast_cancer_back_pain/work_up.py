@@ -71,10 +71,13 @@ def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
     egfr = newest_egfr(chart, content.cautions, recognizer, calendar, evidence.options.egfr_recent_days)
     raised = raised_cautions(evidence.statements, chart, content.cautions, recognizer, calendar, egfr)
     status = receptors(chart, evidence.statements, recognizer)
-    brain = brain_symptoms(evidence.statements, calendar)
+    brain = brain_symptoms(evidence.statements, calendar, content.rule.thresholds["brain_point_days"])
     region = SEVERAL if flags.whole_spine else pain.region
     wants_brain = _wants_brain_mri(brain, status, evidence)
     wanted = wanted_studies(region, content, evidence.options, raised, wants_brain)
+    if flags.infection:
+        # Staging would delay the search for an infection, and is no answer to it.
+        wanted = tuple(slug for slug in wanted if is_spine_mri(slug))
     past = studies_since(pain.onset, chart, recognizer, calendar)
     drafted = drafted_sets(chart.drafts, recognizer)
     present = _present(wanted, past, drafted, brain, evidence)
