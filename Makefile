@@ -11,17 +11,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
+# Processes that share the tests: many wait for servers and browsers, so that two are well used on two cores.
+WORKERS ?= 2
+# Which tests, as pytest is told: TESTS=tests/test_pain.py, or TESTS='-m "not browser"'. Without, all of them.
+TESTS ?=
+# Those that need no more than Python, for runs that are made several times over.
+QUICK := -m "not browser and not server and not postgresql"
+# Pythons on which the suite is run where they are on this machine, from PATH or from pyenv.
+VERSIONS ?= 3.11 3.12 3.13
+
 # Examples per endpoint and property; a thousand take about ten minutes.
 FUZZ_EXAMPLES ?= 1000
 
 # Browser clients that make serve lets in: the public CDS Hooks Sandbox, on its site and run locally.
 CDS_CORS_ORIGINS ?= ["https://sandbox.cds-hooks.org","http://localhost:8080","http://127.0.0.1:8080"]
 
-.PHONY: help serve test lint rooms fuzz bench lock pictures clean
+.PHONY: help install serve test test-versions test-lowest coverage lint rooms fuzz bench lock pictures clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 $(STAMP): setup.cfg pyproject.toml requirements-dev.lock
 	$(PYTHON) -c 'import sys; sys.exit("cds-service needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -30,11 +39,34 @@ $(STAMP): setup.cfg pyproject.toml requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements-dev.lock --editable '.[dev]'
 	touch $(STAMP)
 
+install: $(STAMP) ## Install into .venv all that development and tests need
+
 serve: $(STAMP) ## Serve on http://127.0.0.1:8000 beside a demo FHIR server (HOST=, PORT=, FHIR_PORT= override)
 	CDS_CORS_ORIGINS='$(CDS_CORS_ORIGINS)' $(BIN)/cds-service demo --host $(HOST) --port $(PORT) --fhir-port $(FHIR_PORT)$(if $(INSECURE), --insecure)
 
-test: $(STAMP) ## Run the whole test suite
-	$(BIN)/python -m pytest
+test: $(STAMP) ## Run the whole test suite, or what TESTS= names (WORKERS= processes share it)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
+
+test-versions: ## Run the tests on each Python of VERSIONS= that is on this machine
+	@for version in $(VERSIONS); do \
+	    for python in python$$version "$${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version".*/bin/python none; do \
+	        "$$python" -c '' 2>/dev/null && break; \
+	    done; \
+	    if [ $$python = none ]; then echo "SKIPPED, NOT TESTED: there is no Python $$version on this machine"; \
+	    else echo "Python $$version"; $(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-$$version || exit 1; fi; \
+	done
+
+test-lowest: .venv-lowest/installed ## Run the quick tests with the lowest versions that setup.cfg allows
+	.venv-lowest/bin/python -m pytest -n $(WORKERS) --dist worksteal $(QUICK) $(TESTS)
+
+.venv-lowest/installed: setup.cfg
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[dev]'
+	touch $@
+
+coverage: $(STAMP) ## Measure what the quick tests reach of the code, which may not fall below the floor in setup.cfg
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(QUICK) --cov --cov-report=term:skip-covered
 
 lint: $(STAMP) ## Check style, types, installed dependencies and their known vulnerabilities
 	$(BIN)/ruff check
@@ -62,4 +94,4 @@ lock: $(STAMP) ## Renew requirements-dev.lock from the floors in setup.cfg
 	    --no-annotate --no-header --output-file requirements-dev.lock
 
 clean: ## Remove the environment and everything built
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .hypothesis

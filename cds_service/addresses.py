@@ -6,7 +6,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9_.\-]*[a-z0-9.])?|[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII)
-_BENT = re.compile(r"/\.{1,2}(/|;|$)|\\|%2e|%2f|%5c", re.IGNORECASE)
+_UNSAFE_PATH = re.compile(r"/\.{1,2}(/|;|$)|\\|%2e|%2f|%5c", re.IGNORECASE)
 
 # Hosts on this machine, for which http will do.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -52,6 +52,6 @@ def is_within(url: str, base: str) -> bool:
         inside = f"{_origin(parts)}{parts.path}"
     except ValueError:
         return False
-    if parts.username is not None or _BENT.search(parts.path):
+    if parts.username is not None or _UNSAFE_PATH.search(parts.path):
         return False
     return inside == base or inside.startswith(f"{base}/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import re
 from collections.abc import Callable, Iterable
@@ -11,9 +12,10 @@ from flask import Flask
 from flask_cors import CORS
 
 from cds_service.clinical import registry
-from cds_service.clinical.rules.assessment import ANSWERED_EARLIER
+from cds_service.clinical.rules.assessment import OVERRIDDEN_EARLIER
 from cds_service.clock import Clock, utc_now
-from cds_service.decision.recall import recall_with
+from cds_service.decision.memory import OverrideHistory
+from cds_service.decision.pseudonyms import pseudonyms_of
 from cds_service.decision.recorder import LedgerRecorder
 from cds_service.decision.recording import SWITCHED_OFF
 from cds_service.decision.support import DecisionSupport
@@ -80,14 +82,19 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
 
 def _add_workbench(app: Flask, support: DecisionSupport, recorder: LedgerRecorder, clock: Clock) -> None:
     """The workbench, where there is a checkout with its synthetic patients."""
-    # Imported only in development: a service in real use has no part of it.
+    if importlib.util.find_spec("markdown_it") is None:
+        raise SettingsError(
+            "setting 'development': markdown-it-py is not installed: pip install 'cds-service[workbench]'"
+        )
+    # Imported only in development: a service in real use has no part of it, nor what it needs.
     from cds_service.workbench.routes import register_workbench
 
     try:
         folder = scenarios_folder()
     except NoScenarios as error:
         raise SettingsError(f"setting 'development': {error}") from error
-    register_workbench(app, support, folder, clock, recall_with(recorder.answers, support.settings))
+    history = OverrideHistory(recorder.earlier_feedback, pseudonyms_of(support.settings))
+    register_workbench(app, support, folder, clock, history)
 
 
 def _version(support: DecisionSupport) -> str:
@@ -101,7 +108,7 @@ def _vocabulary(support: DecisionSupport) -> Vocabulary:
     return Vocabulary(
         hooks={service.id: service.hook for service in support.services.values()},
         reasons=frozenset(
-            {*reasons, ANSWERED_EARLIER, SWITCHED_OFF, *(kind.__name__ for kind in CdsError.__subclasses__())}
+            {*reasons, OVERRIDDEN_EARLIER, SWITCHED_OFF, *(kind.__name__ for kind in CdsError.__subclasses__())}
         ),
         override_reasons=frozenset(item.code for rule in support.rules for item in rule.content.override_reasons),
         refusals=REFUSALS,

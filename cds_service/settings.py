@@ -31,7 +31,7 @@ from pydantic.fields import FieldInfo
 
 from cds_service.addresses import base_of, server_problem
 from cds_service.clinical.registry import service_ids
-from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import CLEAN_DAYS, NEW_WINDOW_DAYS
+from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import THRESHOLDS, Threshold
 from cds_service.content.bounds import EGFR_RECENT_DAYS
 from cds_service.ehr.limits import FhirLimits
 from cds_service.ledger.database import check_url
@@ -134,14 +134,14 @@ class Settings(BaseModel):
     )
     new_window_days: int | None = Field(
         None,
-        ge=NEW_WINDOW_DAYS.least,
-        le=NEW_WINDOW_DAYS.most,
+        ge=THRESHOLDS[Threshold.NEW_WINDOW_DAYS].least,
+        le=THRESHOLDS[Threshold.NEW_WINDOW_DAYS].most,
         description="Back pain that began within so many days is new (content: 84)",
     )
     clean_days: int | None = Field(
         None,
-        ge=CLEAN_DAYS.least,
-        le=CLEAN_DAYS.most,
+        ge=THRESHOLDS[Threshold.CLEAN_DAYS].least,
+        le=THRESHOLDS[Threshold.CLEAN_DAYS].most,
         description="Days without back pain before a new episode (content: 180)",
     )
     egfr_recent_days: int | None = Field(
@@ -170,9 +170,10 @@ class Settings(BaseModel):
         True, description="Whether new signs of cord compression without back pain on record stay silent"
     )
     hospice_suppress: bool = Field(True, description="Whether active hospice or comfort care silences the card")
-    brain_any_subtype: Literal["consider", "seed-strict"] = Field(
+    brain_any_subtype: Literal["consider", "her2-or-triple-negative"] = Field(
         "consider",
-        description="Brain MRI for new brain symptoms: for any subtype, or only HER2-positive and triple-negative",
+        description="Brain MRI for new brain symptoms: for any subtype, or only HER2-positive and triple-negative;"
+        " `seed-strict` is the deprecated name of the latter",
     )
     surveillance_advice: Literal["info", "off"] = Field(
         "info", description="Advice against routine imaging when it is ordered without any symptom on record"
@@ -243,10 +244,16 @@ class Settings(BaseModel):
 
     @field_validator("pseudonym_key")
     @classmethod
-    def _not_guessed(cls, key: SecretStr | None) -> SecretStr | None:
+    def _not_guessable(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and len(set(key.get_secret_value())) < _FEWEST_CHARACTERS:
             raise ValueError("repeats a few characters; take one from a random source, such as `openssl rand -hex 32`")
         return key
+
+    @field_validator("brain_any_subtype", mode="before")
+    @classmethod
+    def _present_name(cls, value: object) -> object:
+        """The value in place of its name in release 1.0.0."""
+        return "her2-or-triple-negative" if value == "seed-strict" else value
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import DecisionSupport
 from cds_service.protocol.hook_request import decode
 from cds_service.settings import Settings
@@ -91,7 +92,7 @@ def main() -> None:
         body = chart(size)
 
         def call(body: bytes = body) -> object:
-            return support.decide(SERVICE, decode(body), NOW).response_or_error()
+            return support.decide(HookCall(SERVICE, NOW), decode(body)).response_or_error()
 
         assert call()
         whole, reading = _best_ms(call, lambda body=body: json.loads(body))  # type: ignore[misc]

@@ -19,6 +19,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.content import load_cont
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.rule import BreastCancerBackPain
 from cds_service.clinical.rules.breast_cancer_back_pain.services import SERVICES as _SERVICES
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import Decision, DecisionSupport
 from cds_service.protocol.services import Service
 from cds_service.settings import make_settings
@@ -409,7 +410,7 @@ def decision(
     known = supplied(*resources, without=without) | dict(replaced or {})
     call = request(hook, known, drafts, selections, **context)
     service = next(item for item in SERVICES.values() if item.hook == hook)
-    return _support(tuple(sorted(settings.items()))).decide(service, call, now)
+    return _support(tuple(sorted(settings.items()))).decide(HookCall(service, now), call)
 
 
 def only_card(decided: Decision) -> Json:

@@ -10,6 +10,38 @@ from pytest_socket import socket_allow_hosts
 
 from cds_service import Settings, create_app
 from tests.content_copies import copy_of_content
+from tests.skips import NO_CHROMIUM, NO_POSTGRESQL
+
+# The marker of a test by the fixture that brings what it needs. Modules that start processes themselves say so.
+MARKERS = {
+    "browser": "browser",
+    "fhir_server": "server",
+    "postgresql": "postgresql",
+    "secured_fhir_server": "server",
+    "standing_service": "server",
+    "start_service": "server",
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by what they need, before `-m` chooses among them."""
+    for item in items:
+        for fixture in MARKERS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(MARKERS[fixture])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say aloud what was skipped because this machine lacks a program: a quiet run shows no reasons.
+
+    This stands here and not beside the fixtures since a run with workers loads test modules in the workers only.
+    """
+    reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
+    for lacking in (NO_CHROMIUM, NO_POSTGRESQL):
+        skipped = [reason for reason in reasons if lacking in reason]
+        if skipped:
+            why = skipped[0].partition(lacking)[2].rstrip("')")
+            terminalreporter.write_line(f"{lacking}{why} ({len(skipped)} tests)", red=True, bold=True)
 
 
 @pytest.fixture(autouse=True)

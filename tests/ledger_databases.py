@@ -21,8 +21,9 @@ from psycopg import sql
 
 from cds_service.ledger.store import Ledger
 from cds_service.ledger.tables import metadata
+from tests.skips import NO_POSTGRESQL
 
-_problems: list[str] = []
+_DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
 
 
 class PostgresqlServer:
@@ -69,8 +70,7 @@ def postgresql() -> Iterator[PostgresqlServer]:
     try:
         server = PostgresqlServer()
     except Exception as error:
-        _problems.append(f"{type(error).__name__}: {error}")
-        pytest.skip(f"PostgreSQL cannot be started: {error}")
+        pytest.skip(f"{NO_POSTGRESQL} ({type(error).__name__}: {error})")
     yield server
     server.stop()
 
@@ -85,7 +85,7 @@ def postgresql_with_tables(postgresql: PostgresqlServer) -> str:
     return url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=_DATABASES)
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a database without tables, in turn of each kind."""
     if request.param == "sqlite":
@@ -94,7 +94,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.new_database()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=_DATABASES)
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a database with tables and no row, in turn of each kind."""
     if request.param == "sqlite":
@@ -118,9 +118,3 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
 
 def _sqlite_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'ledger' / 'ledger.sqlite3'}"
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say it where nothing was tested on PostgreSQL."""
-    for problem in _problems:
-        terminalreporter.write_line(f"NOT TESTED ON POSTGRESQL: no server could be started ({problem})", red=True)

@@ -26,7 +26,7 @@ from cds_service.chart.records import Gap
 from cds_service.ehr.limits import FhirLimits
 from cds_service.ehr.reader import FhirReader
 from cds_service.settings import SettingsError, make_settings
-from cds_service.trust.keys import fetched
+from cds_service.trust.keys import fetch_body
 
 PATIENT = {"resourceType": "Patient", "id": "pt-1"}
 
@@ -96,9 +96,9 @@ def test_a_fhir_server_is_read_only_behind_an_authority_that_is_trusted(
 
 
 def test_a_key_server_is_read_only_behind_an_authority_that_is_trusted(address: str, bundle: Path) -> None:
-    assert json.loads(fetched(address, 5, str(bundle))) == PATIENT
+    assert json.loads(fetch_body(address, 5, str(bundle))) == PATIENT
     with pytest.raises(requests.exceptions.SSLError):
-        fetched(address, 5)
+        fetch_body(address, 5)
 
 
 def test_the_setting_reaches_the_reader(bundle: Path) -> None:

@@ -21,6 +21,7 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 
 from cds_service.clinical.rules.assessment import Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import DecisionSupport
 from cds_service.protocol.validation import problem
 from tests.builders import (
@@ -192,7 +193,7 @@ def patients() -> tuple[Facts, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Case:
     """What the service said of one patient."""
 
     facts: Facts
@@ -234,7 +235,7 @@ def service() -> DecisionSupport:
 
 
 def answer(document: Json) -> tuple[Outcome, str, Json]:
-    decision = service().decide(SERVICES[f"breast-cancer-back-pain-{document['hook']}"], document, NOW)
+    decision = service().decide(HookCall(SERVICES[f"breast-cancer-back-pain-{document['hook']}"], NOW), document)
     return decision.assessment.outcome, decision.assessment.reason, dict(decision.response_or_error())
 
 
@@ -248,11 +249,11 @@ def call(facts: Facts) -> Json:
 
 
 @cache
-def answers() -> tuple[Answered, ...]:
-    return tuple(Answered(facts, *answer(call(facts))) for facts in patients())
+def answers() -> tuple[Case, ...]:
+    return tuple(Case(facts, *answer(call(facts))) for facts in patients())
 
 
-def breaking(rule: Callable[[Answered], bool]) -> list[str]:
+def breaking(rule: Callable[[Case], bool]) -> list[str]:
     """The first patients of whom a rule does not hold, with what was proposed; none where it holds of all."""
     broken = (item for item in answers() if not rule(item))
     return [f"{item.facts}: {item.studies}" for item in itertools.islice(broken, 3)]
@@ -351,7 +352,7 @@ def test_every_pair_of_facts_occurs_among_the_patients() -> None:
 
 
 def test_never_contrast_for_a_study_whose_caution_forbids_it() -> None:
-    def rule(item: Answered) -> bool:
+    def rule(item: Case) -> bool:
         with_contrast = {kind for kind, _, has_it in item.studies if has_it}
         return not with_contrast & without_contrast(item.facts)
 
@@ -359,7 +360,7 @@ def test_never_contrast_for_a_study_whose_caution_forbids_it() -> None:
 
 
 def test_contrast_is_left_out_only_where_a_caution_forbids_it() -> None:
-    def rule(item: Answered) -> bool:
+    def rule(item: Case) -> bool:
         plain = {kind for kind, _, with_contrast in item.studies if not with_contrast}
         return plain <= without_contrast(item.facts) | {"bone scan"}
 
@@ -367,7 +368,7 @@ def test_contrast_is_left_out_only_where_a_caution_forbids_it() -> None:
 
 
 def test_in_pregnancy_neither_ct_nor_bone_scan_is_proposed() -> None:
-    def rule(item: Answered) -> bool:
+    def rule(item: Case) -> bool:
         return item.facts.pregnant == NO or not {kind for kind, _, _ in item.studies} & {"CT", "bone scan"}
 
     assert not breaking(rule)
@@ -389,7 +390,7 @@ SPOKEN_OF = {"gadolinium": "Gadolinium", "iodinated": "Iodinated contrast", "cla
 
 # Decision 4.12.
 def test_a_card_beside_an_order_that_is_still_open_names_what_forbids_its_contrast() -> None:
-    def rule(item: Answered) -> bool:
+    def rule(item: Case) -> bool:
         facts = item.facts
         still_open = {kind for kind, _ in IN_HAND[facts.already]} if facts.already in STILL_OPEN else set()
         said = []
@@ -413,7 +414,7 @@ def test_exactly_the_studies_that_are_needed_and_not_in_hand_are_proposed() -> N
 
 
 def test_no_critical_card_is_without_a_spine_mri_among_its_suggestions() -> None:
-    def rule(item: Answered) -> bool:
+    def rule(item: Case) -> bool:
         is_critical = any(card["indicator"] == "critical" for card in item.cards)
         return not is_critical or any(kind == "spine MRI" for kind, _, _ in item.studies)
 
@@ -422,7 +423,7 @@ def test_no_critical_card_is_without_a_spine_mri_among_its_suggestions() -> None
 
 # Decision 7.4.
 def test_an_emergency_that_no_mri_has_answered_is_critical_and_nothing_else_is() -> None:
-    def rule(item: Answered) -> bool:
+    def rule(item: Case) -> bool:
         facts = item.facts
         unanswered = is_emergency(facts) and spine_mri_needed(facts) not in in_hand(facts)
         return all((card["indicator"] == "critical") == unanswered for card in item.cards)
@@ -484,7 +485,7 @@ def test_no_detail_holds_html() -> None:
 
 # Decision 4.1.
 def test_a_spine_mri_is_proposed_or_in_hand_whenever_the_card_is_about_imaging() -> None:
-    def rule(item: Answered) -> bool:
+    def rule(item: Case) -> bool:
         if item.outcome is not Outcome.FIRED or item.reason is not Reason.IMAGING_ADVISED:
             return True
         proposed = any(kind == "spine MRI" for kind, _, _ in item.studies)
@@ -495,7 +496,7 @@ def test_a_spine_mri_is_proposed_or_in_hand_whenever_the_card_is_about_imaging()
 
 # Decision 7.5.
 def test_the_spine_mri_is_the_first_suggestion_and_the_only_recommended_one() -> None:
-    def rule(item: Answered) -> bool:
+    def rule(item: Case) -> bool:
         for card in item.cards:
             recommended = [bool(suggestion.get("isRecommended")) for suggestion in card.get("suggestions", ())]
             spine = [kind == "spine MRI" for kind, _, _ in item.studies]
@@ -508,7 +509,7 @@ def test_the_spine_mri_is_the_first_suggestion_and_the_only_recommended_one() ->
 
 # Decision 3.11.
 def test_the_spine_mri_is_stat_if_and_only_if_the_card_is_critical() -> None:
-    def rule(item: Answered) -> bool:
+    def rule(item: Case) -> bool:
         stat = [order["priority"] == "stat" for order in item.orders]
         is_critical = any(card["indicator"] == "critical" for card in item.cards)
         return stat == [is_critical, *[False] * (len(stat) - 1)] if stat else not is_critical

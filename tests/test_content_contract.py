@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
@@ -18,6 +19,10 @@ from cds_service.content.load import load_content as load_content_of
 from cds_service.content.load import load_contents
 from cds_service.content.rule_source import RuleSource
 from tests.content_copies import RULE, copy_of_content, edit_value_set, refusal, replace_in
+from tests.made_up_rule import MADE_UP_RULE as MADE_UP
+
+# A value set of the made-up rule.
+OWN = "made-up-pain"
 
 VALUE_SETS = load_content().terminology.value_sets
 
@@ -105,55 +110,26 @@ def test_a_purpose_that_is_not_kept_stops_the_start(
 # --- A second rule beside the first
 
 
-class OtherValueSet(StrEnum):
-    """What a made-up rule reads: a shared set, and one of its own."""
-
-    HOSPICE = "hospice"
-    OWN = "only-of-the-other-rule"
-
-
 @pytest.fixture
-def other_rule(content_copy: Path, tmp_path: Path) -> RuleSource:
-    """A rule whose folder lies elsewhere, with its own value set, no sentence, no threshold and no study."""
-    folder = tmp_path / "other_rule"
-    (content_copy / RULE).rename(folder)
-    copy_of_content(tmp_path / "again")
-    (tmp_path / "again/cards" / RULE).rename(content_copy / RULE)
-    text = (folder / "rule.toml").read_text("utf-8")
-    head = text[: text.index("# A setting of the same name")]
-    orders = (
-        '[prefetch]\nobservations = ["symptom-observation"]\n[orders]\nrelevant = ["analgesic-drug"]\n[threshold]\n'
-    )
-    (folder / "rule.toml").write_text(head + orders, "utf-8")
-    (folder / "wording.toml").write_text("", "utf-8")
-    own = json.loads((content_copy / "value-sets/claustrophobia.json").read_text("utf-8"))
-    own |= {"id": OtherValueSet.OWN.value, "purpose": "match: read by the other rule."}
-    (folder / "value-sets").mkdir()
-    (folder / f"value-sets/{OtherValueSet.OWN}.json").write_text(json.dumps(own), "utf-8")
-    return RuleSource(
-        folder=folder,
-        value_sets=(OtherValueSet,),
-        tables=frozenset(),
-        thresholds={},
-        sentences={},
-        longest_names=lambda wording, orders: {},
-    )
+def other_rule(tmp_path: Path) -> RuleSource:
+    """The made-up rule with a copy of its folder, which may be broken."""
+    return replace(MADE_UP.source, folder=shutil.copytree(MADE_UP.source.folder, tmp_path / "made_up"))
 
 
 def test_a_second_rule_brings_its_own_content_and_changes_none_of_the_first(
     content_copy: Path, other_rule: RuleSource
 ) -> None:
     first, second = load_contents(content_copy, (SOURCE, other_rule))
-    assert OtherValueSet.OWN in second.terminology.value_sets
-    assert OtherValueSet.OWN not in first.terminology.value_sets
+    assert OWN in second.terminology.value_sets
+    assert OWN not in first.terminology.value_sets
     assert first.digest == load_content().digest
-    assert (second.wording, second.rule.thresholds) == ({}, {})
+    assert second.digest != first.digest
 
 
 def test_a_rules_own_set_that_is_missing_is_named(content_copy: Path, other_rule: RuleSource) -> None:
-    own = Path(other_rule.folder) / f"value-sets/{OtherValueSet.OWN}.json"
+    own = Path(other_rule.folder) / f"value-sets/{OWN}.json"
     own.unlink()
-    with pytest.raises(ContentError, match=OtherValueSet.OWN):
+    with pytest.raises(ContentError, match=OWN):
         load_contents(content_copy, (SOURCE, other_rule))
 
 

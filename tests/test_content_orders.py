@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from itertools import combinations
+from uuid import UUID
 
 import pytest
 from fhir.resources.R4B.servicerequest import ServiceRequest
 
-from cds_service.advice.call import Call, OrderOptions
+from cds_service.advice.call import DecidedCall, OrderOptions
 from cds_service.advice.detail import in_words
 from cds_service.advice.service_request import service_request
 from cds_service.clinical.reading.findings import Finding
@@ -23,6 +24,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlag
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import wanted_studies
 from cds_service.clinical.rules.cautions import RaisedCaution
 from cds_service.content.model import Content
+from cds_service.protocol.hook_request import HookRequest
 
 CONTENT = load_content()
 
@@ -36,16 +38,15 @@ def test_every_order_is_coded_in_loinc_first(slug: str) -> None:
     assert CONTENT.orders[slug].codings[0]["system"] == LOINC
 
 
-def a_call() -> Call:
-    return Call(
-        service_id="breast-cancer-back-pain-patient-view",
-        client="anonymous",
-        now=datetime(2026, 11, 22, 12, tzinfo=UTC),
+def a_call() -> DecidedCall:
+    request = HookRequest(
+        hook="patient-view",
         hook_instance="5b0f2c1e-8d0a-4c1b-9a53-0e6f0a4d7c11",
         patient_id="patient-1",
         user_id="Practitioner/dr-rivera",
         encounter_id="visit-1",
     )
+    return DecidedCall(request, datetime(2026, 11, 22, 12, tzinfo=UTC), UUID(int=1))
 
 
 @pytest.mark.parametrize("slug", CONTENT.orders)

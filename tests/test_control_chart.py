@@ -20,12 +20,12 @@ from cds_service.reporting.control_chart import (
     Share,
     Verdict,
     check,
-    damped,
     expected,
     limits,
     sigma_z,
-    stopped,
+    stopped_calling,
     stopped_firing,
+    widening,
 )
 from tests.ledger_entries import NOON, SERVICE, fired, quiet
 
@@ -113,7 +113,7 @@ def test_weeks_that_differ_do_not_hide_that_a_service_stopped_firing() -> None:
 
 
 def test_periods_that_differ_no_more_than_by_chance_have_no_extra_spread() -> None:
-    assert damped(sigma_z([Share(10, 100)] * 8)) == 1
+    assert widening(sigma_z([Share(10, 100)] * 8)) == 1
 
 
 def test_the_spread_is_the_mean_moving_range_in_sigmas() -> None:
@@ -136,9 +136,9 @@ def test_a_share_of_nothing_or_of_all_tells_no_spread() -> None:
 
 def test_silence_is_too_unlikely_from_so_many_earlier_calls_on() -> None:
     # (56 / 63) to the power of the calls passes 0.00135 between 56 and 57.
-    assert not stopped(56, 56, 7)
-    assert stopped(57, 56, 7)
-    assert not stopped(0, 56, 7)
+    assert not stopped_calling(56, 56, 7)
+    assert stopped_calling(57, 56, 7)
+    assert not stopped_calling(0, 56, 7)
 
 
 def test_a_rate_like_before_is_within_the_band() -> None:
@@ -197,7 +197,7 @@ def test_without_any_earlier_call_nothing_is_judged() -> None:
 
 @pytest.mark.parametrize(("spread", "factor"), [(0.3, 1), (1, 1), (1.44, 1.2), (3.9, 3.9**0.5), (4, 2), (9, 2)])
 def test_a_spread_counts_by_its_square_root_from_one_to_two(spread: float, factor: float) -> None:
-    assert damped(spread) == pytest.approx(factor)
+    assert widening(spread) == pytest.approx(factor)
 
 
 def test_weeks_that_differ_much_widen_the_band() -> None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("tests.fhir_server",)
 
+pytestmark = pytest.mark.server
+
 # Where there is a second loopback address, and /proc tells of processes.
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs 127.0.0.2 and /proc")
 
@@ -140,7 +142,7 @@ def test_a_taken_port_is_named() -> None:
 
 def test_without_the_tool_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(DemoError, match=r"sekmet-fhir is not installed: pip install 'cds-service\[dev\]'"):
+    with pytest.raises(DemoError, match=r"sekmet is not installed: pip install 'cds-service\[demo\]'"):
         DemoFhirServer().__enter__()
 
 

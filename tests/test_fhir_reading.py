@@ -12,6 +12,7 @@ from cds_service import Settings, create_app
 from cds_service.clinical.rules.assessment import Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import Decision, DecisionSupport
 from cds_service.errors import InvalidRequest, MissingData
 from tests.builders import (
@@ -75,7 +76,7 @@ def decide(
         call["fhirAuthorization"] = {"access_token": token, "token_type": "Bearer"} | dict(authorization or {})
     service = next(item for item in SERVICES.values() if item.hook == hook)
     support = DecisionSupport(Settings(**{"fhir_servers": (base,)} | dict(settings or {})))
-    return support.decide(service, call, NOW)
+    return support.decide(HookCall(service, NOW), call)
 
 
 def refusal(decision: Decision) -> str:
@@ -204,7 +205,9 @@ def test_what_was_asked_for_once_and_not_given_is_not_asked_for_again() -> None:
 
 
 def test_without_a_fhir_server_nothing_is_read_and_nothing_is_said_of_one() -> None:
-    decision = DecisionSupport(Settings()).decide(SERVICES["breast-cancer-back-pain-patient-view"], request(), NOW)
+    decision = DecisionSupport(Settings()).decide(
+        HookCall(SERVICES["breast-cancer-back-pain-patient-view"], NOW), request()
+    )
     assert "conditions: not supplied;" in refusal(decision)
 
 

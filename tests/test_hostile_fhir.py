@@ -14,6 +14,7 @@ import pytest
 
 from cds_service import Settings
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import Decision, DecisionSupport
 from cds_service.errors import MissingData
 from tests.builders import (
@@ -66,7 +67,7 @@ def decide(
     if token:
         call["fhirAuthorization"] = {"access_token": token}
     began = time.monotonic()
-    decision = support.decide(SERVICES["breast-cancer-back-pain-patient-view"], call, NOW)
+    decision = support.decide(HookCall(SERVICES["breast-cancer-back-pain-patient-view"], NOW), call)
     assert time.monotonic() - began < deadline + GRACE_SECONDS
     return decision
 

@@ -25,11 +25,15 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from cds_service import Settings
-from cds_service.advice.call import Call
 from cds_service.app import make_app
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
+from cds_service.decision.caller import Caller
+from cds_service.decision.decision_id import decision_id
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import DecisionSupport
 from cds_service.demo.scenarios import read_request
+from cds_service.protocol.hook_request import HookRequest
+from cds_service.protocol.services import Service
 from cds_service.protocol.validation import problem
 from cds_service.settings import make_settings
 from tests.builders import SERVICES
@@ -794,8 +798,10 @@ def test_mistake_7_another_call_gets_other_ids(client: FlaskClient, service: str
 
 
 def test_mistake_7_the_id_of_a_decision_is_the_same_in_every_process_and_release() -> None:
-    call = Call("service", "client", NOW, "instance", PATIENT, "Practitioner/dr-1")
-    assert str(call.decision_id("1.0.0", ["mri-lumbar-spine"])) == "269e0fa4-9615-54f9-8970-f79b45a86a25"
+    call = HookCall(Service("service", "patient-view", "", "", ""), NOW, Caller("client"))
+    request = HookRequest("patient-view", "instance", PATIENT, "Practitioner/dr-1")
+    found = decision_id(call, request, ["mri-lumbar-spine"], "1.0.0")
+    assert str(found) == "269e0fa4-9615-54f9-8970-f79b45a86a25"
 
 
 _ANSWER_ALL = """
@@ -803,12 +809,13 @@ import json, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from cds_service.demo.scenarios import read_request
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import DecisionSupport
 now = datetime(2026, 11, 22, 12, tzinfo=UTC)
 support = DecisionSupport()
 for folder in sorted(Path(sys.argv[1]).iterdir()):
     call = read_request(folder, now)
-    print(json.dumps(support.decide(support.service_for(call), call, now).response))
+    print(json.dumps(support.decide(HookCall(support.service_for(call), now), call).response))
 """
 
 

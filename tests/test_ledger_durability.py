@@ -23,6 +23,8 @@ from tests.ledger_writer import SHARED_EVERY
 
 pytest_plugins = ("tests.ledger_databases",)
 
+pytestmark = pytest.mark.server
+
 _ROOT = Path(__file__).parent.parent
 _DAY = timedelta(days=1)
 _WRITERS = 4

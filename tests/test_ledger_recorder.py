@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from cds_service.app import make_app
 from cds_service.decision.open_ledger import open_ledger
-from cds_service.decision.recorder import REST_SECONDS, LedgerRecorder
+from cds_service.decision.recorder import PAUSE_SECONDS, LedgerRecorder
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.reporting.metrics import Metrics, Vocabulary
 from cds_service.settings import Settings, make_settings
@@ -103,7 +103,7 @@ def test_after_a_failure_calls_do_not_wait_for_the_ledger_for_a_while(
         prepare()
 
     monkeypatch.setattr(recorder.ledger, "prepare", counted)
-    for moment in (0.0, REST_SECONDS - 0.01, REST_SECONDS):
+    for moment in (0.0, PAUSE_SECONDS - 0.01, PAUSE_SECONDS):
         seconds[0] = moment
         recorder.record_decision(entry(int(moment * 100)))
     assert len(tries) == 2

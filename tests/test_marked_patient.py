@@ -122,7 +122,7 @@ def test_no_mark_is_kept_counted_logged_or_refused(
     def crash(*_: object, **__: object) -> None:
         raise RuntimeError(MARK)
 
-    monkeypatch.setattr(DecisionSupport, "_look", crash)
+    monkeypatch.setattr(DecisionSupport, "_assessed", crash)
     statuses.append(site.send(view, marked_call()).status_code)
     assert statuses == [200, 200, 200, 400, 412, 400, 401, 401, 404, 401, 200, 200, 400, 500]
     assert_unmarked(site.everything_kept_and_said(caplog.text))

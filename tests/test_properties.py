@@ -16,6 +16,7 @@ from cds_service.chart.build import build_chart
 from cds_service.clinical.rules.assessment import Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import DecisionSupport
 from cds_service.errors import MissingData
 from tests.builders import (
@@ -332,7 +333,7 @@ def test_visits_that_are_unknown_are_not_said_to_have_been_checked() -> None:
 @pytest.mark.parametrize("empty", [None, bundle()], ids=["null", "empty Bundle"])
 def test_an_ehr_that_knows_no_such_patient_is_told_that_the_patient_is_missing(empty: Json | None) -> None:
     values = prefetch(condition(BREAST_CANCER), condition(LOW_BACK_PAIN, onset=day(2))) | {"patient": empty}
-    answer = DecisionSupport().decide(PATIENT_VIEW, request(prefetch=values), NOW)
+    answer = DecisionSupport().decide(HookCall(PATIENT_VIEW, NOW), request(prefetch=values))
     with pytest.raises(MissingData, match="patient"):
         answer.response_or_error()
 

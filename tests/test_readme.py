@@ -51,3 +51,10 @@ def test_every_file_and_make_target_it_names_exists(name: str) -> None:
 def test_every_command_it_names_exists() -> None:
     for command in re.findall(r"cds-service (\w+)", README):
         assert command in main.commands
+
+
+def test_the_layout_names_every_part_of_the_package() -> None:
+    layout = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## The layout")[2].partition("## ")[0]
+    named = {name.partition("/")[0] for line in layout.splitlines() for name in re.findall(r"`([\w./]+)`", line[:50])}
+    parts = {path.name for path in (ROOT / "cds_service").iterdir() if path.name not in ("py.typed", "__pycache__")}
+    assert parts - named == {"__init__.py", "__main__.py"}

@@ -13,7 +13,7 @@ import pytest
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode
 from cds_service.reporting.report_page import report_page
 from cds_service.reporting.report_text import Words, duration, percent, report_text
-from cds_service.reporting.summary import Day, Group, OrderAnswers, Report, summarize
+from cds_service.reporting.summary import Day, Group, OrderOutcomes, Report, summarize
 from tests.ledger_entries import CT, MRI, NOON, ORDERS, SCAN, answer, fired, quiet
 
 SINCE, UNTIL = NOON - timedelta(days=2, hours=12), NOON + timedelta(hours=12)
@@ -30,7 +30,7 @@ def page(report: Report) -> str:
     return report_page(report, WORDS, "1.0.0+3f2a9c1b", NOON)
 
 
-def orders(report: Report) -> dict[str, OrderAnswers]:
+def orders(report: Report) -> dict[str, OrderOutcomes]:
     return {order.slug: order for order in report.orders}
 
 
@@ -79,9 +79,9 @@ def test_an_order_is_accepted_when_its_suggestion_is_among_the_accepted_ones() -
         [fired(1), fired(2), fired(3), fired(4)],
         [answer(1, accepted=(MRI, SCAN)), answer(2, accepted=(MRI.upper(),)), answer(3, "overridden")],
     )
-    assert orders(report)["mri-lumbar-spine"] == OrderAnswers("mri-lumbar-spine", 4, 2, 0, 1, 1)
-    assert orders(report)["bone-scan-whole-body"] == OrderAnswers("bone-scan-whole-body", 4, 1, 1, 1, 1)
-    assert orders(report)["ct-chest-abdomen-pelvis"] == OrderAnswers("ct-chest-abdomen-pelvis", 4, 0, 2, 1, 1)
+    assert orders(report)["mri-lumbar-spine"] == OrderOutcomes("mri-lumbar-spine", 4, 2, 0, 1, 1)
+    assert orders(report)["bone-scan-whole-body"] == OrderOutcomes("bone-scan-whole-body", 4, 1, 1, 1, 1)
+    assert orders(report)["ct-chest-abdomen-pelvis"] == OrderOutcomes("ct-chest-abdomen-pelvis", 4, 0, 2, 1, 1)
 
 
 def test_taking_a_draft_back_is_no_order() -> None:
@@ -128,14 +128,14 @@ def test_override_reasons_are_counted_once_per_card_the_most_frequent_first() ->
 
 def test_the_median_time_to_answer_runs_from_the_call_to_the_answer() -> None:
     report = summed([fired(1), fired(2), fired(3)], [answer(1, minutes=1), answer(2, minutes=2), answer(3, minutes=60)])
-    assert report.median_answer_seconds == 120
+    assert report.median_feedback_seconds == 120
 
 
 def test_an_answer_from_before_the_call_counts_from_when_it_arrived() -> None:
     wrong_clock = answer(1, outcome_at=NOON - timedelta(seconds=1), received_at=NOON + timedelta(seconds=30))
-    assert summed([fired(1)], [wrong_clock]).median_answer_seconds == 30
+    assert summed([fired(1)], [wrong_clock]).median_feedback_seconds == 30
     same_moment = answer(1, outcome_at=NOON, received_at=NOON + timedelta(seconds=30))
-    assert summed([fired(1)], [same_moment]).median_answer_seconds == 0
+    assert summed([fired(1)], [same_moment]).median_feedback_seconds == 0
 
 
 def test_the_times_of_calls_are_told_by_their_nearest_ranks() -> None:
@@ -188,7 +188,7 @@ def test_groups_without_an_evaluated_call_have_no_firing_rate() -> None:
 def test_an_empty_period_has_no_shares() -> None:
     report = summed([])
     assert (report.calls, report.answered_share, report.undetermined_share) == (0, None, None)
-    assert (report.median_answer_seconds, report.milliseconds) == (None, None)
+    assert (report.median_feedback_seconds, report.milliseconds) == (None, None)
 
 
 def test_the_text_tells_every_section_in_words() -> None:

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from cds_service.app import make_app
 from cds_service.clinical import registry
 from cds_service.decision.explanation import explain
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.support import DecisionSupport
 from cds_service.demo.scenarios import read_request, scenarios_folder
@@ -96,10 +97,10 @@ def test_its_reason_codes_are_labels_of_the_metrics(client: FlaskClient) -> None
 
 def test_explain_and_the_workbench_show_its_questions_findings_and_timeline(settings: Settings) -> None:
     support = DecisionSupport(settings)
-    text = explain(support.decide(SERVICE, a_call(), NOW))
+    text = explain(support.decide(HookCall(SERVICE, NOW), a_call()))
     assert text.startswith("Card: something hurts.")
     assert "[yes] Does something hurt?" in text and "All pain:" in text
-    shown = explained(support, SERVICE, a_call(), NOW)
+    shown = explained(support, HookCall(SERVICE, NOW), a_call())
     assert [row.title for row in shown.timeline.rows] == ["Pain"]
     assert shown.facts["notes"] == ["Nothing of this is medicine."]
 
@@ -133,8 +134,8 @@ def test_the_second_rule_changes_no_answer_of_the_first(monkeypatch: pytest.Monk
         call = read_request(folder, NOW)
         service = alone.service_for(call)
         assert service is not None
-        assert json.dumps(together.decide(service, call, NOW).response) == json.dumps(
-            alone.decide(service, call, NOW).response
+        assert json.dumps(together.decide(HookCall(service, NOW), call).response) == json.dumps(
+            alone.decide(HookCall(service, NOW), call).response
         ), folder.parent.name
 
 

@@ -19,6 +19,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import make_app
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import DecisionSupport
 from cds_service.demo.patients import EHR_BASE
 from cds_service.demo.scenarios import read_scenario, scenarios_folder
@@ -57,7 +58,7 @@ WRONG_TOKEN = "another-token-of-the-tests"
 
 
 @dataclass(frozen=True)
-class Answer:
+class Result:
     """Everything that a call comes to; the body holds the card with its words, orders and ids."""
 
     outcome: str
@@ -142,10 +143,10 @@ def _support(settings: str, fhir_server: str) -> DecisionSupport:
     return DecisionSupport(make_settings(json.loads(settings) | reading))
 
 
-def _answer(support: DecisionSupport, call: Json, now: datetime) -> Answer:
+def _result(support: DecisionSupport, call: Json, now: datetime) -> Result:
     service = support.service_for(call)
     assert service is not None
-    decision = support.decide(service, call, now)
+    decision = support.decide(HookCall(service, now), call)
     status, body = 200, decision.response
     try:
         body = decision.response_or_error()
@@ -153,18 +154,18 @@ def _answer(support: DecisionSupport, call: Json, now: datetime) -> Answer:
         status, body = error.status, operation_outcome(error)
     found = decision.assessment
     cautions = tuple(item.caution.id for item in found.cautions)
-    return Answer(found.outcome, found.reason, found.critical, cautions, found.missing, status, dict(body))
+    return Result(found.outcome, found.reason, found.critical, cautions, found.missing, status, dict(body))
 
 
-def _by_prefetch(case: Case, server: LoadedServer) -> Answer:
+def _by_prefetch(case: Case, server: LoadedServer) -> Result:
     """The answer to the whole call, which names the server, as the ids of a card derive from it, unread."""
-    return _answer(_support(case.settings, ""), _call(case.folder, server), server.now)
+    return _result(_support(case.settings, ""), _call(case.folder, server), server.now)
 
 
-def _by_way(way: str, case: Case, server: LoadedServer) -> Answer:
+def _by_way(way: str, case: Case, server: LoadedServer) -> Result:
     call = _call(case.folder, server)
     sent = _sending(call, WAYS[way](list(call["prefetch"])))
-    return _answer(_support(case.settings, server.base_url), sent, server.now)
+    return _result(_support(case.settings, server.base_url), sent, server.now)
 
 
 # --- The same answer
@@ -183,9 +184,9 @@ def test_advice_against_routine_imaging_comes_whichever_way_the_data_comes(fhir_
     bone_scan = draft("loinc 39818-0") | {"subject": reference("Patient", call["context"]["patientId"])}
     context = call["context"] | {"draftOrders": bundle(bone_scan)}
     call |= {"hook": "order-sign", "context": context}
-    by_prefetch = _answer(_support("{}", ""), call, fhir_server.now)
+    by_prefetch = _result(_support("{}", ""), call, fhir_server.now)
     assert [removed(card) for card in by_prefetch.body["cards"]] == [[name_of(bone_scan)]]
-    by_server = _answer(_support("{}", fhir_server.base_url), _sending(call, ()), fhir_server.now)
+    by_server = _result(_support("{}", fhir_server.base_url), _sending(call, ()), fhir_server.now)
     assert by_server == by_prefetch
 
 

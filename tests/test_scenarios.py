@@ -22,6 +22,7 @@ from flask.testing import FlaskClient
 
 from cds_service.app import make_app
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import DecisionSupport
 from cds_service.demo.scenarios import Scenario, read_scenario
 from cds_service.protocol.validation import problem
@@ -127,7 +128,7 @@ def _found_and_expected(case: Case, day: str) -> Iterator[tuple[str, object, obj
     request, expected = case.scenario(day).request, case.expected(day)
     service = _support(case.settings).service_for(request)
     assert service is not None
-    assessment = _support(case.settings).decide(service, request, DAYS[day]).assessment
+    assessment = _support(case.settings).decide(HookCall(service, DAYS[day]), request).assessment
     yield "the outcome", assessment.outcome, expected["outcome"]
     yield "what is missing", list(assessment.missing), expected.get("missing", [])
 
@@ -176,13 +177,13 @@ def test_no_patient_needs_an_observation_that_discovery_does_not_ask_for(case: C
     service = _support(case.settings).service_for(request)
     assert service is not None
     support = _support(case.settings)
-    whole = support.decide(service, request, DAYS[day]).assessment
+    whole = support.decide(HookCall(service, DAYS[day]), request).assessment
     observations = request["prefetch"].get("observations")
     if isinstance(observations, dict):
         template = support.rule_of(service).prefetch["observations"]
         wanted = set(parse_qs(template.partition("?")[2])["code"][0].split(","))
         observations["entry"] = [entry for entry in observations.get("entry", ()) if _codes(entry) & wanted]
-    asked_for = support.decide(service, request, DAYS[day]).assessment
+    asked_for = support.decide(HookCall(service, DAYS[day]), request).assessment
     assert (asked_for.outcome, asked_for.studies) == (whole.outcome, whole.studies)
 
 

@@ -13,8 +13,9 @@ from cds_service import create_app
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.content.error import ContentError
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import DecisionSupport
-from cds_service.settings import LocalCoding, Settings, SettingsError, make_settings, read_settings
+from cds_service.settings import LocalCoding, Settings, SettingsError, make_settings, read_settings, settings_table
 from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, SERVICES, condition, day, prefetch, request
 
 Json = dict[str, Any]
@@ -116,6 +117,13 @@ def test_a_variable_is_read_as_json_where_it_is_json(variable: str, text: str, v
 def test_a_variable_that_is_not_json_is_read_as_text(variable: str, text: str) -> None:
     setting = variable.removeprefix("CDS_").lower()
     assert str(getattr(read_settings({variable: text}), setting)) == text
+
+
+@pytest.mark.parametrize("name", ["her2-or-triple-negative", "seed-strict"])
+def test_the_choice_of_two_subtypes_is_accepted_under_its_name_and_the_deprecated_one(name: str) -> None:
+    settings = read_settings({"CDS_BRAIN_ANY_SUBTYPE": name})
+    assert settings.brain_any_subtype == "her2-or-triple-negative"
+    assert "`seed-strict` is the deprecated name" in settings_table()
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -221,7 +229,7 @@ def proposed_orders(settings: Settings) -> Sequence[Json]:
     """The ServiceRequests for a patient with breast cancer long ago and low back pain for five days."""
     chart = prefetch(condition(BREAST_CANCER, onset=day(4000)), condition(LOW_BACK_PAIN, onset=day(5)))
     service = SERVICES["breast-cancer-back-pain-patient-view"]
-    (card,) = DecisionSupport(settings).decide(service, request(prefetch=chart), NOW).response["cards"]
+    (card,) = DecisionSupport(settings).decide(HookCall(service, NOW), request(prefetch=chart)).response["cards"]
     return [suggestion["actions"][0]["resource"] for suggestion in card["suggestions"]]
 
 

@@ -21,11 +21,13 @@ from cds_service.clinical.rules.breast_cancer_back_pain.content import load_cont
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags
 from cds_service.content.terminology import Terminology
-from cds_service.decision.recall import recall_with
+from cds_service.decision.hook_call import HookCall
+from cds_service.decision.memory import OverrideHistory
+from cds_service.decision.pseudonyms import pseudonyms_of
 from cds_service.decision.support import DecisionSupport
 from cds_service.demo.scenarios import read_scenario, scenarios_folder
 from cds_service.errors import InvalidRequest
-from cds_service.ledger.entries import EarlierAnswer
+from cds_service.ledger.entries import EarlierFeedback
 from cds_service.protocol.hook_request import read_hook_request
 from cds_service.settings import make_settings
 from cds_service.workbench import register_workbench
@@ -320,15 +322,16 @@ def test_another_day_ages_the_chart(workbench: FlaskClient) -> None:
 
 
 def test_an_earlier_answer_is_named_as_the_reason_for_silence(patients: FixturePatients) -> None:
-    answers: list[EarlierAnswer] = []
+    earlier: list[EarlierFeedback] = []
     support = DecisionSupport(make_settings({"pseudonym_key": "a key of the tests, long enough for a hash"}))
-    recall = recall_with(lambda *_asked: answers, support.settings)
+    history = OverrideHistory(lambda *_asked: earlier, pseudonyms_of(support.settings))
     app = Flask("made")
-    register_workbench(app, support, scenarios_folder(), lambda: NOW, recall)
+    register_workbench(app, support, scenarios_folder(), lambda: NOW, history)
     call = patients.request(LUMBAR_PAIN, None, None, NOW, TODAY)
     assert explained(app.test_client(), call)["outcome"] == "fired"
-    decision = support.decide(SERVICES["breast-cancer-back-pain-patient-view"], call, NOW, recall=recall)
-    answers.append(EarlierAnswer("overridden", "imaged-elsewhere", NOW, "imaging-advised", decision.prints))
+    decision = support.decide(HookCall(SERVICES["breast-cancer-back-pain-patient-view"], NOW), call, history)
+    fingerprints = decision.evidence_fingerprints
+    earlier.append(EarlierFeedback("overridden", "imaged-elsewhere", NOW, "imaging-advised", fingerprints))
     facts = explained(app.test_client(), call)
     assert facts["outcome"] == "suppressed" and "turned down on 2026-11-22" in facts["verdict"]
     assert "Already imaged or ordered elsewhere" in facts["verdict"] and "imaged-elsewhere" not in facts["verdict"]

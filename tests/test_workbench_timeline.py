@@ -12,6 +12,7 @@ import pytest
 
 from cds_service.chart.span import Span
 from cds_service.clinical.rules.timeline import Entry, Row, Timeline, Window
+from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import DecisionSupport
 from cds_service.settings import make_settings
 from cds_service.workbench.picture import picture
@@ -48,7 +49,7 @@ def drawn(*resources: Json, hook: str = "patient-view", drafts: tuple[Json, ...]
     without = settings.pop("without", ())
     call = request(hook, supplied(patient(), *resources, without=without), drafts, selections)
     service = next(item for item in SERVICES.values() if item.hook == hook)
-    return explained(DecisionSupport(make_settings(settings)), service, call, NOW).timeline
+    return explained(DecisionSupport(make_settings(settings)), HookCall(service, NOW), call).timeline
 
 
 def row(timeline: Timeline, title: str) -> Row:

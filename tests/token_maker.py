@@ -158,7 +158,7 @@ def a_verifier(
     )
 
 
-Answer = Callable[[BaseHTTPRequestHandler], None]
+Responder = Callable[[BaseHTTPRequestHandler], None]
 
 
 class KeyServer:
@@ -170,7 +170,7 @@ class KeyServer:
 
     def __init__(self, body: bytes = b"", status: int = 200) -> None:
         self.body, self.status = body, status
-        self.answer: Answer | None = None
+        self.answer: Responder | None = None
         self.asked: list[str] = []
         self.stopped = Event()
         self._http = _Http(self)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import UTC
 from typing import Any
+from uuid import UUID
 
-from cds_service.advice.call import Call, OrderOptions
+from cds_service.advice.call import DecidedCall, OrderOptions
 from cds_service.advice.detail import detail, summary
+from cds_service.advice.identifiers import card_id_of, suggestion_id_of
 from cds_service.advice.service_request import service_request
 from cds_service.clinical.rules.assessment import Assessment, Outcome, ProposedOrder, Removal
 from cds_service.clinical.rules.rule import Rule
@@ -16,7 +17,7 @@ from cds_service.content.model import Content
 
 def cards(
     assessment: Assessment,
-    call: Call,
+    call: DecidedCall,
     rule: Rule,
     options: OrderOptions,
     source_url: str | None = None,
@@ -31,8 +32,8 @@ def cards(
     if assessment.outcome is not Outcome.FIRED:
         return []
     content = rule.content
-    today = call.now.astimezone(UTC).date()
-    card_id = uuid.uuid5(call.decision_id(content.version, proposed(assessment)), "card")
+    today = call.at.astimezone(UTC).date()
+    card_id = card_id_of(call.decision_id)
     card: dict[str, Any] = {
         "uuid": str(card_id),
         "summary": summary(assessment, rule, today),
@@ -78,14 +79,14 @@ def _source(content: Content, source_url: str | None) -> dict[str, Any]:
 
 
 def _create(
-    proposal: ProposedOrder, card_id: uuid.UUID, call: Call, content: Content, options: OrderOptions
+    proposal: ProposedOrder, card_id: UUID, call: DecidedCall, content: Content, options: OrderOptions
 ) -> dict[str, Any]:
     """One order as a suggestion with exactly one `create`: EHRs accept no more (Epic)."""
     order = content.orders[proposal.slug]
     words = content.wording["suggestion"]
     suggestion: dict[str, Any] = {
         "label": words["label"].format(study=order.label),
-        "uuid": str(uuid.uuid5(card_id, proposal.slug)),
+        "uuid": str(suggestion_id_of(card_id, proposal.slug)),
         "actions": [
             {
                 "type": "create",
@@ -99,7 +100,7 @@ def _create(
     return suggestion
 
 
-def _delete(removal: Removal, card_id: uuid.UUID, content: Content) -> dict[str, Any]:
+def _delete(removal: Removal, card_id: UUID, content: Content) -> dict[str, Any]:
     """The removal of a draft that does not answer the question, for the user to choose."""
     words = content.wording["suggestion"]
     study = content.wording["removal"][removal.kind]
@@ -109,4 +110,4 @@ def _delete(removal: Removal, card_id: uuid.UUID, content: Content) -> dict[str,
         "resourceId": removal.reference,
     }
     label = words["delete_label"].format(study=study)
-    return {"label": label, "uuid": str(uuid.uuid5(card_id, removal.reference)), "actions": [action]}
+    return {"label": label, "uuid": str(suggestion_id_of(card_id, removal.reference)), "actions": [action]}

@@ -1,4 +1,4 @@
-"""Words from the EHR inside Markdown, made harmless."""
+"""Quote words of the EHR in Markdown, so that none of them becomes markup."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC
 from typing import Any
 
-from cds_service.advice.call import Call, OrderOptions
+from cds_service.advice.call import DecidedCall, OrderOptions
 from cds_service.clinical.reading.findings import Finding
 from cds_service.content.model import OrderDefinition
 
@@ -19,7 +19,7 @@ _MOST_REASONS = 6
 
 
 def service_request(
-    order: OrderDefinition, priority: str, findings: Iterable[Finding], call: Call, options: OrderOptions
+    order: OrderDefinition, priority: str, findings: Iterable[Finding], call: DecidedCall, options: OrderOptions
 ) -> dict[str, Any]:
     """A draft order for `order`, for the patient of the call, with the findings as its reasons.
 
@@ -36,13 +36,13 @@ def service_request(
             "coding": [dict(coding) for coding in (*order.codings, *options.codings.get(order.slug, ()))],
             "text": order.label,
         },
-        "subject": {"reference": f"Patient/{call.patient_id}"},
-        "authoredOn": call.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "subject": {"reference": f"Patient/{call.request.patient_id}"},
+        "authoredOn": call.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    if call.encounter_id:
-        request["encounter"] = {"reference": f"Encounter/{call.encounter_id}"}
-    if call.user_id.startswith(_REQUESTERS):
-        request["requester"] = {"reference": call.user_id}
+    if call.request.encounter_id:
+        request["encounter"] = {"reference": f"Encounter/{call.request.encounter_id}"}
+    if call.request.user_id.startswith(_REQUESTERS):
+        request["requester"] = {"reference": call.request.user_id}
     if reasons := [_reason(finding) for finding in findings]:
         request["reasonCode"] = reasons
     if references := [_reference(finding) for finding in findings if _REFERENCE.fullmatch(finding.source)]:

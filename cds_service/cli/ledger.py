@@ -21,7 +21,7 @@ from cds_service.clock import utc_now
 from cds_service.content.error import ContentError
 from cds_service.content.model import Content
 from cds_service.decision.open_ledger import open_ledger
-from cds_service.decision.recall import pseudonyms_of
+from cds_service.decision.pseudonyms import pseudonyms_of
 from cds_service.ledger.entries import ANONYMOUS, EVERY, FeedbackEntry, Mode, ModeChange
 from cds_service.ledger.store import FILE_NAME, Ledger, LedgerDown
 from cds_service.reporting.control_chart import check

@@ -22,13 +22,15 @@ from cds_service.clock import utc_now
 from cds_service.content.error import ContentError
 from cds_service.decision.caller import Caller
 from cds_service.decision.explanation import explain as explained
+from cds_service.decision.hook_call import HookCall
+from cds_service.decision.memory import OverrideHistory
 from cds_service.decision.open_ledger import open_ledger
-from cds_service.decision.recall import recall_with
+from cds_service.decision.pseudonyms import pseudonyms_of
 from cds_service.decision.support import Decision, DecisionSupport
 from cds_service.demo.processes import DemoError, on_end_of_parent
 from cds_service.demo.scenarios import read_request
 from cds_service.errors import CdsError
-from cds_service.ledger.entries import ANONYMOUS, EarlierAnswer
+from cds_service.ledger.entries import ANONYMOUS, EarlierFeedback
 from cds_service.ledger.store import LedgerDown
 from cds_service.protocol.fhir_check import Verdict, verdicts
 from cds_service.protocol.outcome import operation_outcome
@@ -242,16 +244,15 @@ def _decide(document: object, as_of: datetime | None, client: str) -> Decision:
     service = support.service_for(document)
     if service is None:
         _stop(f"not a hook call; its 'hook' must be one of {', '.join(_HOOKS)}")
-    now = _moment(as_of)
-    recall = recall_with(partial(_earlier_answers, support.settings), support.settings)
-    return support.decide(service, document, now, Caller(client), recall)
+    history = OverrideHistory(partial(_earlier_feedback, support.settings), pseudonyms_of(support.settings))
+    return support.decide(HookCall(service, _moment(as_of), Caller(client)), document, history)
 
 
-def _earlier_answers(settings: Settings, client: str, tenant: str, patient: str) -> Sequence[EarlierAnswer]:
+def _earlier_feedback(settings: Settings, client: str, tenant: str, patient: str) -> Sequence[EarlierFeedback]:
     """What the ledger remembers of a patient; nothing, and a word about it, where it cannot be read."""
     ledger = open_ledger(settings)
     try:
-        return ledger.earlier_answers(client, tenant, patient, None)
+        return ledger.earlier_feedback(client, tenant, patient, None)
     except LedgerDown as error:
         click.echo(f"Earlier answers are not known: {error}", err=True)
         return ()

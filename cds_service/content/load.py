@@ -19,6 +19,7 @@ from cds_service.content.files import ContentFiles
 from cds_service.content.model import Content, EvidenceStatement
 from cds_service.content.orders import read_orders
 from cds_service.content.override_reasons import read_override_reasons
+from cds_service.content.result_words import read_result_words
 from cds_service.content.rule import read_rule
 from cds_service.content.rule_source import RuleSource
 from cds_service.content.text_patterns import read_text_patterns
@@ -79,7 +80,7 @@ def _load(folder: Path, source: RuleSource) -> Content:
     content = Content(
         rule=rule,
         terminology=terminology,
-        text_patterns=read_text_patterns(files, terminology),
+        text_patterns=read_text_patterns(files, source.text, terminology),
         orders=orders,
         wording=wording,
         cautions=read_cautions(files, terminology),
@@ -88,6 +89,7 @@ def _load(folder: Path, source: RuleSource) -> Content:
         evidence_base=_evidence_base(files),
         source_attributes=files.read_own("source-attributes"),
         read_by_name=source.read_by_name,
+        result_words=read_result_words(files),
         digest=files.digest(),
     )
     check_exclusions(files, terminology)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,11 +41,11 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """What a text says of the time or kind of a pain.
+    """What a text says of the time or kind of a pain, or a list of words that code looks for.
 
     Attributes:
         patterns: words in the same phrase.
-        alone: what a neighbouring phrase says where it speaks of the same pain and of nothing else.
+        alone: what a neighbouring phrase says where it speaks of the same pain and of nothing else; empty for a list of words.
     """
 
     patterns: tuple[str, ...]
@@ -81,6 +82,23 @@ class TextPatterns:
     begins: tuple[str, ...]
     own: tuple[str, ...]
     abbreviations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultWords:
+    """Words in which results and answers are given.
+
+    Attributes:
+        affirmative, negative: whether the value of an observation states the finding that its code names.
+        positive_result, negative_result: what a laboratory test says.
+        equivocal: neither.
+    """
+
+    affirmative: re.Pattern[str]
+    negative: re.Pattern[str]
+    positive_result: re.Pattern[str]
+    negative_result: re.Pattern[str]
+    equivocal: re.Pattern[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +222,7 @@ class Content:
     rule: Rule
     terminology: Terminology
     text_patterns: TextPatterns
+    result_words: ResultWords
     orders: Mapping[str, OrderDefinition]
     wording: Mapping[str, Mapping[str, str]]
     cautions: Cautions

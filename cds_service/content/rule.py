@@ -18,7 +18,7 @@ from cds_service.content.terminology import Terminology
 def read_rule(
     files: ContentFiles, source: RuleSource, terminology: Terminology, orders: Mapping[str, OrderDefinition]
 ) -> Rule:
-    """The rule's own account of itself.
+    """Identity, owner, dates and numbers of the rule, and the value sets and orders that it names.
 
     Raises:
         ContentError: the file cannot be used, lacks a table or threshold that the rule reads, holds a number out of

@@ -16,6 +16,15 @@ Wording = Mapping[str, Mapping[str, str]]
 Sentences = Mapping[str, Mapping[str, frozenset[str]]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextNames:
+    """What a rule's code reads from `text-patterns.toml` by name, beside what every rule does."""
+
+    concepts: frozenset[str] = frozenset()
+    guards: frozenset[str] = frozenset()
+    flags: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class RuleSource:
     """One rule as the loader sees it. A description is equal to itself only.
@@ -25,6 +34,7 @@ class RuleSource:
         value_sets: the enumerations of every value set that the rule's code reads by name.
         tables: tables of `rule.toml` that this rule reads beyond those that every rule has.
         thresholds: the numbers that the rule reads from `rule.toml`, with their bounds.
+        text: what the rule reads from `text-patterns.toml`.
         sentences: the sentences that `wording.toml` must have.
         longest_names: from wording and orders, the longest text that each name in a card's summary can stand for.
     """
@@ -35,6 +45,7 @@ class RuleSource:
     thresholds: Mapping[str, Bounds]
     sentences: Sentences
     longest_names: Callable[[Wording, Mapping[str, OrderDefinition]], Mapping[str, str]]
+    text: TextNames = TextNames()
 
     @property
     def read_by_name(self) -> frozenset[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from cds_service.content.cross_checks import check_known
 from cds_service.content.error import ContentError
 from cds_service.content.files import ContentFiles
 from cds_service.content.model import Flag, Guard, TextConcept, TextPatterns
+from cds_service.content.rule_source import TextNames
 from cds_service.content.terminology import Terminology
 
 # What `<it>` becomes: the place of the match in its sentence, a character that no text holds (private use).
@@ -18,15 +20,30 @@ MATCH_MARK = "\ue000"
 _WORD = re.compile(r"<([a-z][a-z-]*)>")
 
 
-def read_text_patterns(files: ContentFiles, terminology: Terminology) -> TextPatterns:
+# What words may say of the course of a complaint; each has patterns that mean it `alone` in their phrase too.
+COURSES = frozenset({"chronic", "changed", "new", "night", "mechanical", "unremitting"})
+
+# The lists of words that reading text needs, whatever the rule.
+SHARED_FLAGS = COURSES | {"course"}
+
+
+def read_text_patterns(files: ContentFiles, names: TextNames, terminology: Terminology) -> TextPatterns:
     """The patterns, with the words that they name written out.
 
     Raises:
         ContentError: the file cannot be used, a concept is no value set, a pattern is no regular expression or names
-            words that do not exist, or a guard does not exist.
+            words that do not exist, a guard does not exist, or something is missing that code reads by name.
     """
     file = files.own("text-patterns")
     data = files.read_own("text-patterns")
+    _check_read(file, "guard", names.guards, data["guard"].keys())
+    _check_read(file, "flag", names.flags | SHARED_FLAGS, data["flag"].keys())
+    for name in sorted(COURSES):
+        if "alone" not in data["flag"][name]:
+            raise ContentError(file, f"flag.{name}.alone", "is missing; a neighbouring phrase may say it")
+    _check_read(file, "concept", names.concepts, {item["id"] for item in data["concept"]})
+    for name in sorted(data["flag"].keys() - names.flags - SHARED_FLAGS):
+        raise ContentError(file, f"flag.{name}", "no code reads these words")
     coded = (item["id"] for item in data["concept"] if not item.get("text_only"))
     check_known(file, "concept.id", coded, terminology)
     for item in data["concept"]:
@@ -37,7 +54,7 @@ def read_text_patterns(files: ContentFiles, terminology: Terminology) -> TextPat
     return TextPatterns(
         guards={name: Guard(item["scope"], words.in_all(item["patterns"])) for name, item in data["guard"].items()},
         flags={
-            name: Flag(words.in_all(item["patterns"]), words.in_all(item["alone"]))
+            name: Flag(words.in_all(item["patterns"]), words.in_all(item.get("alone", ())))
             for name, item in data["flag"].items()
         },
         concepts=tuple(_concept(item, words) for item in data["concept"]),
@@ -45,6 +62,11 @@ def read_text_patterns(files: ContentFiles, terminology: Terminology) -> TextPat
         own=words.in_all(data["statement"]["own"]),
         abbreviations=words.in_all(data["statement"]["abbreviations"]),
     )
+
+
+def _check_read(file: str, kind: str, read: AbstractSet[str], written: AbstractSet[str]) -> None:
+    for name in sorted(read - written):
+        raise ContentError(file, f"{kind}.{name}", "is missing; code reads it")
 
 
 def _concept(item: Mapping[str, Any], words: _Words) -> TextConcept:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from cds_service.advice.phrases import Wording, joined
 from cds_service.clinical.reading.findings import Finding
-from cds_service.clinical.rules.assessment import Answer, Answered, Assessment, Criterion, Outcome
+from cds_service.clinical.rules.assessment import ActiveOverride, Answer, Assessment, Criterion, Outcome
 from cds_service.decision.support import Decision
 
-_SIGNS = {Answer.MET: "yes", Answer.NOT_MET: "no", Answer.UNKNOWN: "cannot tell"}
+_ANSWER_WORDS = {Answer.MET: "yes", Answer.NOT_MET: "no", Answer.UNKNOWN: "cannot tell"}
 
 
 def explain(decision: Decision) -> str:
@@ -36,8 +36,8 @@ def explain(decision: Decision) -> str:
 
 def verdict(assessment: Assessment, wording: Wording) -> str:
     """In one sentence, why there is or is no card."""
-    if assessment.answered:
-        return _answered(assessment.answered)
+    if assessment.active_override:
+        return _active_override(assessment.active_override)
     if assessment.outcome in (Outcome.FIRED, Outcome.SUPPRESSED):
         return wording["verdict"][assessment.reason]
     if assessment.outcome is Outcome.UNDETERMINED:
@@ -46,11 +46,11 @@ def verdict(assessment: Assessment, wording: Wording) -> str:
     return f"No card: {refusal.because[0].lower()}{refusal.because[1:]}"
 
 
-def _answered(answered: Answered) -> str:
-    until = f"until {answered.until:%Y-%m-%d}, or newer evidence" if answered.until else "until newer evidence"
+def _active_override(override: ActiveOverride) -> str:
+    until = f"until {override.until:%Y-%m-%d}, or newer evidence" if override.until else "until newer evidence"
     return (
         "No card: the criteria are met, but the card was turned down on"
-        f" {answered.at:%Y-%m-%d} ({answered.reason}). It stays away {until}; a red flag brings it back at once."
+        f" {override.at:%Y-%m-%d} ({override.reason}). It stays away {until}; a red flag brings it back at once."
     )
 
 
@@ -66,7 +66,7 @@ def _additional_findings(assessment: Assessment, wording: Wording) -> list[str]:
 
 
 def _criterion(criterion: Criterion, wording: Wording) -> list[str]:
-    lines = [f"[{_SIGNS[criterion.answer]}] {wording['question'][criterion.id]}", f"    {criterion.because}"]
+    lines = [f"[{_ANSWER_WORDS[criterion.answer]}] {wording['question'][criterion.id]}", f"    {criterion.because}"]
     return lines + [f"    - {_finding(finding)}" for finding in criterion.findings]
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 
 from cds_service.clinical.reading.findings import Basis, Finding
+from cds_service.settings import Settings
 
 # 128 of the 256 bits: no collision between the patients of a hospital is to be expected, and a row stays short.
 _HEX_DIGITS = 32
@@ -48,3 +49,9 @@ class Pseudonyms:
 
     def _keyed(self, *parts: object) -> str:
         return hmac.digest(self._key, orjson.dumps(parts), "sha256").hex()[:_HEX_DIGITS]
+
+
+def pseudonyms_of(settings: Settings) -> Pseudonyms | None:
+    """Pseudonyms under the site's key, if it has one."""
+    key = settings.pseudonym_key
+    return Pseudonyms(key.get_secret_value()) if key else None

@@ -16,14 +16,14 @@ from datetime import datetime
 from cds_service.clock import Timer
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.errors import NotRecorded, NotStored
-from cds_service.ledger.entries import DecisionEntry, EarlierAnswer, FeedbackEntry, Mode, ModeChange, Receipt
+from cds_service.ledger.entries import DecisionEntry, EarlierFeedback, FeedbackEntry, Mode, ModeChange, Receipt
 from cds_service.ledger.modes import Modes
 from cds_service.ledger.store import Ledger, LedgerDown
 from cds_service.reporting.metrics import Metrics
 from cds_service.settings import Settings
 
 # After a failure a card does not wait for the ledger again for so long: each try may cost it two seconds.
-REST_SECONDS = 5.0
+PAUSE_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class LedgerRecorder:
         self.metrics = metrics
         self._strict = settings.ledger_strict
         self._timer = timer
-        self._rests_until = float("-inf")
+        self._paused_until = float("-inf")
         self._prepared = False
         self._preparing = threading.Lock()
         start = {(rule.service, rule.client): rule.mode for rule in settings.modes}
@@ -62,9 +62,9 @@ class LedgerRecorder:
             NotRecorded: it is not recorded, and the settings are strict.
         """
         try:
-            if self._rests():
+            if self._is_paused():
                 raise LedgerDown("it failed a moment ago")
-            self._ready().record_decision(entry, durable=self._strict)
+            self._prepared_ledger().record_decision(entry, durable=self._strict)
         except Exception as error:
             # No failure of the ledger may stop the card, whatever its cause.
             self._failed("decision", error)
@@ -78,17 +78,17 @@ class LedgerRecorder:
             NotStored: none is stored; the client may send it again.
         """
         try:
-            return self._ready().record_feedback(entries)
+            return self._prepared_ledger().record_feedback(entries)
         except Exception as error:
             self._failed("feedback", error)
             raise NotStored from None
 
-    def answers(self, client: str, tenant: str, patient: str) -> Sequence[EarlierAnswer]:
-        """Earlier answers about a patient; none where the ledger is down, so that the card is shown."""
-        if self._rests():
+    def earlier_feedback(self, client: str, tenant: str, patient: str) -> Sequence[EarlierFeedback]:
+        """The feedback on earlier cards about a patient; none where the ledger is down, so that the card is shown."""
+        if self._is_paused():
             return ()
         try:
-            return self._ready().earlier_answers(client, tenant, patient, None)
+            return self._prepared_ledger().earlier_feedback(client, tenant, patient, None)
         except Exception as error:
             self._failed("answers", error)
             return ()
@@ -99,10 +99,10 @@ class LedgerRecorder:
         Raises:
             LedgerDown: it cannot be told.
         """
-        if self._rests():
+        if self._is_paused():
             raise LedgerDown("it failed a moment ago")
         try:
-            return self._ready().take_token(issuer, token_id, expires_at)
+            return self._prepared_ledger().take_token(issuer, token_id, expires_at)
         except LedgerDown as error:
             self._failed("token", error)
             raise
@@ -110,12 +110,12 @@ class LedgerRecorder:
     def problem(self) -> str | None:
         """Why the ledger cannot be used, or None."""
         try:
-            self._ready().ping()
+            self._prepared_ledger().ping()
         except LedgerDown as error:
             return str(error)
         return None
 
-    def _ready(self) -> Ledger:
+    def _prepared_ledger(self) -> Ledger:
         """The ledger with its tables in place; where they could not be made before, it is tried again."""
         if not self._prepared:
             with self._preparing:
@@ -125,16 +125,16 @@ class LedgerRecorder:
         return self.ledger
 
     def _mode_changes(self) -> Sequence[ModeChange]:
-        if self._rests():
+        if self._is_paused():
             raise LedgerDown("it failed a moment ago")
-        return self._ready().modes()
+        return self._prepared_ledger().modes()
 
-    def _rests(self) -> bool:
-        return self._timer() < self._rests_until
+    def _is_paused(self) -> bool:
+        return self._timer() < self._paused_until
 
     def _failed(self, operation: str, error: Exception) -> None:
-        if not self._rests():
-            self._rests_until = self._timer() + REST_SECONDS
+        if not self._is_paused():
+            self._paused_until = self._timer() + PAUSE_SECONDS
             # Only the ledger's own words are known to hold nothing of a patient.
             what = str(error) if isinstance(error, LedgerDown) else type(error).__name__
             _log.error("the ledger failed (%s): %s", operation, what)

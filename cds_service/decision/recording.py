@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
 
-from cds_service.clinical.rules.assessment import Answer, Outcome
+from cds_service.advice.identifiers import card_id_of, suggestion_id_of
+from cds_service.clinical.rules.assessment import Answer, Assessment, Outcome
 from cds_service.content.model import Content
 from cds_service.decision.hook_call import HookCall
-from cds_service.decision.pseudonyms import Pseudonyms
-from cds_service.decision.recall import pseudonyms_of
+from cds_service.decision.pseudonyms import Pseudonyms, pseudonyms_of
 from cds_service.decision.support import Decision
 from cds_service.ledger.entries import UNLISTED, DecisionEntry, FeedbackEntry
 from cds_service.protocol.feedback import Feedback
@@ -34,27 +34,32 @@ _MOST_ACCEPTED = 20
 def decision_entry(decision: Decision, call: HookCall) -> DecisionEntry:
     """The row of one answered call."""
     assessment, content = decision.assessment, decision.rule.content
-    card = next(iter(decision.response["cards"]), None)
-    suggestions = card.get("suggestions", ()) if card else ()
-    what = (*assessment.studies, *(REMOVE for _ in assessment.removals)) if card else ()
+    card_id = card_id_of(decision.id) if assessment.outcome is Outcome.FIRED else None
     return replace(
         unanswered_entry(
             call, assessment.outcome.value, assessment.reason, content, decision.id, call.milliseconds_taken()
         ),
-        answered=assessment.answered.reason if assessment.answered else "",
-        indicator=card["indicator"] if card else "",
+        answered=assessment.active_override.reason if assessment.active_override else "",
+        indicator=assessment.indicator if card_id else "",
         met=_ids(decision, Answer.MET),
         unknown=_ids(decision, Answer.UNKNOWN),
-        card_id=UUID(card["uuid"]) if card else None,
-        suggestions={item["uuid"]: slug for item, slug in zip(suggestions, what, strict=True)},
-        proposed=assessment.studies if assessment.outcome is Outcome.FIRED else (),
+        card_id=card_id,
+        suggestions=_suggestions(assessment, card_id) if card_id else {},
+        proposed=assessment.studies if card_id else (),
         cautions=tuple(item.caution.id for item in assessment.cautions),
         prefetched=decision.prefetched,
         fetched=tuple(decision.reads),
         patient=decision.memory.patient if decision.memory else "",
         user=decision.memory.user if decision.memory else "",
-        evidence=decision.prints,
+        evidence=decision.evidence_fingerprints,
     )
+
+
+def _suggestions(assessment: Assessment, card_id: UUID) -> dict[str, str]:
+    """What each suggestion of the card proposes, by its id."""
+    created = {str(suggestion_id_of(card_id, slug)): slug for slug in assessment.studies}
+    removed = {str(suggestion_id_of(card_id, removal.reference)): REMOVE for removal in assessment.removals}
+    return created | removed
 
 
 def _ids(decision: Decision, answer: Answer) -> tuple[str, ...]:

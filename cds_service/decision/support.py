@@ -12,14 +12,14 @@ that the same call at the same moment gives the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from cds_service.addresses import base_of, server_problem
-from cds_service.advice.call import Call, OrderOptions
+from cds_service.advice.call import DecidedCall, OrderOptions
 from cds_service.advice.card import cards, proposed
 from cds_service.chart.build import build_chart
 from cds_service.chart.prefetch import FetchedPrefetch
@@ -28,9 +28,10 @@ from cds_service.clinical import registry
 from cds_service.clinical.rules.assessment import Assessment, Outcome
 from cds_service.clinical.rules.rule import Rule
 from cds_service.content.review import review_warnings
-from cds_service.decision.answered import with_answers
-from cds_service.decision.caller import ANONYMOUS_CALLER, Caller
-from cds_service.decision.memory import PatientMemory
+from cds_service.decision.active_override import EvidenceFingerprints, with_active_override
+from cds_service.decision.decision_id import decision_id
+from cds_service.decision.hook_call import HookCall
+from cds_service.decision.memory import NO_HISTORY, OverrideHistory, PatientMemory
 from cds_service.ehr.completion import complete
 from cds_service.ehr.reader import FhirReader
 from cds_service.errors import InvalidRequest, MissingData
@@ -40,15 +41,6 @@ from cds_service.settings import Settings, SettingsError
 
 # A key that was supplied and held nothing, where something is needed: the patient record.
 _EMPTY = "supplied, but empty"
-
-
-# From who calls and the call to what is remembered of its patient; it gives None where nothing is.
-Recall = Callable[[Caller, HookRequest], PatientMemory | None]
-
-
-def nothing_remembered(_caller: Caller, _request: HookRequest) -> None:
-    """A memory that holds nothing, for callers that have none."""
-    return
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +54,8 @@ class Decision:
         prefetched: the prefetch keys that came with the call.
         reads: the prefetch keys that were read from the FHIR server, with what went wrong, if anything.
         hook_instance: as the client sent it.
-        memory: what is remembered of the patient, if anything is; `prints` are the fingerprints of the evidence.
+        memory: what is remembered of the patient, if anything is.
+        evidence_fingerprints: of the findings, by kind of evidence; none without a memory.
     """
 
     id: UUID
@@ -75,7 +68,7 @@ class Decision:
     reads: Mapping[str, Gap | None] = field(default_factory=dict)
     hook_instance: str = field(repr=False, default="")
     memory: PatientMemory | None = field(repr=False, default=None)
-    prints: Mapping[str, Sequence[str]] = field(repr=False, default_factory=dict)
+    evidence_fingerprints: EvidenceFingerprints = field(repr=False, default_factory=dict)
 
     def response_or_error(self) -> Mapping[str, Any]:
         """The response body.
@@ -129,65 +122,52 @@ class DecisionSupport:
 
     def decide(
         self,
-        service: Service,
+        call: HookCall,
         document: object,
-        now: datetime,
-        caller: Caller = ANONYMOUS_CALLER,
-        recall: Recall = nothing_remembered,
-        seconds_left: float | None = None,
+        history: OverrideHistory = NO_HISTORY,
     ) -> Decision:
         """Answer one hook call.
 
         Args:
-            service: the service that was called.
+            call: the service that was called, and the circumstances; reading from the FHIR server ends with its
+                deadline, if not before.
             document: the decoded body.
-            now: the moment of the call, with a time zone.
-            caller: who calls, as far as it is known.
-            recall: what is remembered of a patient.
-            seconds_left: of the time for the call; reading from the FHIR server ends with it, if not before.
+            history: the feedback on earlier cards.
 
         Raises:
             InvalidRequest: the body is not a valid call of this service.
         """
-        request = read_hook_request(document, service.hook)
-        rule = self.rule_of(service)
-        reader = self._fhir_reader(request, caller, seconds_left)
-        chart, assessment, prefetch = self._assessed(request, service, reader, now)
-        memory = recall(caller, request)
-        prints = memory.prints(assessment.evidence()) if memory else {}
+        request = read_hook_request(document, call.service.hook)
+        rule = self.rule_of(call.service)
+        reader = self._fhir_reader(request, call)
+        chart, assessment, prefetch = self._assessed(request, call, reader)
+        memory = history.of_patient(call.caller, request)
+        fingerprints = memory.evidence_fingerprints(assessment.findings_by_kind()) if memory else {}
         if memory and assessment.outcome is Outcome.FIRED:
-            assessment = with_answers(assessment, prints, memory.answers(), rule.content, now)
-        call = Call(
-            service_id=service.id,
-            client=caller.client,
-            tenant=caller.tenant,
-            now=now,
-            hook_instance=request.hook_instance,
-            patient_id=request.patient_id,
-            user_id=request.user_id,
-            encounter_id=request.encounter_id,
-            fhir_server=request.fhir_server or "",
-            key=self._key,
+            earlier = memory.earlier_feedback()
+            assessment = with_active_override(assessment, fingerprints, earlier, rule.content, call.at)
+        decided = DecidedCall(
+            request, call.at, decision_id(call, request, proposed(assessment), rule.content.version, self._key)
         )
         evidence_url = self.settings.evidence_url()
         source_url = str(self.settings.source_url) if self.settings.source_url else evidence_url
         refused = request.fhir_server is not None and reader is None
         return Decision(
-            id=call.decision_id(rule.content.version, proposed(assessment)),
+            id=decided.decision_id,
             rule=rule,
             assessment=assessment,
             gaps={key: _gap(result.gap, refused) for key, result in chart.by_prefetch_key().items() if result.gap},
             fetched=tuple(reader.requests_made) if reader else (),
-            response={"cards": cards(assessment, call, rule, self._orders, source_url, evidence_url)},
+            response={"cards": cards(assessment, decided, rule, self._orders, source_url, evidence_url)},
             prefetched=tuple(key for key in rule.prefetch if key in request.prefetch),
             reads={key: value.gap for key, value in prefetch.items() if isinstance(value, FetchedPrefetch)},
             hook_instance=request.hook_instance,
             memory=memory,
-            prints=prints,
+            evidence_fingerprints=fingerprints,
         )
 
     def _assessed(
-        self, request: HookRequest, service: Service, reader: FhirReader | None, now: datetime
+        self, request: HookRequest, call: HookCall, reader: FhirReader | None
     ) -> tuple[Chart, Assessment, Mapping[str, Any]]:
         """The chart and what it means; completed from the FHIR server where that can change the answer.
 
@@ -195,12 +175,12 @@ class DecisionSupport:
 
         First what decides, where the call left the answer open; then what refines, for a card that will fire.
         """
-        rule, prefetch = self.rule_of(service), request.prefetch
+        rule, prefetch = self.rule_of(call.service), request.prefetch
         reading = rule.reader()
 
         def assess(values: Mapping[str, Any]) -> tuple[Chart, Assessment]:
-            chart = chart_of(request, service, values)
-            return chart, rule.assess(chart, reading, now)
+            chart = chart_of(request, call.service, values)
+            return chart, rule.assess(chart, reading, call.at)
 
         def completed(keys: Sequence[str], visits: Sequence[str]) -> dict[str, Any]:
             assert reader is not None
@@ -220,7 +200,7 @@ class DecisionSupport:
             chart, assessment = assess(prefetch)
         return chart, assessment, prefetch
 
-    def _fhir_reader(self, request: HookRequest, caller: Caller, seconds_left: float | None) -> FhirReader | None:
+    def _fhir_reader(self, request: HookRequest, call: HookCall) -> FhirReader | None:
         """A reader of the call's FHIR server; None where it names none, or one that is not allowed.
 
         Raises:
@@ -229,7 +209,7 @@ class DecisionSupport:
         if request.fhir_server is None or server_problem(request.fhir_server):
             return None
         base = base_of(request.fhir_server)
-        allowed = self.settings.fhir_servers if caller.fhir_servers is None else caller.fhir_servers
+        allowed = self.settings.fhir_servers if call.caller.fhir_servers is None else call.caller.fhir_servers
         if base not in allowed:
             return None
         if not request.patient_id.strip("."):
@@ -238,8 +218,8 @@ class DecisionSupport:
         if authorization.get("patient") not in (None, request.patient_id):
             raise InvalidRequest("fhirAuthorization.patient", "must be the patient of the context")
         limits = self.settings.fhir_limits()
-        if seconds_left is not None:
-            limits = replace(limits, deadline_seconds=min(limits.deadline_seconds, seconds_left))
+        if call.deadline:
+            limits = replace(limits, deadline_seconds=min(limits.deadline_seconds, call.deadline.seconds_left()))
         return FhirReader(base, str(authorization.get("access_token") or ""), limits)
 
 

@@ -1,4 +1,4 @@
-"""The demo's FHIR server: sekmet-fhir, a development dependency, as a process of its own on the loopback address.
+"""The demo's FHIR server: sekmet-fhir, of the extra `demo`, as a process of its own on the loopback address.
 
 It keeps its data in a temporary folder and is never imported by the service. It is a test tool with consoles and
 outgoing connections; of all that, only its FHIR endpoint is let through, see `_fhir_only`.
@@ -76,8 +76,9 @@ class DemoFhirServer:
         Raises:
             DemoError: it is not installed, cannot listen on the port, or does not answer.
         """
-        if importlib.util.find_spec("sekmet") is None:
-            raise DemoError("sekmet-fhir is not installed: pip install 'cds-service[dev]'")
+        for module in ("sekmet", "uvicorn"):
+            if importlib.util.find_spec(module) is None:
+                raise DemoError(f"{module} is not installed: pip install 'cds-service[demo]'")
         with ExitStack() as running:
             folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="cds-demo-fhir-")))
             log = folder / "log"
@@ -102,15 +103,15 @@ class DemoFhirServer:
                 if self.exit_status is not None:
                     raise DemoError(f"the FHIR server ended at its start (status {self.exit_status}):\n{_end_of(log)}")
                 try:
-                    answer = session.get(f"{self._base_url}/metadata", timeout=left)
+                    response = session.get(f"{self._base_url}/metadata", timeout=left)
                 except requests.ConnectionError:
                     time.sleep(0.05)
                     continue
                 except requests.Timeout:
                     break
-                if answer.ok:
+                if response.ok:
                     return
-                raise DemoError(f"the FHIR server answers /metadata with {answer.status_code}:\n{_end_of(log)}")
+                raise DemoError(f"the FHIR server answers /metadata with {response.status_code}:\n{_end_of(log)}")
         raise DemoError(f"the FHIR server did not answer within {_START_SECONDS:g} s:\n{_end_of(log)}")
 
 

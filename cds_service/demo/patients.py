@@ -18,7 +18,7 @@ from cds_service.demo.scenarios import Scenario, read_scenario
 # Where the resources of the scenarios say that they come from; references below it become relative.
 EHR_BASE = "https://ehr.example.org/fhir/"
 
-_ANSWER_SECONDS = 60.0
+_RESPONSE_SECONDS = 60.0
 
 # One transaction of so many patients stays well below a second, and a refused one is quickly sent again.
 _PATIENTS_PER_TRANSACTION = 40
@@ -114,7 +114,7 @@ def _with_own_ids(charts: Sequence[_Chart]) -> tuple[list[_Chart], dict[str, str
     own: list[_Chart] = []
     for chart in charts:
         names = {key: _own_name(key, chart) for key in chart.resources if uses[key] > 1}
-        moved = {names.get(key, key): _moved(resource, key, names) for key, resource in chart.resources.items()}
+        moved = {names.get(key, key): _renamed(resource, key, names) for key, resource in chart.resources.items()}
         own.append(_Chart(chart.scenario, chart.patient_id, moved, chart.unnamed))
         renamed |= {new: old for old, new in names.items()}
     users: dict[str, str] = {}
@@ -130,7 +130,7 @@ def _own_name(key: str, chart: _Chart) -> str:
     return key if kind == "Patient" else f"{kind}/{chart.patient_id}-{name}"
 
 
-def _moved(resource: dict[str, Any], key: str, names: Mapping[str, str]) -> dict[str, Any]:
+def _renamed(resource: dict[str, Any], key: str, names: Mapping[str, str]) -> dict[str, Any]:
     local: dict[str, Any] = _with_local_references(resource, names)
     return {**local, "id": names.get(key, key).partition("/")[2]}
 
@@ -155,14 +155,14 @@ def _put(session: requests.Session, base_url: str, charts: Sequence[_Chart]) -> 
         for chart in charts
         for key, resource in chart.resources.items()
     ]
-    answer = _post(session, base_url, {"resourceType": "Bundle", "type": "transaction", "entry": entries})
-    if answer.ok:
+    response = _post(session, base_url, {"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    if response.ok:
         return {}
     # A transaction fails as a whole. One by one, the server takes the rest and says what is wrong with each.
-    answer = _post(session, base_url, {"resourceType": "Bundle", "type": "batch", "entry": entries})
-    if not answer.ok:
-        raise DemoError(f"{base_url} refuses the patients (HTTP {answer.status_code})")
-    responses = [entry["response"] for entry in answer.json()["entry"]]
+    response = _post(session, base_url, {"resourceType": "Bundle", "type": "batch", "entry": entries})
+    if not response.ok:
+        raise DemoError(f"{base_url} refuses the patients (HTTP {response.status_code})")
+    responses = [entry["response"] for entry in response.json()["entry"]]
     return {
         f"{scenario}: {key}": _reason(response)
         for (scenario, key), response in zip(names, responses, strict=True)
@@ -172,12 +172,12 @@ def _put(session: requests.Session, base_url: str, charts: Sequence[_Chart]) -> 
 
 def _post(session: requests.Session, base_url: str, bundle: dict[str, Any]) -> requests.Response:
     try:
-        answer = session.post(base_url, data=json.dumps(bundle), timeout=_ANSWER_SECONDS)
+        response = session.post(base_url, data=json.dumps(bundle), timeout=_RESPONSE_SECONDS)
     except requests.RequestException as error:
         raise DemoError(f"{base_url} does not take the patients: {type(error).__name__}") from error
-    if answer.status_code in (401, 403) or answer.status_code >= 500:
-        raise DemoError(f"{base_url} refuses the patients (HTTP {answer.status_code})")
-    return answer
+    if response.status_code in (401, 403) or response.status_code >= 500:
+        raise DemoError(f"{base_url} refuses the patients (HTTP {response.status_code})")
+    return response
 
 
 def _reason(response: Mapping[str, Any]) -> str:

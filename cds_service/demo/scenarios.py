@@ -73,17 +73,17 @@ def fill_dates(text: str, now: datetime) -> str:
         moment = now.astimezone(UTC)
         if token["unit"]:
             count = int(token["count"]) * (1 if token["way"] == "ahead" else -1)
-            moment = _moved(moment, count, token["unit"])
+            moment = _shifted(moment, count, token["unit"])
         return moment.strftime(_FORMS[token["form"]])
 
     # `{{context…}}` and the like are prefetch tokens, not dates; anything else in braces is a mistake and is refused.
     filled = _TOKEN.sub(date_of, text)
-    if slip := re.search(r"\{\{(?!\s*context\.)[^}]*\}\}", filled):
-        raise ValueError(f"not a date: {slip.group()}")
+    if malformed := re.search(r"\{\{(?!\s*context\.)[^}]*\}\}", filled):
+        raise ValueError(f"not a date: {malformed.group()}")
     return filled
 
 
-def _moved(moment: datetime, count: int, unit: str) -> datetime:
+def _shifted(moment: datetime, count: int, unit: str) -> datetime:
     if unit in ("hour", "day", "week"):
         return moment + timedelta(**{f"{unit}s": count})
     months = moment.year * 12 + moment.month - 1 + count * (12 if unit == "year" else 1)

@@ -34,19 +34,19 @@ def complete(
         reader: reads, within its bounds.
     """
     queries = queries_for(keys, templates, patient_id)
-    rests = {key: _rest_of(prefetch.get(key), reader.base, templates[key]) for key in queries}
-    queries = {key: rests[key] or query for key, query in queries.items()}
+    next_pages = {key: _next_page_of(prefetch.get(key), reader.base, templates[key]) for key in queries}
+    queries = {key: next_pages[key] or query for key, query in queries.items()}
     wanted = {visit: visit for visit in list(visits)[:_MOST_VISITS]}
     fetched = reader.fetch({**queries, **wanted})
     completed = dict(prefetch)
     for key in queries:
-        completed[key] = _joined(prefetch.get(key), fetched[key], is_rest=bool(rests[key]))
+        completed[key] = _joined(prefetch.get(key), fetched[key], is_rest=bool(next_pages[key]))
     for visit in wanted:
-        completed["encounters"] = _with(completed.get("encounters"), fetched[visit])
+        completed["encounters"] = _with_resources(completed.get("encounters"), fetched[visit])
     return completed
 
 
-def _rest_of(value: object, base: str, template: str) -> str:
+def _next_page_of(value: object, base: str, template: str) -> str:
     """The address of the next page of a Bundle at hand, or an empty string where the whole query is asked anew.
 
     The client chose that address: it counts only at the server's base or at the type that the key asks for.
@@ -56,13 +56,13 @@ def _rest_of(value: object, base: str, template: str) -> str:
         return ""
     try:
         url = urljoin(f"{base}/", link)
-        inside = is_within(url, base) and urlsplit(url).path.rstrip("/") in _places(base, template)
+        inside = is_within(url, base) and urlsplit(url).path.rstrip("/") in _search_paths(base, template)
     except ValueError:
         return ""
     return url if inside else ""
 
 
-def _places(base: str, template: str) -> tuple[str, str]:
+def _search_paths(base: str, template: str) -> tuple[str, str]:
     """The paths under which a server may serve the pages of a search."""
     path = urlsplit(base).path.rstrip("/")
     return path, f"{path}/{template.partition('?')[0]}"
@@ -79,7 +79,7 @@ def _joined(value: Any, fetched: Fetched, is_rest: bool) -> FetchedPrefetch:
     return FetchedPrefetch(_bundle(pages) if pages else None, fetched.gap)
 
 
-def _with(value: Any, fetched: Fetched) -> FetchedPrefetch:
+def _with_resources(value: Any, fetched: Fetched) -> FetchedPrefetch:
     """A value with single resources added; what they leave open does not make the rest less complete."""
     gap = value.gap if isinstance(value, FetchedPrefetch) else None
     inner = value.value if isinstance(value, FetchedPrefetch) else value

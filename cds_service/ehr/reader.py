@@ -37,7 +37,7 @@ for _name in ("connection", "connectionpool", "poolmanager", "response", "util.r
 _CHUNK_BYTES = 65_536
 
 # Statuses for which asking once more within the deadline may help.
-_TRY_AGAIN = frozenset({429, 503})
+_RETRYABLE_STATUSES = frozenset({429, 503})
 
 # A server that asks to wait longer than this is not waited for.
 _LONGEST_WAIT_SECONDS = 1.0
@@ -75,13 +75,13 @@ class FhirReader:
     limits: FhirLimits
     timer: Timer = time.monotonic
     requests_made: list[str] = field(default_factory=list, repr=False)
-    _ends: float = field(init=False)
+    _deadline: float = field(init=False)
     _bytes_left: int = field(init=False)
     _sockets: set[socket.socket] = field(init=False, default_factory=set, repr=False)
     _lock: Lock = field(init=False, default_factory=Lock, repr=False)
 
     def __post_init__(self) -> None:
-        self._ends = self.timer() + self.limits.deadline_seconds
+        self._deadline = self.timer() + self.limits.deadline_seconds
         self._bytes_left = self.limits.bytes
 
     def fetch(self, queries: Mapping[str, str]) -> dict[str, Fetched]:
@@ -99,7 +99,7 @@ class FhirReader:
         def read(key: str, query: str) -> None:
             with slots:
                 try:
-                    fetched = self._one(query)
+                    fetched = self._read_query(query)
                 except Exception:
                     # Any error must end this query now, and not at the deadline.
                     fetched = Fetched((), Gap.SOURCE_ERROR)
@@ -114,7 +114,7 @@ class FhirReader:
             self._end_connections()
         return dict.fromkeys(queries, Fetched((), Gap.TIMED_OUT)) | collected
 
-    def _keep(self, opened: socket.socket) -> None:
+    def _remember_socket(self, opened: socket.socket) -> None:
         with self._lock:
             self._sockets.add(opened)
 
@@ -139,8 +139,8 @@ class FhirReader:
             collected[key] = fetched
         return collected
 
-    def _one(self, query: str) -> Fetched:
-        with _Session(self._keep) as session:
+    def _read_query(self, query: str) -> Fetched:
+        with _Session(self._remember_socket) as session:
             # The environment decides on no proxy, no .netrc and no certificates.
             session.trust_env = False
             session.verify = self.limits.ca_bundle or True
@@ -198,14 +198,14 @@ class FhirReader:
         """The body of one answer; asks once more after a lost connection, 429 or 503, within the deadline."""
         try:
             return self._attempt(session, url)
-        except _Again as again:
-            if self._remaining() <= again.after:
-                raise ReadFailure(again.gap) from None
-            time.sleep(again.after)
+        except _Retryable as retryable:
+            if self._remaining() <= retryable.after:
+                raise ReadFailure(retryable.gap) from None
+            time.sleep(retryable.after)
         try:
             return self._attempt(session, url)
-        except _Again as again:
-            raise ReadFailure(again.gap) from None
+        except _Retryable as retryable:
+            raise ReadFailure(retryable.gap) from None
 
     def _attempt(self, session: requests.Session, url: str) -> bytes:
         remaining = self._remaining()
@@ -230,7 +230,7 @@ class FhirReader:
         except requests.Timeout as error:
             raise ReadFailure(Gap.TIMED_OUT) from error
         except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
-            raise _Again(Gap.UNREACHABLE, 0.0) from error
+            raise _Retryable(Gap.UNREACHABLE, 0.0) from error
         except requests.RequestException as error:
             raise ReadFailure(Gap.UNREACHABLE) from error
 
@@ -241,8 +241,8 @@ class FhirReader:
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                 raise ReadFailure(Gap.NOT_FHIR)
             return
-        if status in _TRY_AGAIN:
-            raise _Again(Gap.SOURCE_ERROR, _wait_asked_for(response))
+        if status in _RETRYABLE_STATUSES:
+            raise _Retryable(Gap.SOURCE_ERROR, _retry_after_seconds(response))
         if status in (401, 403):
             raise ReadFailure(Gap.REFUSED)
         if 300 <= status < 400:
@@ -265,7 +265,7 @@ class FhirReader:
                     raise ReadFailure(Gap.TOO_MUCH)
 
     def _remaining(self) -> float:
-        return self._ends - self.timer()
+        return self._deadline - self.timer()
 
 
 class _Session(requests.Session):
@@ -293,20 +293,20 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **options)
-        pool.ConnectionCls = _told(pool.ConnectionCls, self._opened)
+        pool.ConnectionCls = _reporting(pool.ConnectionCls, self._opened)
         return pool
 
 
-def _told(kind: Any, opened: Callable[[socket.socket], None]) -> Any:
-    class Told(kind):  # type: ignore[misc]
+def _reporting(kind: Any, opened: Callable[[socket.socket], None]) -> Any:
+    class ReportingConnection(kind):  # type: ignore[misc]
         def connect(self) -> None:
             super().connect()
             opened(self.sock)
 
-    return Told
+    return ReportingConnection
 
 
-class _Again(Exception):
+class _Retryable(Exception):
     """A failure after which asking once more may help, after some seconds."""
 
     def __init__(self, gap: Gap, after: float) -> None:
@@ -315,7 +315,7 @@ class _Again(Exception):
         self.after = after
 
 
-def _wait_asked_for(response: requests.Response) -> float:
+def _retry_after_seconds(response: requests.Response) -> float:
     """Seconds of `Retry-After`; where it asks for more than is waited for, no second attempt is worth while."""
     asked = response.headers.get("Retry-After", "0")
     seconds = float(asked) if asked.isascii() and asked.isdigit() else 0.0

@@ -29,7 +29,7 @@ PAGE_ROWS = 500
 
 # For what no call waits for: reports, retention, and another worker's migration. Some minutes of rows, and less than a
 # process manager gives a service to start.
-PATIENT_SECONDS = 60.0
+BACKGROUND_SECONDS = 60.0
 
 # The server ends a statement after the time it was given; only where it does not is the connection aborted.
 _GRACE_SECONDS = 0.5
@@ -78,7 +78,7 @@ class Database:
     @contextmanager
     def reading(self, seconds: float | None = None) -> Iterator[Connection]:
         """A transaction that only reads; `seconds` where no call waits for it. Raises LedgerDown."""
-        with _told("read"), self._connected() as connection, self._transaction(connection, seconds):
+        with _as_ledger_down("read"), self._connected() as connection, self._transaction(connection, seconds):
             yield connection
 
     @contextmanager
@@ -92,7 +92,7 @@ class Database:
         Raises:
             LedgerDown: it could not be written, or the database was busy for too long.
         """
-        with _told("written"), self._connected() as connection:
+        with _as_ledger_down("written"), self._connected() as connection:
             connection = connection.execution_options(**{WRITES: True, DURABLE: durable})
             with self._transaction(connection, seconds):
                 yield connection
@@ -101,9 +101,9 @@ class Database:
         self,
         query: Select[Any],
         keys: Sequence[Column[Any]],
-        made: Callable[[Connection, Sequence[RowMapping]], Sequence[T]],
+        read: Callable[[Connection, Sequence[RowMapping]], Sequence[T]],
     ) -> Iterator[T]:
-        """What is made of the rows of a query, in the order of its unique keys, page by page.
+        """What is read of the rows of a query, in the order of its unique keys, page by page.
 
         Each page is a transaction of its own: who reads slowly, or stops halfway, holds up no writer.
 
@@ -113,9 +113,9 @@ class Database:
         query = query.order_by(*keys).limit(PAGE_ROWS)
         page = query
         while True:
-            with self.reading(PATIENT_SECONDS) as connection:
+            with self.reading(BACKGROUND_SECONDS) as connection:
                 rows = connection.execute(page).mappings().all()
-                values = made(connection, rows)
+                values = read(connection, rows)
             yield from values
             if len(rows) < PAGE_ROWS:
                 return
@@ -173,7 +173,7 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _as_ledger_down(what: str) -> Iterator[None]:
     """Turn an error of the database into LedgerDown, without its message."""
     try:
         yield

@@ -123,16 +123,16 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class EarlierAnswer:
+class EarlierFeedback:
     """The last feedback to a card about a patient: what was answered, when, and on which evidence.
 
-    `card_reason` is the reason code of that card's decision. `answered_at` is the client's time; where that lies before
+    `card_reason` is the reason code of that card's decision. `given_at` is the client's time; where that lies before
     the card, the time of arrival.
     """
 
     outcome: str
     reason: str
-    answered_at: datetime
+    given_at: datetime
     card_reason: str
     evidence: Mapping[str, Sequence[str]]
 

@@ -21,7 +21,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from cds_service.ledger.database import PATIENT_SECONDS, Database, LedgerDown
+from cds_service.ledger.database import BACKGROUND_SECONDS, Database, LedgerDown
 
 # How often to look whether another worker has done its migration.
 _LOOK_SECONDS = 0.02
@@ -37,11 +37,11 @@ def migrate(database: Database, revision: str = "head") -> None:
         LedgerDown: the database cannot be written, or it is newer than this version.
     """
     if database.file is None:
-        with database.writing(PATIENT_SECONDS) as connection:
+        with database.writing(BACKGROUND_SECONDS) as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             _upgrade(connection, revision)
         return
-    with _alone_with(database.file):
+    with _migration_lock(database.file):
         _use_write_ahead_log(database.file)
         with database.writing() as connection:
             _upgrade(connection, revision)
@@ -83,7 +83,7 @@ def _scripts() -> ScriptDirectory:
 
 
 @contextmanager
-def _alone_with(file: Path) -> Iterator[None]:
+def _migration_lock(file: Path) -> Iterator[None]:
     """Create a SQLite file that only this user can read, and hold other processes' migrations off.
 
     SQLite's own lock comes too late: the change to the write-ahead log fails where two try it at the same time.
@@ -94,16 +94,16 @@ def _alone_with(file: Path) -> Iterator[None]:
     except OSError as error:
         raise LedgerDown(f"the ledger's folder cannot be written ({type(error).__name__})") from None
     try:
-        _take(lock)
+        _acquire(lock)
         _create(file)
         yield
     finally:
         os.close(lock)
 
 
-def _take(lock: int) -> None:
+def _acquire(lock: int) -> None:
     """Lock a file; closing it frees it, as does the end of the process."""
-    deadline = time.monotonic() + PATIENT_SECONDS
+    deadline = time.monotonic() + BACKGROUND_SECONDS
     while True:
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -126,7 +126,7 @@ def _create(file: Path) -> None:
 def _use_write_ahead_log(file: Path) -> None:
     """Let readers and a writer work at the same time; the file remembers it. Not possible in a transaction."""
     try:
-        with closing(sqlite3.connect(file, timeout=PATIENT_SECONDS)) as connection:
+        with closing(sqlite3.connect(file, timeout=BACKGROUND_SECONDS)) as connection:
             mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     except sqlite3.Error as error:
         raise LedgerDown(f"the ledger's file cannot be written ({error.sqlite_errorname})") from None

@@ -57,12 +57,12 @@ class Modes:
         self._read = read
         self._failed = failed
         self._timer = timer
-        self._next_look = float("-inf")
-        self._looking = threading.Lock()
+        self._next_refresh = float("-inf")
+        self._refreshing = threading.Lock()
 
     def mode(self, service: str, client: str) -> Mode:
         """The mode in force for a call of this service by this client."""
-        self._look()
+        self._refresh()
         for change in self._changes or ():
             if change.service in (service, EVERY) and change.client in (client, EVERY):
                 return change.mode
@@ -72,33 +72,33 @@ class Modes:
     def watch(self) -> None:
         """Read changes also while no call comes, so that the modes in force are known when the ledger fails."""
 
-        def look() -> None:
+        def refresh_forever() -> None:
             while True:
-                self._look()
+                self._refresh()
                 time.sleep(REFRESH_SECONDS)
 
-        threading.Thread(target=look, name="modes", daemon=True).start()
+        threading.Thread(target=refresh_forever, name="modes", daemon=True).start()
 
-    def _look(self) -> None:
+    def _refresh(self) -> None:
         # One thread reads; the others use what was read last.
-        if self._timer() < self._next_look or not self._looking.acquire(blocking=False):
+        if self._timer() < self._next_refresh or not self._refreshing.acquire(blocking=False):
             return
         try:
             # In the order in which they were made, whatever the clocks of their machines said; the last one first.
             changes = list(reversed(list(self._read())))
             if changes != self._changes:
-                _remember(self._memory, changes)
+                _save(self._memory, changes)
             self._changes = changes
         except Exception as error:
             if self._changes is None:
-                self._changes = _remembered(self._memory)
+                self._changes = _saved(self._memory)
             self._failed(error)
         finally:
-            self._next_look = self._timer() + REFRESH_SECONDS
-            self._looking.release()
+            self._next_refresh = self._timer() + REFRESH_SECONDS
+            self._refreshing.release()
 
 
-def _remember(file: Path | None, changes: Sequence[ModeChange]) -> None:
+def _save(file: Path | None, changes: Sequence[ModeChange]) -> None:
     """Keep the modes in a file; where the folder cannot be written to, only this copy is lost."""
     if file is None:
         return
@@ -111,7 +111,7 @@ def _remember(file: Path | None, changes: Sequence[ModeChange]) -> None:
         return
 
 
-def _remembered(file: Path | None) -> Sequence[ModeChange]:
+def _saved(file: Path | None) -> Sequence[ModeChange]:
     try:
         entries: list[dict[str, Any]] = orjson.loads(file.read_bytes()) if file else []
         return [

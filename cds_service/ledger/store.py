@@ -19,10 +19,10 @@ from uuid import UUID
 from sqlalchemy import URL, Column, RowMapping, Table, delete, func, insert, select
 
 from cds_service.clock import utc_now
-from cds_service.ledger.answers import read_card_feedback, read_earlier_answers, read_feedback, write_feedback
-from cds_service.ledger.database import PAGE_ROWS, PATIENT_SECONDS, Database, LedgerDown, insert_new
-from cds_service.ledger.decisions import read_decision, read_decisions, read_shown, write_decision
-from cds_service.ledger.entries import DecisionEntry, EarlierAnswer, FeedbackEntry, Mode, ModeChange, Receipt
+from cds_service.ledger.database import BACKGROUND_SECONDS, PAGE_ROWS, Database, LedgerDown, insert_new
+from cds_service.ledger.decision_rows import read_decision, read_decisions, read_shown, write_decision
+from cds_service.ledger.entries import DecisionEntry, EarlierFeedback, FeedbackEntry, Mode, ModeChange, Receipt
+from cds_service.ledger.feedback_rows import read_card_feedback, read_earlier_feedback, read_feedback, write_feedback
 from cds_service.ledger.migration import check_revision, migrate
 from cds_service.ledger.tables import decision, feedback, mode_change, seen_token
 
@@ -85,18 +85,18 @@ class Ledger:
         with self._database.writing() as connection:
             return write_feedback(connection, entries)
 
-    def earlier_answers(self, client: str, tenant: str, patient: str, since: datetime | None) -> list[EarlierAnswer]:
+    def earlier_feedback(self, client: str, tenant: str, patient: str, since: datetime | None) -> list[EarlierFeedback]:
         """The answer that counts to each card shown to a client about a patient, newest first. Raises LedgerDown.
 
         Args:
             client, tenant: as in the decisions.
-            patient: a pseudonym; without one nobody's answers are found.
-            since: answers before this moment are left out; None for all.
+            patient: a pseudonym; without one no feedback is found.
+            since: feedback from before this moment is left out; None for all.
         """
         if not patient:
             return []
         with self._database.reading() as connection:
-            return read_earlier_answers(connection, client, tenant, patient, since)
+            return read_earlier_feedback(connection, client, tenant, patient, since)
 
     def modes(self) -> list[ModeChange]:
         """The current mode of each service and client that were ever set. Raises LedgerDown."""
@@ -151,7 +151,7 @@ class Ledger:
         old = select(key).where(moment < before).limit(PAGE_ROWS)
         deleted = 0
         while True:
-            with self._database.writing(PATIENT_SECONDS) as connection:
+            with self._database.writing(BACKGROUND_SECONDS) as connection:
                 count = connection.execute(delete(table).where(key.in_(old))).rowcount
             deleted += count
             if count < PAGE_ROWS:

@@ -153,12 +153,12 @@ def sigma_z(periods: Sequence[Share]) -> float:
     return sum(ranges) / len(ranges) / _MOVING_RANGE
 
 
-def damped(spread: float) -> float:
+def widening(spread: float) -> float:
     """How far sigma z widens the limits: its square root, from 1 to `MOST_SPREAD`."""
     return min(MOST_SPREAD, math.sqrt(max(1.0, spread)))
 
 
-def stopped(earlier_calls: int, earlier_days: float, days: int) -> bool:
+def stopped_calling(earlier_calls: int, earlier_days: float, days: int) -> bool:
     """Whether no call in the last days is too unlikely, given so many in the days before."""
     return bool(earlier_calls) and (earlier_days / (earlier_days + days)) ** earlier_calls < TAIL
 
@@ -170,7 +170,7 @@ def _verdict(
     before = [counts for number, counts in sorted(periods.items()) if number]
     earlier = sum(before, Counter[str]())
     known = sum(earlier[outcome] for outcome in EVALUATED)
-    if not recent["calls"] and stopped(earlier["calls"], earlier_days, days):
+    if not recent["calls"] and stopped_calling(earlier["calls"], earlier_days, days):
         text = f"no call in the last {days} days, and {earlier['calls']:,} calls in the {baseline} days before"
         return Verdict(service, False, f"{service}: out of the band: {text}.")
     if known < FEWEST_CALLS:
@@ -198,14 +198,14 @@ def _problem(outcome: str, words: str, recent: Counter[str], before: Sequence[Co
     now, then = _share(outcome, recent), _share(outcome, sum(before, Counter()))
     if not now.calls:
         return ""
-    told = f"{words} in {now}, before in {then}"
+    shares = f"{words} in {now}, before in {then}"
     if outcome == "fired" and not now.count and stopped_firing(now.calls, then):
-        return f"{told}; about {expected(now.calls, then):,.0f} were to be expected"
-    band = limits(now.calls, then, damped(sigma_z([_share(outcome, counts) for counts in before])))
+        return f"{shares}; about {expected(now.calls, then):,.0f} were to be expected"
+    band = limits(now.calls, then, widening(sigma_z([_share(outcome, counts) for counts in before])))
     if now.count > band.high:
-        return f"{told}; up to {band.high:,} would be within the band"
+        return f"{shares}; up to {band.high:,} would be within the band"
     if outcome == "fired" and now.count < band.low:
-        return f"{told}; {band.low:,} or more would be within the band"
+        return f"{shares}; {band.low:,} or more would be within the band"
     return ""
 
 

@@ -7,26 +7,24 @@ from datetime import UTC, datetime
 
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode, ModeChange
 from cds_service.reporting.report_text import Words
-from cds_service.reporting.summary import card_key, counts_more, version_of
+from cds_service.reporting.summary import card_key, takes_precedence, version_of
 
 
-def decision_text(entry: DecisionEntry, answers: Iterable[FeedbackEntry], words: Words) -> str:
+def decision_text(entry: DecisionEntry, feedback: Iterable[FeedbackEntry], words: Words) -> str:
     """What was recorded of one call.
 
     Args:
         entry: the decision.
-        answers: feedback to its card; that of others, who were not shown this card, is left out.
+        feedback: feedback to its card; that of others, who were not shown this card, is left out.
         words: of override reasons.
     """
     lines = [
         f"Decision {entry.decision_id}, {_moment(entry.at)}",
         *(f"  {name:<12}{value}" for name, value in _facts(entry) if value),
     ]
-    own = sorted(
-        (answer for answer in answers if card_key(answer) == card_key(entry)), key=lambda answer: answer.received_at
-    )
+    own = sorted((item for item in feedback if card_key(item) == card_key(entry)), key=lambda item: item.received_at)
     if entry.card_id is not None:
-        lines += ["Feedback", *(_answers(entry, own, words) if own else ["  none"])]
+        lines += ["Feedback", *(_feedback(entry, own, words) if own else ["  none"])]
     return "\n".join(lines)
 
 
@@ -80,20 +78,20 @@ def _card(entry: DecisionEntry) -> str:
     return f"{entry.card_id}, {entry.indicator}, {'shown' if entry.shown else 'not shown'}"
 
 
-def _answers(entry: DecisionEntry, answers: Sequence[FeedbackEntry], words: Words) -> Iterator[str]:
+def _feedback(entry: DecisionEntry, feedback: Sequence[FeedbackEntry], words: Words) -> Iterator[str]:
     counting: FeedbackEntry | None = None
-    for answer in answers:
-        if counts_more(answer, counting):
-            counting = answer
-    for answer in answers:
-        accepted = [entry.suggestions.get(suggestion, "a suggestion of another card") for suggestion in answer.accepted]
-        parts = [answer.outcome, ", ".join(accepted)]
-        if answer.outcome == "overridden":
-            parts.append(words.reason(answer.reason))
+    for item in feedback:
+        if takes_precedence(item, counting):
+            counting = item
+    for item in feedback:
+        accepted = [entry.suggestions.get(suggestion, "a suggestion of another card") for suggestion in item.accepted]
+        parts = [item.outcome, ", ".join(accepted)]
+        if item.outcome == "overridden":
+            parts.append(words.reason(item.reason))
         said = ": ".join(part for part in parts if part)
-        comment = f" ({answer.comment})" if answer.comment else ""
-        note = ", counts" if answer is counting and len(answers) > 1 else ""
-        yield f"  {_moment(answer.outcome_at)}  {said}{comment}{note}"
+        comment = f" ({item.comment})" if item.comment else ""
+        note = ", counts" if item is counting and len(feedback) > 1 else ""
+        yield f"  {_moment(item.outcome_at)}  {said}{comment}{note}"
 
 
 def _moment(moment: datetime) -> str:

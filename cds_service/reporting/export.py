@@ -1,11 +1,11 @@
 """Feedback as a table for others, as 45 CFR 170.315(b)(11)(ii)(C) names its columns, in CSV or JSON.
 
-One row for each entry of feedback that was kept, and one for each shown card that nobody answered. The six columns of
+One row for each entry of feedback that was kept, and one for each shown card that got none. The six columns of
 the regulation come first: intervention, action taken, user feedback, user, date, location. The user is the keyed
 pseudonym that was stored, the location the client and its tenant: nothing here names a patient or a person.
 
-The card of an answer may have been shown before the period; its decision is then looked up by the card, so that the
-answer has its user, orders and version. Such a card is in no row of its own.
+The card of some feedback may have been shown before the period; its decision is then looked up by the card, so that the
+row has its user, orders and version. Such a card is in no row of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from uuid import UUID
 import orjson
 
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry
-from cds_service.reporting.summary import CardKey, card_key, counts_more, version_of
+from cds_service.reporting.summary import CardKey, card_key, takes_precedence, version_of
 
 NO_RESPONSE = "no response"
 
@@ -37,9 +37,9 @@ class Row:
         action_taken: `accepted` with the orders that were taken, `overridden`, or `no response`.
         user_feedback: the override reason in words, and the comment where one is kept.
         user: the keyed pseudonym, empty where no key is set.
-        date: of the answer, without one of the card (UTC).
+        date: of the feedback, without any of the card (UTC).
         location: the client, and its tenant where it has one.
-        counts: `no` where a later answer to the same card takes its place.
+        counts: `no` where later feedback to the same card takes its place.
     """
 
     intervention: str
@@ -66,7 +66,7 @@ def rows(
     reasons: Mapping[str, str],
     shown: Callable[[Collection[UUID]], Iterable[DecisionEntry]],
 ) -> Iterator[Row]:
-    """The rows of a period: answers in the order in which they arrived, then cards without any.
+    """The rows of a period: feedback in the order in which it arrived, then cards without any.
 
     Args:
         decisions: of the period.
@@ -76,21 +76,21 @@ def rows(
         shown: finds the decisions that showed some cards, whenever that was.
     """
     cards = {key: entry for entry in decisions if entry.shown and (key := card_key(entry))}
-    answers: list[tuple[CardKey, FeedbackEntry]] = []
+    entries: list[tuple[CardKey, FeedbackEntry]] = []
     last: dict[CardKey, FeedbackEntry] = {}
-    for answer in feedback:
-        key = card_key(answer)
-        if key is not None and (key in cards or answer.received_at < until):
-            answers.append((key, answer))
-            if counts_more(answer, last.get(key)):
-                last[key] = answer
-    before = shown({answer.card_id for key, answer in answers if key not in cards})
+    for entry in feedback:
+        key = card_key(entry)
+        if key is not None and (key in cards or entry.received_at < until):
+            entries.append((key, entry))
+            if takes_precedence(entry, last.get(key)):
+                last[key] = entry
+    before = shown({entry.card_id for key, entry in entries if key not in cards})
     earlier = {key: entry for entry in before if entry.shown and (key := card_key(entry))}
-    for key, answer in answers:
-        yield _answered(answer, cards.get(key) or earlier.get(key), answer is last[key], reasons)
+    for key, entry in entries:
+        yield _with_feedback(entry, cards.get(key) or earlier.get(key), entry is last[key], reasons)
     for key, card in cards.items():
         if key not in last:
-            yield _unanswered(card)
+            yield _without_feedback(card)
 
 
 def csv_text(table: Iterable[Row]) -> Iterator[str]:
@@ -109,25 +109,25 @@ def json_text(table: Iterable[Row]) -> Iterator[str]:
     yield "[]\n" if before == "[" else "\n]\n"
 
 
-def _answered(answer: FeedbackEntry, card: DecisionEntry | None, counts: bool, reasons: Mapping[str, str]) -> Row:
-    words = (reasons.get(answer.reason, answer.reason), answer.comment or "")
+def _with_feedback(entry: FeedbackEntry, card: DecisionEntry | None, counts: bool, reasons: Mapping[str, str]) -> Row:
+    words = (reasons.get(entry.reason, entry.reason), entry.comment or "")
     return Row(
-        intervention=answer.service,
-        action_taken=_action(answer, card),
+        intervention=entry.service,
+        action_taken=_action(entry, card),
         user_feedback=": ".join(word for word in words if word),
         user=card.user if card else "",
-        date=_moment(answer.outcome_at),
-        location=_location(answer),
-        card_id=str(answer.card_id),
+        date=_moment(entry.outcome_at),
+        location=_location(entry),
+        card_id=str(entry.card_id),
         decision_id=str(card.decision_id) if card else "",
-        override_reason=answer.reason,
+        override_reason=entry.reason,
         rule_version=version_of(card) if card else "",
         shown_at=_moment(card.at) if card else "",
         counts="yes" if counts else "no",
     )
 
 
-def _unanswered(card: DecisionEntry) -> Row:
+def _without_feedback(card: DecisionEntry) -> Row:
     return Row(
         intervention=card.service,
         action_taken=NO_RESPONSE,
@@ -144,10 +144,10 @@ def _unanswered(card: DecisionEntry) -> Row:
     )
 
 
-def _action(answer: FeedbackEntry, card: DecisionEntry | None) -> str:
-    accepted = {text.lower() for text in answer.accepted}
+def _action(entry: FeedbackEntry, card: DecisionEntry | None) -> str:
+    accepted = {text.lower() for text in entry.accepted}
     taken = [slug for suggestion, slug in (card.suggestions if card else {}).items() if suggestion.lower() in accepted]
-    return f"{answer.outcome}: {', '.join(taken)}" if answer.outcome == "accepted" and taken else answer.outcome
+    return f"{entry.outcome}: {', '.join(taken)}" if entry.outcome == "accepted" and taken else entry.outcome
 
 
 def _location(entry: DecisionEntry | FeedbackEntry) -> str:

@@ -32,7 +32,7 @@ NONE = "none"
 
 OUTCOMES = frozenset({"fired", "suppressed", "not-applicable", "undetermined", "failed", "off"})
 INDICATORS = frozenset({"info", "warning", "critical"})
-ANSWERS = frozenset({"accepted", "overridden"})
+FEEDBACK_OUTCOMES = frozenset({"accepted", "overridden"})
 
 # A read from the EHR's FHIR server gave all that was asked for, or left a gap.
 FHIR_ANSWERED = "answered"
@@ -138,7 +138,9 @@ class Metrics:
         """Count one entry of feedback; `known` says whether the ledger has its card, None that it did not say."""
         reasons = {*self._vocabulary.override_reasons, UNLISTED}
         card = "unsaid" if known is None else str(known).lower()
-        self._feedback.labels(self._service(service), _known(outcome, ANSWERS), _known(reason, reasons), card).inc()
+        self._feedback.labels(
+            self._service(service), _known(outcome, FEEDBACK_OUTCOMES), _known(reason, reasons), card
+        ).inc()
 
     def ledger_failed(self, operation: str) -> None:
         """Count a failure of the ledger; `operation` is one of `LEDGER_OPERATIONS`."""

@@ -27,10 +27,10 @@ _DAYS_OF_A_WEEK = 7
 
 # What becomes of a card, and of one of its orders. The place of a series decides on its color and pattern: the same
 # word has the same ones in every plot, so those that only orders have come last.
-_ANSWERS = ("accepted", "overridden", "unanswered")
-_ORDER_ANSWERS = (*_ANSWERS, "passed over")
+_CARD_OUTCOMES = ("accepted", "overridden", "unanswered")
+_ORDER_OUTCOMES = (*_CARD_OUTCOMES, "passed over")
 
-_templates = Environment(
+_TEMPLATES = Environment(
     loader=PackageLoader("cds_service.reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
     lstrip_blocks=True,
 )  # fmt: skip
@@ -45,7 +45,7 @@ def report_page(report: Report, words: Words, rule_version: str, made_at: dateti
         rule_version: of the rule and content in use when the page is made.
         made_at: when it is made, with a time zone.
     """
-    return _templates.get_template("report.html.jinja").render(
+    return _TEMPLATES.get_template("report.html.jinja").render(
         period=period(report),
         rule_version=rule_version,
         made_at=made_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -73,7 +73,7 @@ def _plots(report: Report, words: Words) -> Iterator[Markup]:
     )  # fmt: skip
     yield figure(outcomes, for_each_width(bar_chart, outcomes))
     orders = Figures(
-        "orders", "Orders proposed on shown cards", "Order", _ORDER_ANSWERS,
+        "orders", "Orders proposed on shown cards", "Order", _ORDER_OUTCOMES,
         [
             (words.order(item.slug), (item.accepted, item.overridden, item.unanswered, item.passed_over))
             for item in report.orders
@@ -89,8 +89,8 @@ def _plots(report: Report, words: Words) -> Iterator[Markup]:
         ("hooks", "Shown cards by hook", "Hook", report.by_hook),
         ("versions", "Shown cards by rule version", "Rule version", report.by_version),
     ):
-        answers = Figures(name, title, of, _ANSWERS, [(group.name, _answers(group)) for group in groups])
-        yield figure(answers, for_each_width(stacked_bar_chart, answers))
+        cards = Figures(name, title, of, _CARD_OUTCOMES, [(group.name, _card_outcomes(group)) for group in groups])
+        yield figure(cards, for_each_width(stacked_bar_chart, cards))
 
 
 def _cards_over_time(report: Report) -> Figures:
@@ -109,7 +109,7 @@ def _cards(days: Sequence[Day]) -> tuple[int, int]:
     return sum(day.shown for day in days), sum(day.silent for day in days)
 
 
-def _answers(group: Group) -> tuple[int, int, int]:
+def _card_outcomes(group: Group) -> tuple[int, int, int]:
     return group.accepted, group.overridden, group.unanswered
 
 

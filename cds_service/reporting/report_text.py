@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 
 from cds_service.ledger.entries import UNLISTED
-from cds_service.reporting.summary import Group, OrderAnswers, Report
+from cds_service.reporting.summary import Group, OrderOutcomes, Report
 
 GROUP_HEADS = ("calls", "evaluated", "fired", "shown", "accepted", "overridden", "unanswered")
 ORDER_HEADS = ("proposed", "accepted", "passed over", "overridden", "unanswered")
@@ -72,7 +72,7 @@ def key_figures(report: Report) -> list[tuple[str, str]]:
         ("Cards kept back by silent mode", f"{report.silent:,}"),
         ("Cards answered", _of(answered, report.answered_share, "cards shown")),
         ("Accepted, overridden, unanswered", f"{report.accepted:,}, {report.overridden:,}, {report.unanswered:,}"),
-        ("Median time to answer", duration(report.median_answer_seconds)),
+        ("Median time to answer", duration(report.median_feedback_seconds)),
         ("Time of a call, median and p95", f"{times[0]:g} ms, {times[1]:g} ms" if times else UNKNOWN),
         ("Feedback of unknown cards", f"{report.unknown_feedback:,} of {report.feedback:,} entries"),
     ]
@@ -84,7 +84,7 @@ def group_values(group: Group) -> tuple[int, ...]:
     return (*counts, group.shown, group.accepted, group.overridden, group.unanswered)
 
 
-def order_values(order: OrderAnswers) -> tuple[int, ...]:
+def order_values(order: OrderOutcomes) -> tuple[int, ...]:
     """The numbers of an order under `ORDER_HEADS`."""
     return (order.proposed, order.accepted, order.passed_over, order.overridden, order.unanswered)
 

@@ -42,7 +42,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderAnswers:
+class OrderOutcomes:
     """In how many shown cards an order was proposed, and what became of it.
 
     `passed_over`: the card was accepted with other orders.
@@ -85,10 +85,10 @@ class Report:
         outcomes: outcome, reason code and number of calls, the most frequent first.
         evaluated: calls that came to an assessment; failed and switched-off ones did not.
         shown, silent: cards that were sent, and that a silent mode kept back.
-        accepted, overridden: shown cards by the answer that counts; `unanswered` have none.
+        accepted, overridden: shown cards by the feedback that counts; `unanswered` have none.
         orders: what became of each proposed order.
         overrides: reason code and number of overridden cards, the most frequent first; empty for no reason.
-        median_answer_seconds: from the call to the answer, of answered cards.
+        median_feedback_seconds: from the call to the feedback, of answered cards.
         milliseconds: median and 95th percentile of the time of evaluated calls, to three digits.
         feedback, unknown_feedback: entries that arrived in the period, and those of them that concern no card known to
             the ledger.
@@ -108,9 +108,9 @@ class Report:
     silent: int
     accepted: int
     overridden: int
-    orders: tuple[OrderAnswers, ...]
+    orders: tuple[OrderOutcomes, ...]
     overrides: tuple[tuple[str, int], ...]
-    median_answer_seconds: float | None
+    median_feedback_seconds: float | None
     milliseconds: tuple[float, float] | None
     by_hook: tuple[Group, ...]
     by_version: tuple[Group, ...]
@@ -145,7 +145,7 @@ def summarize(
 
     Args:
         decisions: those of the period; others are passed over.
-        feedback: may reach beyond the end of the period: late answers to its cards count. Entries that arrived in the
+        feedback: may reach beyond the end of the period: late feedback to its cards counts. Entries that arrived in the
             period are counted apart.
         since, until: with a time zone; days are those of UTC.
     """
@@ -153,10 +153,10 @@ def summarize(
     for entry in decisions:
         if since <= entry.at < until:
             calls.add(entry)
-    answers = _Answers(calls.cards, since, until)
-    for answer in feedback:
-        answers.add(answer)
-    return _report(calls, answers, since, until)
+    counting = _FeedbackThatCounts(calls.cards, since, until)
+    for item in feedback:
+        counting.add(item)
+    return _report(calls, counting, since, until)
 
 
 def card_key(entry: DecisionEntry | FeedbackEntry) -> CardKey | None:
@@ -164,9 +164,9 @@ def card_key(entry: DecisionEntry | FeedbackEntry) -> CardKey | None:
     return None if entry.card_id is None else (entry.client, entry.tenant, entry.service, entry.card_id)
 
 
-def counts_more(answer: FeedbackEntry, than: FeedbackEntry | None) -> bool:
-    """Whether an answer to a card counts rather than another one: the later one does."""
-    return than is None or (answer.outcome_at, answer.received_at) >= (than.outcome_at, than.received_at)
+def takes_precedence(entry: FeedbackEntry, than: FeedbackEntry | None) -> bool:
+    """Whether feedback to a card counts rather than other feedback to it: the later one does."""
+    return than is None or (entry.outcome_at, entry.received_at) >= (than.outcome_at, than.received_at)
 
 
 def version_of(entry: DecisionEntry) -> str:
@@ -207,8 +207,8 @@ class _Calls:
                 counter[kind] += 1
 
 
-class _Answers:
-    """The answers that count, by card, and how many entries arrived in the period."""
+class _FeedbackThatCounts:
+    """The feedback that counts, by card, and how many entries arrived in the period."""
 
     def __init__(self, cards: Mapping[CardKey, DecisionEntry], since: datetime, until: datetime) -> None:
         self.cards = cards
@@ -217,13 +217,13 @@ class _Answers:
         self.entries = 0
         self.unknown = 0
 
-    def add(self, answer: FeedbackEntry) -> None:
-        if self.since <= answer.received_at < self.until:
+    def add(self, entry: FeedbackEntry) -> None:
+        if self.since <= entry.received_at < self.until:
             self.entries += 1
-            self.unknown += not answer.known
-        key = card_key(answer)
-        if key is not None and key in self.cards and counts_more(answer, self.last.get(key)):
-            self.last[key] = answer
+            self.unknown += not entry.known
+        key = card_key(entry)
+        if key is not None and key in self.cards and takes_precedence(entry, self.last.get(key)):
+            self.last[key] = entry
 
     def outcome(self, key: CardKey) -> str:
         return self.last[key].outcome if key in self.last else "unanswered"
@@ -235,12 +235,13 @@ def groups_of(entry: DecisionEntry) -> Sequence[tuple[str, str]]:
     return (("hook", entry.hook), ("version", version_of(entry)), ("client", client))
 
 
-def _report(calls: _Calls, answers: _Answers, since: datetime, until: datetime) -> Report:
+def _report(calls: _Calls, feedback: _FeedbackThatCounts, since: datetime, until: datetime) -> Report:
     outcomes: Counter[str] = Counter()
     for (outcome, _), count in calls.outcomes.items():
         outcomes[outcome] += count
-    by_answer = Counter(answers.outcome(key) for key in calls.cards)
-    groups = _groups(calls, answers)
+    by_outcome = Counter(feedback.outcome(key) for key in calls.cards)
+    overridden = Counter(item.reason for item in feedback.last.values() if item.outcome == "overridden")
+    groups = _groups(calls, feedback)
     return Report(
         since=since,
         until=until,
@@ -254,17 +255,17 @@ def _report(calls: _Calls, answers: _Answers, since: datetime, until: datetime) 
         switched_off=outcomes["off"],
         shown=len(calls.cards),
         silent=calls.silent,
-        accepted=by_answer["accepted"],
-        overridden=by_answer["overridden"],
-        orders=_orders(calls.cards, answers),
-        overrides=tuple(_by_count(Counter(a.reason for a in answers.last.values() if a.outcome == "overridden"))),
-        median_answer_seconds=_median_answer(answers),
+        accepted=by_outcome["accepted"],
+        overridden=by_outcome["overridden"],
+        orders=_orders(calls.cards, feedback),
+        overrides=tuple(_by_count(overridden)),
+        median_feedback_seconds=_median_feedback_seconds(feedback),
         milliseconds=_percentiles(calls.milliseconds),
         by_hook=groups["hook"],
         by_version=groups["version"],
         by_client=groups["client"],
-        feedback=answers.entries,
-        unknown_feedback=answers.unknown,
+        feedback=feedback.entries,
+        unknown_feedback=feedback.unknown,
     )
 
 
@@ -275,10 +276,10 @@ def _days(calls: _Calls, since: datetime, until: datetime) -> tuple[Day, ...]:
     return tuple(Day(day, *(calls.days[day][kind] for kind in ("calls", "fired", "shown", "silent"))) for day in days)
 
 
-def _groups(calls: _Calls, answers: _Answers) -> Mapping[str, tuple[Group, ...]]:
+def _groups(calls: _Calls, feedback: _FeedbackThatCounts) -> Mapping[str, tuple[Group, ...]]:
     for key, card in calls.cards.items():
         for group in groups_of(card):
-            calls.groups[group][answers.outcome(key)] += 1
+            calls.groups[group][feedback.outcome(key)] += 1
     found: dict[str, list[Group]] = {"hook": [], "version": [], "client": []}
     kinds = ("calls", "evaluated", "fired", "shown", "accepted", "overridden", "unanswered")
     for (kind, name), counts in sorted(calls.groups.items()):
@@ -286,26 +287,26 @@ def _groups(calls: _Calls, answers: _Answers) -> Mapping[str, tuple[Group, ...]]
     return {kind: tuple(groups) for kind, groups in found.items()}
 
 
-def _orders(cards: Mapping[CardKey, DecisionEntry], answers: _Answers) -> tuple[OrderAnswers, ...]:
+def _orders(cards: Mapping[CardKey, DecisionEntry], feedback: _FeedbackThatCounts) -> tuple[OrderOutcomes, ...]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for key, card in cards.items():
-        accepted = {text.lower() for text in answers.last[key].accepted} if key in answers.last else set()
+        accepted = {text.lower() for text in feedback.last[key].accepted} if key in feedback.last else set()
         taken = {slug for suggestion, slug in card.suggestions.items() if suggestion.lower() in accepted}
-        outcome = answers.outcome(key)
+        outcome = feedback.outcome(key)
         for slug in {*card.suggestions.values()} - {_NO_ORDER}:
             passed_over = outcome == "accepted" and slug not in taken
             counts[slug].update(("proposed", "passed_over" if passed_over else outcome))
     kinds = ("proposed", "accepted", "passed_over", "overridden", "unanswered")
     ordered = sorted(counts.items(), key=lambda item: (-item[1]["proposed"], item[0]))
-    return tuple(OrderAnswers(slug, *(count[kind] for kind in kinds)) for slug, count in ordered)
+    return tuple(OrderOutcomes(slug, *(count[kind] for kind in kinds)) for slug, count in ordered)
 
 
-def _median_answer(answers: _Answers) -> float | None:
-    """A client's clock may be wrong: an answer before the call counts from when it arrived."""
+def _median_feedback_seconds(feedback: _FeedbackThatCounts) -> float | None:
+    """A client's clock may be wrong: feedback from before the call counts from when it arrived."""
     seconds = []
-    for key, answer in answers.last.items():
-        asked = answers.cards[key].at
-        moment = answer.outcome_at if answer.outcome_at >= asked else answer.received_at
+    for key, entry in feedback.last.items():
+        asked = feedback.cards[key].at
+        moment = entry.outcome_at if entry.outcome_at >= asked else entry.received_at
         seconds.append((moment - asked).total_seconds())
     return median(seconds) if seconds else None
 

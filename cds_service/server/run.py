@@ -31,7 +31,7 @@ IDLE_SECONDS = 75
 _HEADER_BYTES = 32_768
 
 # Granian logs to standard error: standard output is for the log of requests, which is JSON.
-_LIFE_LOG = {
+_SERVER_LOG = {
     "handlers": {
         name: {"class": "logging.StreamHandler", "formatter": "generic", "stream": "ext://sys.stderr"}
         for name in ("console", "access")
@@ -132,6 +132,6 @@ def _serve(address: str, port: int, workers: int, settings: Settings) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=stop_seconds(settings),
         websockets=False,
-        log_dictconfig=_LIFE_LOG,
+        log_dictconfig=_SERVER_LOG,
     )
     server.serve()

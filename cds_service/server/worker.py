@@ -34,7 +34,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout, Servi
 from cds_service.app import RECORDER, WsgiApp, make_app
 from cds_service.errors import CdsError, TookTooLong, Unauthorized
 from cds_service.protocol.outcome import operation_outcome
-from cds_service.server.wsgi_call import Answer, called, environ_of
+from cds_service.server.wsgi_call import WsgiResponse, call_wsgi, environ_of
 from cds_service.settings import Settings, read_settings
 from cds_service.trust.bearer import read_bearer
 from cds_service.trust.refusal import Refused
@@ -51,7 +51,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 THREADS = 64
 
 # Threads for what must be answered while all others wait: health, metrics, and that a call has waited too long.
-_READY_THREADS = 4
+_SPARE_THREADS = 4
 _OPERATIONS = ("/health/", "/metrics")
 
 # In the environment of WSGI, beside when it was received: that a request has waited for a thread for all of its time.
@@ -62,7 +62,7 @@ BODY_SECONDS = 30.0
 
 # Calls have some ten kB. What bodies under way have beyond this counts towards their common bound, so that small calls
 # are received also while others fill it.
-_FREE_BYTES = 256 * 1024
+_UNBUDGETED_BYTES = 256 * 1024
 
 # So many bodies of the largest size are held at the same time; 160 MB with the default limit.
 _LARGE_BODIES = 16
@@ -83,7 +83,7 @@ def create_worker_app() -> Front:
         SettingsError, ContentError: see `create_app`.
     """
     log_to_standard_output()
-    threading.Thread(target=_end_with, args=(os.getppid(),), name="parent", daemon=True).start()
+    threading.Thread(target=_stop_with_parent, args=(os.getppid(),), name="parent", daemon=True).start()
     settings = read_settings()
     return front_for(settings, watch_modes=True)
 
@@ -112,7 +112,7 @@ def _refuse_late(call_seconds: float) -> None:
         raise TookTooLong(call_seconds)
 
 
-def _end_with(parent: int) -> None:
+def _stop_with_parent(parent: int) -> None:
     """End this worker in good order when its parent has ended without ending it (kill -9, out of memory).
 
     It would else share the port with the workers of the next start, and answer calls with the settings of the last.
@@ -148,7 +148,7 @@ class Front:
         self._closed = closed
         self._budget = _LARGE_BODIES * max_body_bytes
         self._threads = ThreadPoolExecutor(THREADS, "call")
-        self._ready = ThreadPoolExecutor(_READY_THREADS, "ready")
+        self._spare = ThreadPoolExecutor(_SPARE_THREADS, "spare")
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -156,7 +156,7 @@ class Front:
         body, environ = bytearray(), environ_of(scope)
         try:
             problem = await self._receive(environ, receive, body)
-            environ["wsgi.input"] = _Input(problem) if problem else io.BytesIO(body)
+            environ["wsgi.input"] = _IncompleteBody(problem) if problem else io.BytesIO(body)
             environ[RECEIVED] = time.perf_counter()
             if body and not problem:
                 # The application refuses by it what is too large; it stands for the chunks, which are no more.
@@ -164,41 +164,41 @@ class Front:
                 environ.pop("HTTP_TRANSFER_ENCODING", None)
             # While a body is still to come, to ask for what comes next would be to receive it.
             whole = 0 < len(body) <= self._limit and not problem
-            answer = await self._answered(environ, _leaving(receive) if whole else _never())
+            response = await self._response(environ, _until_disconnect(receive) if whole else _wait_forever())
         finally:
-            self._budget += _beyond_free(body)
-        if answer:
-            status, headers, content = answer
+            self._budget += _budgeted_bytes(body)
+        if response:
+            status, headers, content = response
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": content})
 
-    async def _answered(self, environ: dict[str, Any], leaving: Coroutine[Any, Any, None]) -> Answer | None:
-        """What the application answers; None where the client had left before a thread began.
+    async def _response(self, environ: dict[str, Any], disconnect: Coroutine[Any, Any, None]) -> WsgiResponse | None:
+        """The application's response; None where the client had left before a thread began.
 
         Args:
             environ: the request.
-            leaving: ends when the client leaves.
+            disconnect: ends when the client leaves.
         """
-        gone = asyncio.ensure_future(leaving)
+        gone = asyncio.ensure_future(disconnect)
         try:
             if environ["PATH_INFO"].startswith(_OPERATIONS):
-                return await self._at_once(environ)
-            work = self._threads.submit(self._answer, environ)
-            answer = asyncio.wrap_future(work)
-            either: set[asyncio.Future[Any]] = {answer, gone}
+                return await self._in_spare_thread(environ)
+            work = self._threads.submit(self._run_app, environ)
+            response = asyncio.wrap_future(work)
+            either: set[asyncio.Future[Any]] = {response, gone}
             await asyncio.wait(either, timeout=self._call_seconds, return_when=asyncio.FIRST_COMPLETED)
             # What has begun cannot be canceled, and is waited for.
-            if answer.done() or not work.cancel():
-                return await answer
+            if response.done() or not work.cancel():
+                return await response
             if gone.done():
                 return None
             environ[TOO_LATE] = True
-            return await self._at_once(environ)
+            return await self._in_spare_thread(environ)
         finally:
             gone.cancel()
 
-    async def _at_once(self, environ: dict[str, Any]) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._ready, self._answer, environ)
+    async def _in_spare_thread(self, environ: dict[str, Any]) -> WsgiResponse:
+        return await asyncio.get_running_loop().run_in_executor(self._spare, self._run_app, environ)
 
     async def _receive(self, environ: Mapping[str, Any], receive: Receive, body: bytearray) -> Exception | None:
         """Receive the body, if there is one that the application would read; or say what is wrong with it."""
@@ -207,7 +207,7 @@ class Front:
             return BadRequest()
         if "HTTP_TRANSFER_ENCODING" not in environ and not 0 < int(announced) <= self._limit:
             return None
-        if self._closed and not _may_be_known(environ.get("HTTP_AUTHORIZATION")):
+        if self._closed and not _carries_token(environ.get("HTTP_AUTHORIZATION")):
             return Unauthorized()
         try:
             async with asyncio.timeout(self._body_seconds):
@@ -220,19 +220,19 @@ class Front:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return BadRequest()
-            held = _beyond_free(body)
+            held = _budgeted_bytes(body)
             body += message.get("body", b"")
-            self._budget -= _beyond_free(body) - held
+            self._budget -= _budgeted_bytes(body) - held
             if self._budget < 0:
                 return ServiceUnavailable()
             if not message.get("more_body", False):
                 break
         return None
 
-    def _answer(self, environ: dict[str, Any]) -> Answer:
-        """What the application answers. It has an answer to everything; should it fail to, there is this one."""
+    def _run_app(self, environ: dict[str, Any]) -> WsgiResponse:
+        """The application's response. It has one to everything; should it fail to, there is this one."""
         try:
-            status, headers, body = called(self._app, environ)
+            status, headers, body = call_wsgi(self._app, environ)
             return status, [*headers, _SERVER], body
         except Exception as error:
             crash_id = str(uuid4())
@@ -242,7 +242,7 @@ class Front:
             return 500, [*headers, _SERVER], orjson.dumps(failed)
 
 
-def _may_be_known(authorization: str | None) -> bool:
+def _carries_token(authorization: str | None) -> bool:
     """Whether a request comes with something in the form of a token. The application refuses it without, as with a
     token that is not genuine: before it reads a body."""
     try:
@@ -252,18 +252,18 @@ def _may_be_known(authorization: str | None) -> bool:
     return True
 
 
-async def _leaving(receive: Receive) -> None:
+async def _until_disconnect(receive: Receive) -> None:
     """Wait until the client of a request that was received whole leaves."""
     message = await receive()
     if message["type"] != "http.disconnect":
-        await _never()
+        await _wait_forever()
 
 
-async def _never() -> None:
+async def _wait_forever() -> None:
     await asyncio.Event().wait()
 
 
-class _Input(io.RawIOBase):
+class _IncompleteBody(io.RawIOBase):
     """The body of a request that was not received whole: reading it says what is wrong."""
 
     def __init__(self, problem: Exception) -> None:
@@ -276,5 +276,5 @@ class _Input(io.RawIOBase):
         raise self._problem
 
 
-def _beyond_free(body: bytearray) -> int:
-    return max(0, len(body) - _FREE_BYTES)
+def _budgeted_bytes(body: bytearray) -> int:
+    return max(0, len(body) - _UNBUDGETED_BYTES)

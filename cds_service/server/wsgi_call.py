@@ -10,11 +10,11 @@ from urllib.parse import unquote_to_bytes
 from cds_service.app import WsgiApp
 
 # Status, headers and body.
-Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+WsgiResponse = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
-def called(app: WsgiApp, environ: dict[str, Any]) -> Answer:
-    """Let the application answer.
+def call_wsgi(app: WsgiApp, environ: dict[str, Any]) -> WsgiResponse:
+    """The application's response to a request.
 
     Raises:
         Exception: whatever the application does not catch.

@@ -71,7 +71,7 @@ def _verifying_key(member: dict[str, Any]) -> VerifyingKey | None:
         key = _public_key(member)
     except (PyJWTError, UnsupportedAlgorithm, ValueError, TypeError):
         return None
-    algorithms = _fitting(key, member.get("crv"))
+    algorithms = _algorithms_of(key, member.get("crv"))
     if declared := member.get("alg"):
         algorithms &= {declared} if isinstance(declared, str) else frozenset()
     return VerifyingKey(algorithms, key) if algorithms else None
@@ -96,7 +96,7 @@ def _public_key(member: dict[str, Any]) -> RSAPublicKey | EllipticCurvePublicKey
     Raises:
         PyJWTError, UnsupportedAlgorithm, ValueError, TypeError: it is not such a key.
     """
-    names = {"RSA": ("n", "e"), "EC": ("crv", "x", "y")}[_kind(member)]
+    names = {"RSA": ("n", "e"), "EC": ("crv", "x", "y")}[_key_type(member)]
     numbers = {name: member.get(name) for name in names}
     if not all(isinstance(value, str) for value in numbers.values()):
         raise ValueError("numbers of a key are texts")
@@ -106,14 +106,14 @@ def _public_key(member: dict[str, Any]) -> RSAPublicKey | EllipticCurvePublicKey
     return key
 
 
-def _kind(member: dict[str, Any]) -> str:
-    kind = member.get("kty")
-    if kind not in ("RSA", "EC"):
+def _key_type(member: dict[str, Any]) -> str:
+    key_type = member.get("kty")
+    if key_type not in ("RSA", "EC"):
         raise ValueError("neither RSA nor EC")
-    return str(kind)
+    return str(key_type)
 
 
-def _fitting(key: RSAPublicKey | EllipticCurvePublicKey, curve: object) -> frozenset[str]:
+def _algorithms_of(key: RSAPublicKey | EllipticCurvePublicKey, curve: object) -> frozenset[str]:
     """The algorithms of a key (RFC 7518 section 3.1); none for a key that is too short or too long."""
     if isinstance(key, RSAPublicKey):
         return _RSA_ALGORITHMS if key.key_size in _RSA_BITS else frozenset()

@@ -158,8 +158,8 @@ class KeysFromAddress:
 
     def find(self, kid: str) -> tuple[VerifyingKey, ...]:
         with self._changed:
-            known = self._knows(kid)
-            started = (not known or self._age() >= self._times.refresh) and self._try()
+            known = self._has_fresh(kid)
+            started = (not known or self._age() >= self._times.refresh) and self._start_fetch()
             # While the key server fails, only the call that tries it waits; the others get what there is.
             if not known and self._attempt is not None and (started or not self._failing):
                 self._wait_for(self._attempt)
@@ -171,12 +171,12 @@ class KeysFromAddress:
         """Seconds since the set was read; infinite where there is none."""
         return self._timer() - self._loaded_at
 
-    def _knows(self, kid: str) -> bool:
+    def _has_fresh(self, kid: str) -> bool:
         """Whether a key is at hand that needs no look at the key server first."""
         longest = self._times.stale if self._failing else self._times.lapse
         return self._keys is not None and kid in self._keys and self._age() < longest
 
-    def _try(self) -> bool:
+    def _start_fetch(self) -> bool:
         """Start an attempt, unless one is under way or was made just now."""
         now = self._timer()
         if self._attempt and now - self._tried_at >= self._times.fetch:
@@ -205,7 +205,7 @@ class KeysFromAddress:
         """One attempt, in its own thread. A set that comes too late for the call still serves the next ones."""
         keys, problem = None, ""
         try:
-            keys = read_key_set(fetched(self._url, self._times.fetch, self._ca_bundle))
+            keys = read_key_set(fetch_body(self._url, self._times.fetch, self._ca_bundle))
         except BadKeySet as error:
             problem = str(error)
         except Exception as error:
@@ -233,7 +233,7 @@ class _Session(requests.Session):
         return None
 
 
-def fetched(url: str, seconds: float, ca_bundle: str | None = None) -> bytes:
+def fetch_body(url: str, seconds: float, ca_bundle: str | None = None) -> bytes:
     """The body behind an address, bounded in size and time.
 
     Args:

@@ -1,7 +1,7 @@
 """Rate limit: how often a client may call.
 
 Counted in memory and therefore *per worker*: with four workers a client may call up to four times as often as the
-limit says. A limit protects the service from a client that runs wild; it is no contract about quantities, and a shared
+limit says. A limit protects the service from a faulty client; it is no quota, and a shared
 count would cost every call a round trip.
 """
 

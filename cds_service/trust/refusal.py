@@ -37,7 +37,7 @@ class RefusalReason(StrEnum):
 
 
 class Refused(Exception):
-    """The caller has not shown that it is a trusted client: 401, without a word of why.
+    """The caller has not shown that it is a trusted client: 401, without a reason.
 
     Attributes:
         reason: for the log and the metrics.

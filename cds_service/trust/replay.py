@@ -107,12 +107,12 @@ class SharedReplay:
             fresh = self._store.take_token(issuer, token_id, expires_at)
         except self._down:
             self._on_fallback()
-            self._say(True, "the shared store of used tokens is down: each worker now remembers its own")
+            self._log_change(True, "the shared store of used tokens is down: each worker now remembers its own")
             return True
-        self._say(False, "the shared store of used tokens is back")
+        self._log_change(False, "the shared store of used tokens is back")
         return fresh
 
-    def _say(self, is_down: bool, text: str) -> None:
+    def _log_change(self, is_down: bool, text: str) -> None:
         """Log a change, and not every call of an outage."""
         if is_down != self._is_down:
             self._is_down = is_down

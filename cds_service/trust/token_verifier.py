@@ -8,7 +8,7 @@ The checks of one call, cheap ones first and replay last:
 4. the signature
 5. the claims: times, the address called, the tenant
 6. whether the client may call this service
-7. replay, only for a token that would pass: else a stranger could use up the ids of others
+7. replay, only for a token that passed all the rest: else anyone could use up the ids of others
 
 It verifies tokens of clients. It does not read access tokens for FHIR servers, and it does not know medicine or HTTP
 beyond one header.

@@ -15,7 +15,7 @@ AS_OF_HEADER = "X-As-Of"
 _YEARS = range(1900, 2201)
 
 # As at the command line: the middle of the day, so that it is that day in most places.
-_HOUR = 12
+_NOON = 12
 
 
 def clock_as_of(clock: Clock) -> Clock:
@@ -29,7 +29,7 @@ def clock_as_of(clock: Clock) -> Clock:
         if text is None:
             return clock()
         day = read_day(text, AS_OF_HEADER)
-        return datetime(day.year, day.month, day.day, _HOUR, tzinfo=UTC)
+        return datetime(day.year, day.month, day.day, _NOON, tzinfo=UTC)
 
     return moment
 

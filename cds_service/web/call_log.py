@@ -76,7 +76,7 @@ def add_call_log(app: Flask, metrics: Metrics) -> None:
         response.headers.setdefault(DECISION_HEADER, str(request_record().response_id()))
         if response.status_code >= 400:
             metrics.http_error(response.status_code)
-        line = _line(response)
+        line = _log_fields(response)
         # Health and metrics are asked for every few seconds; they are worth a line only when they fail.
         if response.status_code >= 500:
             log.error("request", **line)
@@ -87,7 +87,7 @@ def add_call_log(app: Flask, metrics: Metrics) -> None:
         return response
 
 
-def _line(response: Response) -> dict[str, Any]:
+def _log_fields(response: Response) -> dict[str, Any]:
     record = request_record()
     line: dict[str, Any] = dict.fromkeys(_KEYS)
     # An unknown method may be any text, and is not logged.

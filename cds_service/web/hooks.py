@@ -14,7 +14,8 @@ from cds_service.clock import Clock, Deadline
 from cds_service.content.model import Content
 from cds_service.decision.caller import Caller
 from cds_service.decision.hook_call import HookCall
-from cds_service.decision.recall import recall_with
+from cds_service.decision.memory import OverrideHistory
+from cds_service.decision.pseudonyms import pseudonyms_of
 from cds_service.decision.recorder import LedgerRecorder
 from cds_service.decision.recording import FAILED, SWITCHED_OFF, decision_entry, feedback_entries, unanswered_entry
 from cds_service.decision.support import Decision, DecisionSupport
@@ -71,7 +72,7 @@ class HookHandler:
         self._support = support
         self._settings = support.settings
         self._recorder = recorder
-        self._recall = recall_with(recorder.answers, support.settings)
+        self._history = OverrideHistory(recorder.earlier_feedback, pseudonyms_of(support.settings))
 
     def call_of(self, service: Service, caller: Caller, at: datetime) -> HookCall:
         """The current request as a hook call, in the mode that is in force."""
@@ -97,8 +98,7 @@ class HookHandler:
     def _decided(self, call: HookCall, body: object) -> tuple[DecisionEntry, Response]:
         """The response to a call, and the row of its decision."""
         _check_time(call)
-        left = call.deadline.seconds_left() if call.deadline else None
-        decision = self._support.decide(call.service, body, call.at, call.caller, self._recall, left)
+        decision = self._support.decide(call, body, self._history)
         _check_time(call)
         for gap in decision.reads.values():
             self._recorder.metrics.fhir_read(gap.code if gap else FHIR_ANSWERED)

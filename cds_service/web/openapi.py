@@ -26,7 +26,7 @@ _ERRORS = {
 }
 
 # The same request may succeed later.
-_AGAIN_LATER = ("429", "503")
+_RETRYABLE = ("429", "503")
 
 # What every address can answer, and what a body adds.
 _ANY = ("401", "404", "405", "429", "500", "503")
@@ -88,7 +88,7 @@ def _operation(summary: str, answers: Json, errors: tuple[str, ...], body: str =
 
 def _error(status: str) -> Json:
     error = _json(_ERRORS[status], "operation-outcome")
-    if status in _AGAIN_LATER:
+    if status in _RETRYABLE:
         seconds = {"type": "integer", "minimum": 1}
         error["headers"] = {"Retry-After": {"description": "Seconds until another try.", "schema": seconds}}
     return error
@@ -107,16 +107,16 @@ def _named(schema: str) -> Json:
 
 
 def _component(schema: Json) -> Any:
-    return _moved({name: value for name, value in schema.items() if name not in ("$id", "$schema")})
+    return _with_local_references({name: value for name, value in schema.items() if name not in ("$id", "$schema")})
 
 
-def _moved(value: Any) -> Any:
+def _with_local_references(value: Any) -> Any:
     """References between the schema files, as references inside the description."""
     if isinstance(value, list):
-        return [_moved(item) for item in value]
+        return [_with_local_references(item) for item in value]
     if not isinstance(value, dict):
         return value
-    return {name: _reference(item) if name == "$ref" else _moved(item) for name, item in value.items()}
+    return {name: _reference(item) if name == "$ref" else _with_local_references(item) for name, item in value.items()}
 
 
 def _reference(reference: str) -> str:

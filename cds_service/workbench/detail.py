@@ -1,4 +1,4 @@
-"""A card's Markdown as HTML, as a careful EHR renders it: no raw HTML, no images, links that open beside the chart."""
+"""Render a card's Markdown as HTML, as an EHR should: no raw HTML, no images, links that open beside the chart."""
 
 from __future__ import annotations
 

@@ -15,7 +15,9 @@ from flask import Blueprint, Flask, Response, request
 
 from cds_service.clinical.rules.rule import Rule
 from cds_service.clock import Clock
-from cds_service.decision.support import DecisionSupport, Recall, nothing_remembered
+from cds_service.decision.hook_call import HookCall
+from cds_service.decision.memory import NO_HISTORY, OverrideHistory
+from cds_service.decision.support import DecisionSupport
 from cds_service.errors import InvalidRequest
 from cds_service.web.as_of import clock_as_of, read_day
 from cds_service.web.messages import document, json_response
@@ -36,7 +38,7 @@ def register_workbench(
     support: DecisionSupport,
     scenarios_folder: Path,
     clock: Clock,
-    recall: Recall = nothing_remembered,
+    history: OverrideHistory = NO_HISTORY,
 ) -> None:
     """Serve the workbench from `app`.
 
@@ -45,14 +47,14 @@ def register_workbench(
         support: what answers the calls of `app`.
         scenarios_folder: the synthetic patients.
         clock: the moment of a call that names no other day.
-        recall: what is remembered of a patient when `app` answers a call; without it, nothing is.
+        history: the feedback on earlier cards, as for the calls that `app` answers.
     """
     # The synthetic patients are those of the first rule.
     rule = support.rules[0]
     patients = FixturePatients(scenarios_folder, rule.content, [service.hook for service in rule.services])
     blueprint = Blueprint("workbench", __name__, static_folder="static", static_url_path="/workbench/static")
     _add_page(blueprint, patients, rule, clock)
-    _add_answers(blueprint, support, patients, clock, recall)
+    _add_explanations(blueprint, support, patients, clock, history)
     app.register_blueprint(blueprint)
 
 
@@ -82,8 +84,8 @@ def _page(patients: FixturePatients, rule: Rule, today: date) -> str:
     )
 
 
-def _add_answers(
-    blueprint: Blueprint, support: DecisionSupport, patients: FixturePatients, clock: Clock, recall: Recall
+def _add_explanations(
+    blueprint: Blueprint, support: DecisionSupport, patients: FixturePatients, clock: Clock, history: OverrideHistory
 ) -> None:
     limits = support.settings.body_limits()
     asked = clock_as_of(clock)
@@ -99,13 +101,13 @@ def _add_answers(
 
     @blueprint.post("/workbench/why")
     def why() -> Response:
-        call = document(limits)
-        if (service := support.service_for(call)) is None:
+        body = document(limits)
+        if (service := support.service_for(body)) is None:
             raise InvalidRequest("hook", f"must be one of {', '.join(patients.hooks)}")
-        answer = explained(support, service, call, asked(), recall)
-        drawn = answer.timeline
+        explanation = explained(support, HookCall(service, asked()), body, history)
+        drawn = explanation.timeline
         shown = _TEMPLATES.get_template("timeline.html.jinja").render(timeline=drawn, picture=picture(drawn))
-        return _json({**answer.facts, "timeline": shown})
+        return _json({**explanation.facts, "timeline": shown})
 
     @blueprint.post("/workbench/detail")
     def detail() -> Response:

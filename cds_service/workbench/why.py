@@ -7,7 +7,7 @@ The sentence of the verdict is that of `cds-service explain`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from typing import Any
 
 from cds_service.advice.phrases import when_words
@@ -16,8 +16,9 @@ from cds_service.clinical.rules.assessment import Assessment, Criterion, Outcome
 from cds_service.clinical.rules.timeline import Timeline
 from cds_service.content.model import Content
 from cds_service.decision.explanation import verdict
-from cds_service.decision.support import Decision, DecisionSupport, Recall, nothing_remembered
-from cds_service.protocol.services import Service
+from cds_service.decision.hook_call import HookCall
+from cds_service.decision.memory import NO_HISTORY, OverrideHistory
+from cds_service.decision.support import Decision, DecisionSupport
 
 Json = dict[str, Any]
 
@@ -31,18 +32,18 @@ class Explained:
 
 
 def explained(
-    support: DecisionSupport, service: Service, document: object, now: datetime, recall: Recall = nothing_remembered
+    support: DecisionSupport, call: HookCall, document: object, history: OverrideHistory = NO_HISTORY
 ) -> Explained:
     """Answer a hook call once more and say why.
 
     Args:
-        recall: what is remembered of a patient, as for the call itself; without it, nothing is.
+        history: the feedback on earlier cards, as for the call itself.
 
     Raises:
         InvalidRequest: the body is not a valid call of this service.
     """
-    decision = support.decide(service, document, now, recall=recall)
-    today = now.astimezone(UTC).date()
+    decision = support.decide(call, document, history)
+    today = call.at.astimezone(UTC).date()
     return Explained(
         facts=_facts(decision, decision.rule.content, today), timeline=decision.rule.timeline(decision.assessment)
     )
@@ -69,9 +70,9 @@ def _facts(decision: Decision, content: Content, today: date) -> Json:
 def _verdict(assessment: Assessment, content: Content) -> str:
     """The sentence of `explain`, with the words of an override reason in place of its code."""
     sentence = verdict(assessment, content.wording)
-    if not assessment.answered:
+    if not assessment.active_override:
         return sentence
-    code = assessment.answered.reason
+    code = assessment.active_override.reason
     words = next((reason.display for reason in content.override_reasons if reason.code == code), code)
     return sentence.replace(f"({code})", f"(“{words}”)")
 

@@ -5,20 +5,11 @@ The same for every rule; what the thing is, recognition tells.
 
 from __future__ import annotations
 
-import re
-
 from cds_service.chart.records import Chart, Condition, Order, Value
 from cds_service.chart.span import lies_in_future
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.reading.value_sets import SharedValueSet
-
-_NEGATIVE = re.compile(r"(no|none|absent|negative|false|denied|denies|not|never|resolved|0)\b", re.IGNORECASE)
-_AFFIRMATIVE = re.compile(
-    r"(yes|y|present|positive|pos|true|mild|moderate|severe|acute|new|worse|constant|intermittent|sharp|dull|aching"
-    r"|burning|radiating|\+|[1-9])(\W|$)",
-    re.IGNORECASE,
-)
 
 
 def selected_drafts(chart: Chart) -> tuple[Order, ...]:
@@ -49,11 +40,14 @@ def denies(value: Value, status: str, recognizer: Recognizer) -> bool:
     if value.number is not None:
         return value.number <= 0
     sets = recognizer.sets(value.concept) if value.concept else {}
-    if SharedValueSet.RESULT_NEGATIVE in sets or any(_NEGATIVE.match(words.strip()) for words in words_in(value)):
+    words = recognizer.result_words
+    if SharedValueSet.RESULT_NEGATIVE in sets or any(words.negative.search(text.strip()) for text in words_in(value)):
         return True
-    if SharedValueSet.RESULT_POSITIVE in sets or any(_AFFIRMATIVE.match(words.strip()) for words in words_in(value)):
+    if SharedValueSet.RESULT_POSITIVE in sets or any(
+        words.affirmative.search(text.strip()) for text in words_in(value)
+    ):
         return False
-    return not sets and not any(recognizer.text(words) for words in words_in(value))
+    return not sets and not any(recognizer.text(text) for text in words_in(value))
 
 
 def words_in(value: Value) -> tuple[str, ...]:

@@ -20,12 +20,6 @@ LONGEST_TEXT = 2000
 # Mentions of one concept in one sentence that are looked at; more of them add nothing.
 _MOST_MENTIONS = 4
 
-# A doubt beside one of these is about the course of a disease that is there.
-_COURSE = re.compile(
-    r"\b(recurren\w+|relapse\w*|metasta\w+|mets|progress\w+|spread|(re)?stag\w+|extent|history of|s/p|status post)\b",
-    re.IGNORECASE,
-)
-
 # `Lumbar_Xray` reads as two words; apostrophes and dashes are typed in many ways.
 _SAME_LETTERS = str.maketrans({"_": " ", "’": "'", "‘": "'", "`": "'", "–": "-", "—": "-", "−": "-", "‑": "-"})
 
@@ -104,8 +98,11 @@ class TextReader:
         self._guards = guards
         self._concepts = [_Concept(item, guards) for item in patterns.concepts]
         self._flags = [
-            _Flag(name, _any_of(flag.patterns), _any_of(flag.alone)) for name, flag in patterns.flags.items()
+            _Flag(name, _any_of(flag.patterns), _any_of(flag.alone))
+            for name, flag in patterns.flags.items()
+            if flag.alone
         ]
+        self._words = {name: _any_of(flag.patterns) for name, flag in patterns.flags.items()}
         # Look-behinds one by one: Python takes none of varying width.
         whole = "".join(rf"(?<!\b{word})" for word in patterns.abbreviations)
         self._sentence_end = re.compile(rf"{whole}[.;\r\n]+(?=\s|$)|[;\r\n]+", re.IGNORECASE)
@@ -154,7 +151,8 @@ class TextReader:
         if not passages:
             return bool(alone.pattern.search(_plain(text)))
         return all(
-            _is_guarded(passage, (before, after)) and not _COURSE.search(passage.sentence) for passage in passages
+            _is_guarded(passage, (before, after)) and not self.has_words("course", passage.sentence)
+            for passage in passages
         )
 
     def flags(self, text: str, family: str) -> frozenset[str]:
@@ -163,6 +161,10 @@ class TextReader:
         if named:
             return frozenset().union(*named)
         return frozenset(flag.name for flag in self._flags if self._says(text, frozenset([flag.name])))
+
+    def has_words(self, flag: str, text: str) -> bool:
+        """Whether a text holds words of the list `flag`, wherever they stand."""
+        return bool(self._words[flag].search(text))
 
     def _sentences(self, text: str) -> list[str]:
         cut = self._sentence_end.split(_plain(text))

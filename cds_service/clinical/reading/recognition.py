@@ -1,7 +1,7 @@
 """What a concept of the chart means to a rule: the value sets it is in, by code or by text.
 
 Words are passed over per question: what a code of the entry answers, its words do not overrule; whatever else they
-say is read (clinical decision 1.8).
+say is read (decision 11.4).
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ class Recognizer:
         # A code that is only in sets of other rules is as good as unknown.
         self._known = _value_sets_read(content)
         self._text = _text_reader(content)
+        self.result_words = content.result_words
         self._read: dict[str, tuple[Mention, ...]] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._left = MOST_TEXT
@@ -172,6 +173,10 @@ class Recognizer:
 
     def says_chronic(self, *texts: str) -> bool:
         return self.text_match and any(text and "chronic" in self._text.flags(text, "") for text in texts)
+
+    def has_words(self, flag: str, *texts: str) -> bool:
+        """Whether any text holds words of a list of the content, also where free text is no evidence."""
+        return any(self._text.has_words(flag, text) for text in texts)
 
     def label(self, coding: Coding) -> str:
         """Our own words for a code that is known, without SNOMED CT's semantic tag, or an empty string."""

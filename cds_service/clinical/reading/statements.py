@@ -6,7 +6,6 @@ Red flags, brain symptoms, metastases and cautions are all read from the same li
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -30,9 +29,6 @@ _VALUE_SAYS = frozenset(
         SharedValueSet.PREGNANCY_STATUS_OBSERVATION,
     }
 )
-
-_NEGATIVE = re.compile(r"^\W*(neg(ative)?|not detected|non-?reactive|absent)\b|\bnegative\b", re.IGNORECASE)
-_POSITIVE = re.compile(r"^\W*(pos(itive)?|detected|reactive)\b|^\+{1,3}$|(?<!not )(?<!non-)\bpositive\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +214,9 @@ def sign_of(value: Value, interpretation: tuple[Concept, ...], recognizer: Recog
         if codes & {"POS", "NEG"}:
             return "POS" in codes
     for words in (value.text, *(words_of(value.concept) if value.concept else ())):
-        if _POSITIVE.search(words):
+        if recognizer.result_words.positive_result.search(words):
             return True
-        if _NEGATIVE.search(words):
+        if recognizer.result_words.negative_result.search(words):
             return False
     return None
 

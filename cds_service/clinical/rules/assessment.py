@@ -16,8 +16,8 @@ from cds_service.chart.span import Span
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.rules.cautions import RaisedCaution
 
-# The reason of an assessment whose card an earlier answer keeps away, whatever the rule.
-ANSWERED_EARLIER = "answered-earlier"
+# The reason of an assessment whose card an earlier override keeps away, whatever the rule.
+OVERRIDDEN_EARLIER = "answered-earlier"
 
 # The kind of evidence that brings every card back, whatever was answered.
 RED_FLAG = "red-flag"
@@ -85,8 +85,8 @@ class Removal:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """An earlier answer that keeps the card away: the override reason's code, when it was given, and until when.
+class ActiveOverride:
+    """An override of an earlier card that keeps this one away: the reason's code, when it was given, and until when.
 
     `until` is None where only newer evidence ends it.
     """
@@ -129,7 +129,7 @@ class Assessment:
         cautions: what must be said beside the orders.
         groups: findings beside the criteria.
         notes: what the card must say beside its findings, as ids of the content.
-        answered: the earlier answer that keeps the card away, if one does.
+        active_override: the earlier override that keeps the card away, if one does.
         missing: prefetch keys without which nothing can be concluded (outcome `undetermined`).
         unchecked, partly: prefetch keys of which nothing, or not all, is known; they could refine the advice.
         deciding: prefetch keys that could still turn the answer.
@@ -149,7 +149,7 @@ class Assessment:
     cautions: tuple[RaisedCaution, ...] = ()
     groups: tuple[FindingGroup, ...] = ()
     notes: frozenset[str] = frozenset()
-    answered: Answered | None = None
+    active_override: ActiveOverride | None = None
     missing: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     partly: tuple[str, ...] = ()
@@ -168,6 +168,6 @@ class Assessment:
         """The answered question with this id, which must have been asked."""
         return next(item for item in self.criteria if item.id == criterion_id)
 
-    def evidence(self) -> Mapping[str, Sequence[Finding]]:
-        """The findings by kind of evidence, for the memory of answers: newer evidence of a kind brings a card back."""
+    def findings_by_kind(self) -> Mapping[str, Sequence[Finding]]:
+        """The findings by kind of evidence: newer evidence of a kind ends an override."""
         return {item.id: item.findings for item in self.criteria}

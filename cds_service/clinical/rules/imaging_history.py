@@ -1,7 +1,7 @@
 """Which studies were done or ordered since the pain began (decisions 5.1 and 5.3).
 
-A study from before the pain does not answer it; a CT of the chest, abdomen and pelvis counts from 30 days before.
-An order that is still open counts whenever it was written: it will be done now.
+A study from before the pain does not answer it; a CT of the trunk counts from some days before. An order that is still
+open counts whenever it was written, up to a time: it will be done now. How many days, the rule says.
 """
 
 from __future__ import annotations
@@ -17,9 +17,6 @@ from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.reading.value_sets import CT_OF_TRUNK
 
-# A CT up to 30 days before the onset still stages the patient (decision 5.1).
-ALLOWANCE_DAYS = 30
-
 _DONE = {
     "DiagnosticReport": frozenset({"final", "amended", "corrected", "appended", "preliminary"}),
     "ImagingStudy": frozenset({"available"}),
@@ -32,8 +29,20 @@ _OPEN = {
     "DiagnosticReport": frozenset({"registered", "partial"}),
 }
 
-# An order that has been open longer than a year counts as never carried out (decision 5.3).
-_FORGOTTEN_DAYS = 365
+
+@dataclass(frozen=True, slots=True)
+class ImagingWindow:
+    """How far back studies and orders count, in days.
+
+    Attributes:
+        without_onset: where the onset of the pain is not recorded, from so many days ago.
+        ct_before_onset: a CT of the trunk, from so many days before the onset: it still stages the patient.
+        open_order: an order that has been open longer counts as never carried out.
+    """
+
+    without_onset: int
+    ct_before_onset: int
+    open_order: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +56,24 @@ class PastStudy:
 
 
 def studies_since(
-    onset: date | None, chart: Chart, recognizer: Recognizer, calendar: Calendar
+    onset: date | None, chart: Chart, recognizer: Recognizer, calendar: Calendar, window: ImagingWindow
 ) -> tuple[PastStudy, ...]:
     """The studies done or ordered since the pain began.
 
     Args:
-        onset: the first day of the new pain; None where it is not recorded. Then only studies of the last 30
-            days count: nobody knows whether an older one came after the pain.
+        onset: the first day of the new pain; None where it is not recorded. Then only studies of the last days
+            count: nobody knows whether an older one came after the pain.
+        chart: with the studies and orders.
+        recognizer, calendar: what the chart is read with.
+        window: how far back they count.
     """
-    start = onset or calendar.today - timedelta(days=ALLOWANCE_DAYS)
-    return tuple(_counted(chart, start, recognizer, calendar))
+    start = onset or calendar.today - timedelta(days=window.without_onset)
+    return tuple(_counted(chart, start, recognizer, calendar, window))
 
 
-def _counted(chart: Chart, start: date, recognizer: Recognizer, calendar: Calendar) -> Iterator[PastStudy]:
+def _counted(
+    chart: Chart, start: date, recognizer: Recognizer, calendar: Calendar, window: ImagingWindow
+) -> Iterator[PastStudy]:
     for study in (*chart.diagnostic_reports.items, *chart.procedures.items, *chart.service_requests.items):
         sets = frozenset().union(*(recognizer.ordered(concept) for concept in study.concepts))
         if not sets or study.not_to_be_done:
@@ -69,9 +83,9 @@ def _counted(chart: Chart, start: date, recognizer: Recognizer, calendar: Calend
             continue
         # An open order may be due in the future; a study that was done cannot.
         when = calendar.past(study.when) if done else study.when
-        first = start - timedelta(days=ALLOWANCE_DAYS if sets & CT_OF_TRUNK else 0)
+        first = start - timedelta(days=window.ct_before_onset if sets & CT_OF_TRUNK else 0)
         if not done:
-            first = calendar.today - timedelta(days=_FORGOTTEN_DAYS)
+            first = calendar.today - timedelta(days=window.open_order)
         if when.latest >= first if when else not done:
             yield PastStudy(sets, _finding(study, when, recognizer), done, study.is_stat)
 

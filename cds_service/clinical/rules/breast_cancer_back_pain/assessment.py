@@ -48,7 +48,7 @@ class Assessment(every_rule.Assessment):
     egfr_recent_days: int = 90
     read: Callable[[], Evidence] | None = field(repr=False, compare=False, default=None)
 
-    def evidence(self) -> Mapping[str, Sequence[Finding]]:
+    def findings_by_kind(self) -> Mapping[str, Sequence[Finding]]:
         """The findings by kind of evidence.
 
         The reason on an order that is just being written is no evidence of its own: whoever writes it knows the answer.

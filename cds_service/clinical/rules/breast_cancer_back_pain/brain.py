@@ -13,10 +13,8 @@ from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.reading.statements import Statement, sign_of
+from cds_service.clinical.rules.breast_cancer_back_pain.text_names import WordList
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import DIAGNOSED_RECEPTORS, RuleValueSet
-
-# From 1 % of stained cells on a tumor counts as receptor positive (decision 10.3).
-_POSITIVE_CELLS_PERCENT = 1
 
 
 class Receptors(StrEnum):
@@ -37,9 +35,18 @@ class _Results:
     her2: bool | None
 
 
-def receptors(chart: Chart, statements: Iterable[Statement], recognizer: Recognizer) -> Receptors:
-    """The receptor status: by the newest final results, else by diagnosis codes."""
-    results = _newest_results(chart, recognizer)
+def receptors(
+    chart: Chart, statements: Iterable[Statement], recognizer: Recognizer, positive_percent: int
+) -> Receptors:
+    """The receptor status: by the newest final results, else by diagnosis codes.
+
+    Args:
+        chart: with the test results.
+        statements: of the chart, with the diagnoses.
+        recognizer: what the chart is read with.
+        positive_percent: from so many percent of stained cells on a hormone receptor is positive.
+    """
+    results = _newest_results(chart, recognizer, positive_percent)
     coded = {name for item in statements for name in item.sets if name in DIAGNOSED_RECEPTORS}
     if results.her2 or (results.her2 is None and RuleValueSet.DX_HER2_POSITIVE in coded):
         return Receptors.HER2_POSITIVE
@@ -52,13 +59,13 @@ def receptors(chart: Chart, statements: Iterable[Statement], recognizer: Recogni
     return Receptors.OTHER
 
 
-def _newest_results(chart: Chart, recognizer: Recognizer) -> _Results:
+def _newest_results(chart: Chart, recognizer: Recognizer, positive_percent: int) -> _Results:
     newest: dict[str, tuple[int, bool]] = {}
     for observation in chart.observations.items:
         if not observation.is_final:
             continue
         for receptor in _receptors_of(frozenset(recognizer.sets(observation.concept))):
-            positive = _reading(observation, receptor, recognizer)
+            positive = _reading(observation, receptor, recognizer, positive_percent)
             if positive is not None:
                 day = observation.effective.latest.toordinal() if observation.effective else 0
                 # On the same day the positive result stands: nothing is missed.
@@ -76,28 +83,28 @@ def _receptors_of(sets: frozenset[str]) -> tuple[str, ...]:
     return ("her2",) if sets & {RuleValueSet.HER2_PROTEIN_TEST, RuleValueSet.HER2_GENE_TEST} else ()
 
 
-def _reading(observation: Observation, receptor: str, recognizer: Recognizer) -> bool | None:
+def _reading(observation: Observation, receptor: str, recognizer: Recognizer, positive_percent: int) -> bool | None:
     """Positive or negative; an equivocal result is neither."""
     value = observation.value
     words = " ".join((value.text, *(words_of(value.concept) if value.concept else ()))).lower().strip()
-    if re.search(r"equivocal|indeterminate", words):
+    if recognizer.result_words.equivocal.search(words):
         return None
-    if receptor == "her2" and (score := _her2_score(words)):
+    if receptor == "her2" and (score := _her2_score(words, recognizer)):
         return {"positive": True, "negative": False}.get(score)
     percent = value.number if value.unit in ("%", "percent") else _percent(words)
     if percent is not None:
         below = value.comparator == "<" or words.startswith("<")
-        return percent >= _POSITIVE_CELLS_PERCENT and not (below and percent <= _POSITIVE_CELLS_PERCENT)
+        return percent >= positive_percent and not (below and percent <= positive_percent)
     return sign_of(value, observation.interpretation, recognizer)
 
 
-def _her2_score(words: str) -> str:
+def _her2_score(words: str, recognizer: Recognizer) -> str:
     """HER2 by its own scale: 3+ and amplified are positive, 0, 1+ and low negative, 2+ equivocal; else empty."""
-    if re.search(r"\b2\s*\+", words):
+    if recognizer.has_words(WordList.HER2_EQUIVOCAL, words):
         return "equivocal"
-    if re.search(r"\b(not |non[- ]?)amplified|\b[01]\s*\+|^(ihc )?0\b|her2.?low", words):
+    if recognizer.has_words(WordList.HER2_NEGATIVE, words):
         return "negative"
-    return "positive" if re.search(r"\b3\s*\+|\bamplified", words) else ""
+    return "positive" if recognizer.has_words(WordList.HER2_POSITIVE, words) else ""
 
 
 def _percent(words: str) -> float | None:
@@ -126,9 +133,9 @@ def _is_new(item: Statement, others: Iterable[Statement], calendar: Calendar, po
     if item.sets.isdisjoint(_SYMPTOMS) or not item.is_new(calendar):
         return False
     told = item.day or item.finding.when
-    if item.point and not item.current_visit and told is not None:
-        if told.until(calendar.today).latest < calendar.today - timedelta(days=point_days):
-            return False
+    first = calendar.today - timedelta(days=point_days)
+    if item.point and not item.current_visit and told is not None and told.until(calendar.today).latest < first:
+        return False
     return not any(
         (item.finding.label, item.finding.coding) == (other.finding.label, other.finding.coding)
         and (when := other.finding.when or other.day) is not None

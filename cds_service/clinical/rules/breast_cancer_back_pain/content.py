@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cds_service.clinical.reading.value_sets import SharedValueSet
 from cds_service.clinical.rules.breast_cancer_back_pain.sentences import SENTENCES
+from cds_service.clinical.rules.breast_cancer_back_pain.text_names import TEXT_NAMES
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import THRESHOLDS
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import RuleValueSet
 from cds_service.content.load import load_content as load_content_of
@@ -41,6 +42,7 @@ SOURCE = RuleSource(
     value_sets=(SharedValueSet, RuleValueSet),
     tables=frozenset({"mri_of_region", "studies"}),
     thresholds=THRESHOLDS,
+    text=TEXT_NAMES,
     sentences=SENTENCES,
     longest_names=_longest_names,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from cds_service.chart.records import Chart
 from cds_service.clinical.reading.findings import Finding
@@ -17,7 +17,9 @@ from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptio
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord, pain_records
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import STATED_IN_WORDS
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags, SignTimes, red_flags
+from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.cautions import caution_questions
+from cds_service.clinical.rules.imaging_history import ImagingWindow, PastStudy, studies_since
 from cds_service.content.model import Content
 
 
@@ -36,6 +38,19 @@ class Evidence:
     records: tuple[PainRecord, ...]
     pain: BackPain
 
+    def number(self, name: Threshold) -> int:
+        """A number of the content."""
+        return self.content.rule.thresholds[name]
+
+    def studies_since(self, onset: date | None) -> tuple[PastStudy, ...]:
+        """The studies done or ordered since that day; see `imaging_history`."""
+        window = ImagingWindow(
+            without_onset=self.number(Threshold.IMAGED_WITHOUT_ONSET_DAYS),
+            ct_before_onset=self.number(Threshold.CT_BEFORE_ONSET_DAYS),
+            open_order=self.number(Threshold.OPEN_ORDER_DAYS),
+        )
+        return studies_since(onset, self.chart, self.recognizer, self.calendar, window)
+
 
 def calendar_of(options: RuleOptions, now: datetime) -> Calendar:
     """The day of the call, in UTC, with the windows that the site chose."""
@@ -51,8 +66,9 @@ def read_evidence(
     records = pain_records(chart, recognizer, calendar)
     pain = back_pain(records, calendar, options)
     infection = infection_of_the_spine(chart, stated, recognizer, calendar)
-    times = SignTimes(calendar, content.rule.thresholds["sign_days"], pain.onset)
-    flags = red_flags(stated, infection, times, options)
+    times = SignTimes(calendar, content.rule.thresholds[Threshold.SIGN_DAYS], pain.onset)
+    groups = content.rule.thresholds[Threshold.NONSPECIFIC_SIGN_GROUPS]
+    flags = red_flags(stated, infection, times, options, groups)
     if flags.neurological:
         pain = back_pain(records, calendar, options, red_flag=True)
     if not pain.new:

@@ -24,7 +24,7 @@ class RuleOptions:
     nonspecific_signs: Literal["text", "critical"] = "text"
     pain_required_for_cord_signs: bool = True
     hospice_suppress: bool = True
-    brain_any_subtype: Literal["consider", "seed-strict"] = "consider"
+    brain_any_subtype: Literal["consider", "her2-or-triple-negative"] = "consider"
     surveillance_advice: Literal["info", "off"] = "info"
 
     @classmethod

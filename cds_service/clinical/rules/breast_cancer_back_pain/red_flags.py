@@ -1,7 +1,7 @@
 """Red flags beside back pain, and known metastases (decisions of chapter 3).
 
-A red flag is a sign of now: recorded in the current visit or in the last days, or lasting since the pain began. One that
-was recorded since the pain began, but weeks ago, is asked for; one that was known before the window is named.
+A red flag is a sign of now: recorded in the current visit or in the last days, or lasting since the pain began. One
+that was recorded since the pain began, but weeks ago, is asked for; one that was known before the window is named.
 """
 
 from __future__ import annotations
@@ -149,9 +149,17 @@ class SignTimes:
 
 
 def red_flags(
-    statements: Sequence[Statement], infection: Infection, times: SignTimes, options: RuleOptions
+    statements: Sequence[Statement], infection: Infection, times: SignTimes, options: RuleOptions, emergency_groups: int
 ) -> RedFlags:
-    """Sort the statements of a chart into red flags."""
+    """Sort the statements of a chart into red flags.
+
+    Args:
+        statements: of the chart.
+        infection: of the spine, as far as the chart tells.
+        times: when a sign is one of now.
+        options: the site's choices.
+        emergency_groups: nonspecific signs of so many groups together are an emergency.
+    """
     known_for_sure = [item for item in statements if not item.suspected]
     stated = [item for item in known_for_sure if RuleValueSet.RED_FLAG_TRAP not in item.sets]
     signs = [item for item in stated if not item.sets.isdisjoint(_SIGNS)]
@@ -176,15 +184,16 @@ def red_flags(
         systemic=_in(fresh, {RuleValueSet.SYSTEMIC_FLAG}),
         bone_metastasis=_in(known_for_sure, {RuleValueSet.METASTASIS_BONE}),
         other_metastasis=_in(known_for_sure, {RuleValueSet.METASTASIS_BRAIN, RuleValueSet.METASTASIS_OTHER}),
-        nonspecific_is_critical=_two_groups(new, stated) or bool(unclear and options.nonspecific_signs == "critical"),
+        nonspecific_is_critical=_are_an_emergency(new, stated, emergency_groups)
+        or bool(unclear and options.nonspecific_signs == "critical"),
     )
 
 
-def _two_groups(new: Sequence[Statement], stated: Sequence[Statement]) -> bool:
-    """Whether unclear signs of two kinds stand beside each other, and no neuropathy explains both."""
+def _are_an_emergency(new: Sequence[Statement], stated: Sequence[Statement], least: int) -> bool:
+    """Whether unclear signs of so many kinds stand beside each other, and no neuropathy explains them."""
     groups = {NONSPECIFIC_SIGNS[name] for item in new for name in item.sets if name in NONSPECIFIC_SIGNS}
     neuropathy = any(RuleValueSet.NEUROPATHY in item.sets and item.holds for item in stated)
-    return len(groups) > 1 and not (neuropathy and groups == _EXPLAINED_BY_NEUROPATHY)
+    return len(groups) >= least and not (neuropathy and groups == _EXPLAINED_BY_NEUROPATHY)
 
 
 def _kinds(sign: Statement) -> frozenset[str]:

@@ -7,7 +7,6 @@ every other case, and where the chart is not wholly known.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -18,6 +17,8 @@ from cds_service.clinical.reading.value_sets import SharedValueSet
 from cds_service.clinical.rules.assessment import Removal
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import removable
+from cds_service.clinical.rules.breast_cancer_back_pain.text_names import WordList
+from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import PAIN_QUALITY, REASONS_TO_SEARCH, RuleValueSet
 
 # Studies that look for distant disease, and what the wording calls them.
@@ -33,11 +34,6 @@ _REASONS = REASONS_TO_SEARCH | {PAIN_QUALITY}
 
 # Reasons of a visit that are no complaint: the cancer itself, and its follow-up.
 _FOLLOW_UP = frozenset({RuleValueSet.BREAST_CANCER, RuleValueSet.BREAST_CANCER_SUPPORTING})
-
-_ADVANCED = re.compile(r"\b(metasta\w+|stage (4|iv)|recurren\w+|secondary|advanced)\b", re.IGNORECASE)
-
-# Work-up and treatment of a new cancer take most of a year; imaging before that is not surveillance.
-_SURVEILLANCE_FROM_DAYS = 365
 
 
 def routine_searches(evidence: Evidence) -> tuple[Removal, ...]:
@@ -57,7 +53,7 @@ def routine_searches(evidence: Evidence) -> tuple[Removal, ...]:
 
 def _is_long_past(evidence: Evidence) -> bool:
     """Whether every record of the cancer that carries a date is certainly a year old, and there is one."""
-    latest = evidence.calendar.today - timedelta(days=_SURVEILLANCE_FROM_DAYS)
+    latest = evidence.calendar.today - timedelta(days=evidence.number(Threshold.SURVEILLANCE_FROM_DAYS))
     dates = [start_of(item, None, evidence.calendar).when for item in _cancers(evidence)]
     known = [when.latest for when in dates if when]
     return bool(known) and max(known) <= latest
@@ -87,7 +83,7 @@ def _has_reason_to_search(evidence: Evidence) -> bool:
 def _says_advanced(condition: Condition, evidence: Evidence) -> bool:
     """Whether the words of a cancer entry, its own or ours, say that it spread or came back."""
     ours = [evidence.recognizer.label(coding) for coding in condition.concept.codings]
-    return any(_ADVANCED.search(words) for words in (*words_of(condition.concept), *ours))
+    return evidence.recognizer.has_words(WordList.ADVANCED, *words_of(condition.concept), *ours)
 
 
 def _recent_complaint(evidence: Evidence) -> bool:

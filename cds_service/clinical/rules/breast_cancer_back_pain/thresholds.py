@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from cds_service.content.bounds import MOST_DAYS, Bounds
 
-NEW_WINDOW_DAYS = Bounds(1, MOST_DAYS)
-CLEAN_DAYS = Bounds(0, MOST_DAYS)
+
+class Threshold(StrEnum):
+    """A number by its name in `rule.toml`, where its value stands with the reason and the source."""
+
+    NEW_WINDOW_DAYS = "new_window_days"
+    CLEAN_DAYS = "clean_days"
+    NONSPECIFIC_SIGN_GROUPS = "nonspecific_sign_groups"
+    ADULT_FROM_YEARS = "adult_from_years"
+    HOSPICE_DAYS = "hospice_days"
+    PREGNANCY_RECENT_DAYS = "pregnancy_recent_days"
+    MAY_BE_PREGNANT_FROM_YEARS = "may_be_pregnant_from_years"
+    MAY_BE_PREGNANT_TO_YEARS = "may_be_pregnant_to_years"
+    IMAGED_WITHOUT_ONSET_DAYS = "imaged_without_onset_days"
+    CT_BEFORE_ONSET_DAYS = "ct_before_onset_days"
+    OPEN_ORDER_DAYS = "open_order_days"
+    RECEPTOR_POSITIVE_PERCENT = "receptor_positive_percent"
+    SURVEILLANCE_FROM_DAYS = "surveillance_from_days"
+    SIGN_DAYS = "sign_days"
+    BRAIN_POINT_DAYS = "brain_point_days"
+
 
 THRESHOLDS: Mapping[str, Bounds] = {
-    "new_window_days": NEW_WINDOW_DAYS,
-    "clean_days": CLEAN_DAYS,
-    "sign_days": Bounds(1, 90),
-    "brain_point_days": Bounds(1, 365),
+    Threshold.NEW_WINDOW_DAYS: Bounds(1, MOST_DAYS),
+    Threshold.CLEAN_DAYS: Bounds(0, MOST_DAYS),
+    # One group alone is the choice of a site (the setting `nonspecific_signs`); there are four.
+    Threshold.NONSPECIFIC_SIGN_GROUPS: Bounds(2, 4),
+    Threshold.ADULT_FROM_YEARS: Bounds(12, 25),
+    Threshold.HOSPICE_DAYS: Bounds(1, MOST_DAYS),
+    Threshold.PREGNANCY_RECENT_DAYS: Bounds(0, 300),
+    Threshold.MAY_BE_PREGNANT_FROM_YEARS: Bounds(8, 20),
+    Threshold.MAY_BE_PREGNANT_TO_YEARS: Bounds(40, 70),
+    Threshold.IMAGED_WITHOUT_ONSET_DAYS: Bounds(0, MOST_DAYS),
+    Threshold.CT_BEFORE_ONSET_DAYS: Bounds(0, 365),
+    Threshold.OPEN_ORDER_DAYS: Bounds(1, MOST_DAYS),
+    Threshold.RECEPTOR_POSITIVE_PERCENT: Bounds(1, 10),
+    Threshold.SURVEILLANCE_FROM_DAYS: Bounds(1, MOST_DAYS),
+    Threshold.SIGN_DAYS: Bounds(1, 90),
+    Threshold.BRAIN_POINT_DAYS: Bounds(1, 365),
 }

@@ -18,7 +18,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assess
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import brain_symptoms
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord
-from cds_service.clinical.rules.imaging_history import studies_since
+from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.timeline import Entry, Row, Timeline, Window
 
 
@@ -190,7 +190,7 @@ def _why_not(item: Statement) -> str:
 
 def _imaging(evidence: Evidence) -> Iterator[Entry]:
     """Every imaging study and every order of one, whether or not it answers the pain."""
-    counting = studies_since(evidence.pain.onset, evidence.chart, evidence.recognizer, evidence.calendar)
+    counting = evidence.studies_since(evidence.pain.onset)
     done_by_source = {study.finding.source: study.done for study in counting}
     chart = evidence.chart
     for study in (*chart.diagnostic_reports.items, *chart.procedures.items, *chart.service_requests.items):
@@ -263,5 +263,5 @@ def _cautions(evidence: Evidence, assessment: Assessment) -> Iterator[Entry]:
 
 
 def _brain_symptoms(evidence: Evidence) -> tuple[Finding, ...]:
-    days = evidence.content.rule.thresholds["brain_point_days"]
+    days = evidence.number(Threshold.BRAIN_POINT_DAYS)
     return brain_symptoms(evidence.statements, evidence.calendar, days)

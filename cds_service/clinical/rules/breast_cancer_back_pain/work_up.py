@@ -22,24 +22,13 @@ from cds_service.clinical.rules.breast_cancer_back_pain.orders import (
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import injuries
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri, spine_mri_of, wanted_studies
+from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BONE_SCANS, PREGNANCY_RECORDS, RuleValueSet
 from cds_service.clinical.rules.cautions import RaisedCaution, newest_egfr, raised_cautions
-from cds_service.clinical.rules.imaging_history import PastStudy, studies_since
-
-# Hospice is for a life expectancy of about half a year; a referral from before that is no longer in force.
-_HOSPICE_DAYS = 180
+from cds_service.clinical.rules.imaging_history import PastStudy
 
 # Of each kind, so many findings go on an order as its reasons.
 _MOST_REASONS = 3
-
-# Imaging of adults is meant throughout; breast cancer in a child is nearly always an error of coding.
-_ADULT_FROM_YEARS = 18
-
-# What a record of four weeks ago says of pregnancy may have changed since.
-_PREGNANCY_RECENT_DAYS = 28
-
-# Between these ages pregnancy is asked for before CT and bone scan, where nothing is recorded.
-_MAY_BE_PREGNANT_YEARS = range(12, 56)
 
 
 def work_up(evidence: Evidence, advice: Assessment) -> Assessment:
@@ -57,7 +46,7 @@ def work_up(evidence: Evidence, advice: Assessment) -> Assessment:
     )
     if not evidence.history.proven:
         return replace(advice, reason=Reason.IN_SITU_ONLY)
-    if (age := _age(evidence)) is not None and age < _ADULT_FROM_YEARS:
+    if (age := _age(evidence)) is not None and age < evidence.number(Threshold.ADULT_FROM_YEARS):
         return replace(advice, reason=Reason.CHILD)
     if evidence.options.hospice_suppress and _in_hospice(evidence):
         return replace(advice, outcome=Outcome.SUPPRESSED, reason=Reason.HOSPICE)
@@ -70,15 +59,15 @@ def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
     flags, pain = evidence.flags, evidence.pain
     egfr = newest_egfr(chart, content.cautions, recognizer, calendar, evidence.options.egfr_recent_days)
     raised = raised_cautions(evidence.statements, chart, content.cautions, recognizer, calendar, egfr)
-    status = receptors(chart, evidence.statements, recognizer)
-    brain = brain_symptoms(evidence.statements, calendar, content.rule.thresholds["brain_point_days"])
+    status = receptors(chart, evidence.statements, recognizer, evidence.number(Threshold.RECEPTOR_POSITIVE_PERCENT))
+    brain = brain_symptoms(evidence.statements, calendar, evidence.number(Threshold.BRAIN_POINT_DAYS))
     region = SEVERAL if flags.whole_spine else pain.region
     wants_brain = _wants_brain_mri(brain, status, evidence)
     wanted = wanted_studies(region, content, evidence.options, raised, wants_brain)
     if flags.infection:
         # Staging would delay the search for an infection, and is no answer to it.
         wanted = tuple(slug for slug in wanted if is_spine_mri(slug))
-    past = studies_since(pain.onset, chart, recognizer, calendar)
+    past = evidence.studies_since(pain.onset)
     drafted = drafted_sets(chart.drafts, recognizer)
     present = _present(wanted, past, drafted, brain, evidence)
     studies = tuple(slug for slug in wanted if slug not in {item.slug for item in present})
@@ -150,7 +139,7 @@ def _is_stat(slugs: Sequence[str], past: Sequence[PastStudy], evidence: Evidence
 
 def _in_hospice(evidence: Evidence) -> bool:
     """Whether hospice or comfort care is in force: a diagnosis that holds, or a recent visit or procedure."""
-    first = evidence.calendar.today - timedelta(days=_HOSPICE_DAYS)
+    first = evidence.calendar.today - timedelta(days=evidence.number(Threshold.HOSPICE_DAYS))
     for item in evidence.statements:
         if RuleValueSet.HOSPICE in item.sets and item.holds and not item.suspected:
             when = item.finding.when
@@ -181,7 +170,7 @@ def _present(
     today = evidence.calendar.today
     spine_past = done_since(past, _first_day(evidence.flags.emergencies, today, newest=True))
     brain_day = _first_day(brain, today, newest=False)
-    brain_past = studies_since(brain_day, evidence.chart, evidence.recognizer, evidence.calendar) if brain_day else past
+    brain_past = evidence.studies_since(brain_day) if brain_day else past
     found: list[Present] = []
     for slug in wanted:
         counted = spine_past if is_spine_mri(slug) else brain_past if slug.startswith(brain_slug) else past
@@ -245,9 +234,11 @@ def _should_check_pregnancy(studies: Sequence[str], evidence: Evidence) -> bool:
         return False
     patient = evidence.chart.patient.items[0]
     age = _age(evidence)
-    if patient.gender == "male" or (age is not None and age not in _MAY_BE_PREGNANT_YEARS):
+    youngest = evidence.number(Threshold.MAY_BE_PREGNANT_FROM_YEARS)
+    oldest = evidence.number(Threshold.MAY_BE_PREGNANT_TO_YEARS)
+    if patient.gender == "male" or (age is not None and not youngest <= age <= oldest):
         return False
-    first = evidence.calendar.today - timedelta(days=_PREGNANCY_RECENT_DAYS)
+    first = evidence.calendar.today - timedelta(days=evidence.number(Threshold.PREGNANCY_RECENT_DAYS))
     recent = [item for item in evidence.statements if item.finding.when is None or item.finding.when.latest >= first]
     return not any(item.holds and item.sets & PREGNANCY_RECORDS for item in recent)
 

@@ -15,10 +15,10 @@ import pytest
 
 from cds_service.app import make_app
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
-from cds_service.decision.answered import with_answers
+from cds_service.decision.active_override import with_active_override
 from cds_service.decision.explanation import explain
 from cds_service.decision.pseudonyms import Pseudonyms
-from cds_service.ledger.entries import EarlierAnswer
+from cds_service.ledger.entries import EarlierFeedback
 from cds_service.settings import make_settings
 from tests.builders import (
     BREAST_CANCER,
@@ -313,8 +313,8 @@ def test_without_a_key_nothing_is_remembered(tmp_path: Path) -> None:
 
 def test_explain_says_which_answer_keeps_the_card_away_and_until_when(tmp_path: Path) -> None:
     fired = assessed(CANCER, PAIN)
-    earlier = EarlierAnswer("overridden", "patient-declines", NOW, "imaging-advised", {})
-    silenced = with_answers(fired, {}, [earlier], load_content(), NOW + timedelta(days=1))
+    earlier = EarlierFeedback("overridden", "patient-declines", NOW, "imaging-advised", {})
+    silenced = with_active_override(fired, {}, [earlier], load_content(), NOW + timedelta(days=1))
     answered = decision(CANCER, PAIN)
     text = explain(replace(answered, assessment=silenced))
     assert "turned down on 2026-11-22 (patient-declines). It stays away until 2026-12-22, or newer evidence" in text
@@ -323,7 +323,7 @@ def test_explain_says_which_answer_keeps_the_card_away_and_until_when(tmp_path: 
 
 def test_fingerprints_hold_no_code_and_no_date_and_differ_between_patients() -> None:
     pseudonyms = Pseudonyms("a key of the tests, that guards nothing")
-    found = assessed(CANCER, PAIN).evidence()["pain"]
+    found = assessed(CANCER, PAIN).findings_by_kind()["pain"]
     one, other = (pseudonyms.findings(name, found) for name in ("a", "b"))
     assert found and one != other
     assert not any("M54" in text or "2026" in text for text in one)
@@ -335,7 +335,9 @@ def test_an_open_visit_is_the_same_evidence_on_the_next_day() -> None:
     prints = [
         pseudonyms.findings(
             "a",
-            assessed(CANCER, now=now, encounter_id="e-1", replaced={"encounters": bundle(visit)}).evidence()["pain"],
+            assessed(CANCER, now=now, encounter_id="e-1", replaced={"encounters": bundle(visit)}).findings_by_kind()[
+                "pain"
+            ],
         )
         for now in (NOW, NOW + timedelta(days=1))
     ]

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping, and_, not_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from cds_service.ledger.database import PAGE_ROWS, PATIENT_SECONDS, Database, insert_new
+from cds_service.ledger.database import BACKGROUND_SECONDS, PAGE_ROWS, Database, insert_new
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.ledger.tables import decision
 
@@ -57,7 +57,7 @@ def read_shown(database: Database, card_ids: Collection[UUID]) -> Iterator[Decis
     cards = sorted(card_ids)
     for start in range(0, len(cards), PAGE_ROWS):
         query = select(decision).where(was_shown(), decision.c.card_id.in_(cards[start : start + PAGE_ROWS]))
-        with database.reading(PATIENT_SECONDS) as connection:
+        with database.reading(BACKGROUND_SECONDS) as connection:
             found = [_entry(row) for row in connection.execute(query).mappings()]
         yield from found
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.ledger.entries import EVERY, EarlierAnswer, Mode, ModeChange
+from cds_service.ledger.entries import EVERY, EarlierFeedback, Mode, ModeChange
 from cds_service.ledger.store import Ledger, Pruned
 from tests.ledger_rows import NOW, a_decision, an_answer, numbered
 
@@ -21,8 +21,8 @@ _INSTANT = timedelta(microseconds=1)
 _CLIENT, _TENANT, _PATIENT = "https://ehr.example.org", "hospital", "pseudonym-of-the-patient"
 
 
-def _answers(ledger: Ledger, since: datetime | None = None) -> list[EarlierAnswer]:
-    return ledger.earlier_answers(_CLIENT, _TENANT, _PATIENT, since)
+def _answers(ledger: Ledger, since: datetime | None = None) -> list[EarlierFeedback]:
+    return ledger.earlier_feedback(_CLIENT, _TENANT, _PATIENT, since)
 
 
 # Earlier answers
@@ -32,10 +32,10 @@ def test_an_earlier_answer_tells_what_was_answered_when_and_on_which_evidence(le
     ledger.record_decision(a_decision())
     ledger.record_feedback([an_answer()])
     assert _answers(ledger) == [
-        EarlierAnswer(
+        EarlierFeedback(
             outcome="overridden",
             reason="patient-declines",
-            answered_at=NOW + timedelta(minutes=10),
+            given_at=NOW + timedelta(minutes=10),
             card_reason="imaging-advised",
             evidence={"pain": ("fingerprint-1", "fingerprint-2"), "cancer": ("fingerprint-3",)},
         )
@@ -93,7 +93,7 @@ def test_an_answer_to_anything_but_a_card_shown_here_about_this_patient_is_not_f
 def test_without_a_pseudonym_no_answer_is_found(ledger: Ledger) -> None:
     ledger.record_decision(a_decision(patient=""))
     ledger.record_feedback([an_answer()])
-    assert ledger.earlier_answers(_CLIENT, _TENANT, "", None) == []
+    assert ledger.earlier_feedback(_CLIENT, _TENANT, "", None) == []
 
 
 # Modes

@@ -18,8 +18,8 @@ from sqlalchemy import Connection, RowMapping, and_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from cds_service.ledger.database import PAGE_ROWS, Database, insert_new
-from cds_service.ledger.decisions import evidence, was_shown
-from cds_service.ledger.entries import EarlierAnswer, FeedbackEntry, Receipt
+from cds_service.ledger.decision_rows import evidence, was_shown
+from cds_service.ledger.entries import EarlierFeedback, FeedbackEntry, Receipt
 from cds_service.ledger.tables import clean, decision, feedback, utc
 
 # A row of feedback that was read, or one to be written.
@@ -29,7 +29,7 @@ _Row = RowMapping | dict[str, Any]
 _CARD = ("client", "tenant", "service", "card_id")
 
 # The last row in this order counts.
-_WEIGHT = (feedback.c.outcome_at, feedback.c.received_at, feedback.c.place, feedback.c.fingerprint)
+_PRECEDENCE = (feedback.c.outcome_at, feedback.c.received_at, feedback.c.place, feedback.c.fingerprint)
 
 
 def write_feedback(connection: Connection, entries: Sequence[FeedbackEntry]) -> Receipt:
@@ -44,7 +44,7 @@ def write_feedback(connection: Connection, entries: Sequence[FeedbackEntry]) -> 
 
 def read_card_feedback(connection: Connection, card_id: UUID) -> list[FeedbackEntry]:
     """All feedback to a card; the last one counts."""
-    query = select(feedback).where(feedback.c.card_id == card_id).order_by(*_WEIGHT)
+    query = select(feedback).where(feedback.c.card_id == card_id).order_by(*_PRECEDENCE)
     return _entries(connection, connection.execute(query).mappings().all())
 
 
@@ -54,25 +54,25 @@ def read_feedback(database: Database, since: datetime, until: datetime) -> Itera
     return database.paged(query, (feedback.c.received_at, feedback.c.fingerprint), _entries)
 
 
-def read_earlier_answers(
+def read_earlier_feedback(
     connection: Connection, client: str, tenant: str, patient: str, since: datetime | None
-) -> list[EarlierAnswer]:
+) -> list[EarlierFeedback]:
     """The feedback that counts for each card shown to a client about a patient; the newest first.
 
     Args:
         patient: a pseudonym, not empty.
-        since: answers before this moment are left out; None for all.
+        since: feedback from before this moment is left out; None for all.
     """
     about = (decision.c.client == client, decision.c.tenant == tenant, decision.c.patient == patient)
     query = (
         select(feedback, decision.c.reason.label("card_reason"), decision.c.at.label("shown_at"), decision.c.evidence)
         .join_from(feedback, decision, _shown_by_decision())
         .where(*about)
-        .order_by(*_WEIGHT)
+        .order_by(*_PRECEDENCE)
     )
-    last = {row["card_id"]: _answer(row) for row in connection.execute(query).mappings()}
-    answers = [answer for answer in last.values() if since is None or answer.answered_at >= since]
-    return sorted(answers, key=lambda answer: answer.answered_at, reverse=True)
+    last = {row["card_id"]: _earlier_feedback(row) for row in connection.execute(query).mappings()}
+    counting = [entry for entry in last.values() if since is None or entry.given_at >= since]
+    return sorted(counting, key=lambda entry: entry.given_at, reverse=True)
 
 
 def fingerprint(entry: FeedbackEntry) -> str:
@@ -126,12 +126,12 @@ def _entries(connection: Connection, rows: Sequence[RowMapping]) -> list[Feedbac
     ]
 
 
-def _answer(row: RowMapping) -> EarlierAnswer:
-    return EarlierAnswer(
+def _earlier_feedback(row: RowMapping) -> EarlierFeedback:
+    return EarlierFeedback(
         outcome=row["outcome"],
         reason=row["reason"],
         # A clock that says that the card was answered before it was shown is wrong.
-        answered_at=row["outcome_at"] if row["outcome_at"] >= row["shown_at"] else row["received_at"],
+        given_at=row["outcome_at"] if row["outcome_at"] >= row["shown_at"] else row["received_at"],
         card_reason=row["card_reason"],
         evidence=evidence(row["evidence"]),
     )

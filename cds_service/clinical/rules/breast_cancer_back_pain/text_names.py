@@ -1,0 +1,27 @@
+"""What this rule's code reads from `text-patterns.toml` by name."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BACK_PAIN, PAIN_QUALITY, RuleValueSet
+from cds_service.content.rule_source import TextNames
+
+
+class WordList(StrEnum):
+    """A list of words by its name, `flag` in the file."""
+
+    ADVANCED = "advanced"
+    HER2_POSITIVE = "her2-positive"
+    HER2_NEGATIVE = "her2-negative"
+    HER2_EQUIVOCAL = "her2-equivocal"
+
+
+# No words are written for pain of two regions: a text names each.
+_BACK_PAIN = frozenset(BACK_PAIN) - {RuleValueSet.BACK_PAIN_THORACOLUMBAR}
+
+TEXT_NAMES = TextNames(
+    concepts=frozenset({RuleValueSet.BREAST_CANCER, RuleValueSet.BACK_INJURY, PAIN_QUALITY, *_BACK_PAIN}),
+    guards=frozenset({"takes-back-before", "takes-back-after", "takes-back-alone"}),
+    flags=frozenset(WordList),
+)

@@ -1,0 +1,179 @@
+"""Clinical numbers and words of the rule are read from the content: another value there gives another answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cds_service.chart.build import build_chart
+from cds_service.clinical.rules.assessment import Outcome
+from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
+from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
+from cds_service.clinical.rules.breast_cancer_back_pain.rule import BreastCancerBackPain
+from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import THRESHOLDS, Threshold
+from cds_service.content.model import Content
+from tests.builders import (
+    BREAST_CANCER,
+    LOW_BACK_PAIN,
+    NOW,
+    PATIENT_ID,
+    SYSTEMS,
+    Json,
+    concept,
+    condition,
+    day,
+    observation,
+    patient,
+    supplied,
+)
+
+CONTENT = load_content()
+
+
+def with_numbers(numbers: Mapping[str, int]) -> Content:
+    return replace(CONTENT, rule=replace(CONTENT.rule, thresholds={**CONTENT.rule.thresholds, **numbers}))
+
+
+def with_words(flag: str, *patterns: str) -> Content:
+    flags = {**CONTENT.text_patterns.flags, flag: patterns}
+    return replace(CONTENT, text_patterns=replace(CONTENT.text_patterns, flags=flags))
+
+
+def answer(content: Content, *resources: Json, **elements: Any) -> Assessment:
+    rule = BreastCancerBackPain(content, RuleOptions.of(content, {}))
+    known = build_chart(PATIENT_ID, supplied(*resources, **elements), None)
+    found = rule.assess(known, rule.reader(), NOW)
+    assert isinstance(found, Assessment)
+    return found
+
+
+def test_every_number_that_the_rule_reads_stands_in_the_content_with_reason_and_source() -> None:
+    assert CONTENT.rule.thresholds.keys() == set(Threshold) == THRESHOLDS.keys()
+    assert all(item.why.endswith(".") and item.source for item in CONTENT.rule.threshold_reasons.values())
+
+
+SICK = (condition(BREAST_CANCER, onsetDateTime=day(900)), condition(LOW_BACK_PAIN, onsetDateTime=day(10)))
+
+
+def coded(set_id: str) -> str:
+    """The first code of a value set, as the builders write it."""
+    system, code, _ = CONTENT.terminology.value_sets[set_id].concepts[0]
+    return f"{next(name for name, uri in SYSTEMS.items() if uri == system)} {code}"
+
+
+def born(years: int) -> Json:
+    return patient(birth=f"{NOW.year - years}-01-01")
+
+
+def procedure(set_id: str, days: int) -> Json:
+    return {
+        "resourceType": "Procedure",
+        "id": f"procedure-{set_id}",
+        "status": "completed",
+        "subject": {"reference": f"Patient/{PATIENT_ID}"},
+        "code": concept(coded(set_id)),
+        "performedDateTime": day(days),
+    }
+
+
+def order(set_id: str, days: int) -> Json:
+    return {
+        "resourceType": "ServiceRequest",
+        "id": f"order-{set_id}",
+        "status": "active",
+        "intent": "order",
+        "subject": {"reference": f"Patient/{PATIENT_ID}"},
+        "code": concept(coded(set_id)),
+        "authoredOn": day(days),
+    }
+
+
+def test_who_is_an_adult_is_content() -> None:
+    assert answer(CONTENT, born(20), *SICK).reason is Reason.IMAGING_ADVISED
+    assert answer(with_numbers({"adult_from_years": 25}), born(20), *SICK).reason is Reason.CHILD
+
+
+def test_how_long_hospice_is_in_force_is_content() -> None:
+    admitted = procedure("hospice", 100)
+    assert answer(CONTENT, *SICK, admitted).reason is Reason.HOSPICE
+    assert answer(with_numbers({"hospice_days": 90}), *SICK, admitted).reason is Reason.IMAGING_ADVISED
+
+
+@pytest.mark.parametrize(
+    ("numbers", "years"), [({"may_be_pregnant_from_years": 20}, 19), ({"may_be_pregnant_to_years": 40}, 41)]
+)
+def test_at_which_age_pregnancy_is_asked_for_is_content(numbers: dict[str, int], years: int) -> None:
+    asked = answer(CONTENT, born(years), *SICK)
+    assert Note.CHECK_PREGNANCY in asked.notes
+    assert Note.CHECK_PREGNANCY not in answer(with_numbers(numbers), born(years), *SICK).notes
+
+
+def test_how_long_a_record_of_pregnancy_is_recent_is_content() -> None:
+    test = observation(coded("hcg-test"), day(20), valueCodeableConcept=concept(coded("result-negative")))
+    assert Note.CHECK_PREGNANCY not in answer(CONTENT, born(30), *SICK, test).notes
+    assert Note.CHECK_PREGNANCY in answer(with_numbers({"pregnancy_recent_days": 10}), born(30), *SICK, test).notes
+
+
+def bone_scans(found: Assessment) -> list[str]:
+    return [item.slug for item in found.present if item.slug.startswith("bone-scan")]
+
+
+def test_how_long_an_order_counts_as_open_is_content() -> None:
+    open_order = order("imaging-bone-scan-whole-body", 300)
+    assert bone_scans(answer(CONTENT, *SICK, open_order))
+    assert not bone_scans(answer(with_numbers({"open_order_days": 200}), *SICK, open_order))
+
+
+def ct(found: Assessment) -> list[str]:
+    return [item.slug for item in found.present if item.slug.startswith("ct-")]
+
+
+def test_how_long_before_the_pain_a_ct_counts_is_content() -> None:
+    done = procedure("imaging-ct-chest-abdomen-pelvis", 30)
+    assert ct(answer(CONTENT, *SICK, done))
+    assert not ct(answer(with_numbers({"ct_before_onset_days": 10}), *SICK, done))
+
+
+def test_how_long_ago_a_study_counts_without_an_onset_is_content() -> None:
+    undated = (SICK[0], condition(LOW_BACK_PAIN))
+    done = procedure("imaging-bone-scan-whole-body", 20)
+    assert bone_scans(answer(CONTENT, *undated, done))
+    assert not bone_scans(answer(with_numbers({"imaged_without_onset_days": 10}), *undated, done))
+
+
+def test_from_how_many_percent_a_receptor_is_positive_is_content() -> None:
+    five_percent = [
+        observation(coded(name), day(800), valueQuantity={"value": 5, "unit": "%"}) for name in ("er-test", "pr-test")
+    ]
+    negative = observation(coded("her2-protein-test"), day(800), valueCodeableConcept=concept(coded("result-negative")))
+    results = (*five_percent, negative)
+    assert answer(CONTENT, *SICK, *results).receptors is Receptors.OTHER
+    ten = with_numbers({"receptor_positive_percent": 10})
+    assert answer(ten, *SICK, *results).receptors is Receptors.TRIPLE_NEGATIVE
+
+
+def test_how_many_groups_of_signs_are_an_emergency_is_content() -> None:
+    signs = [condition(coded(f"nonspecific-sign-{group}"), onsetDateTime=day(5)) for group in ("motor", "sphincter")]
+    assert answer(CONTENT, *SICK, *signs).critical
+    assert not answer(with_numbers({"nonspecific_sign_groups": 3}), *SICK, *signs).critical
+
+
+def test_the_words_of_a_her2_score_are_content() -> None:
+    score = observation(coded("her2-protein-test"), day(800), valueString="3+")
+    assert answer(CONTENT, *SICK, score).receptors is Receptors.HER2_POSITIVE
+    other = with_words("her2-positive", "strong")
+    assert answer(other, *SICK, score).receptors is not Receptors.HER2_POSITIVE
+
+
+def test_the_words_that_deny_a_finding_are_content() -> None:
+    pain = observation(LOW_BACK_PAIN, day(5), valueString="none")
+    assert answer(CONTENT, SICK[0], pain).outcome is Outcome.NOT_APPLICABLE
+    swapped = replace(CONTENT.result_words, negative=re.compile("^never$"), affirmative=re.compile("^none$"))
+    assert answer(replace(CONTENT, result_words=swapped), SICK[0], pain).outcome is Outcome.FIRED
