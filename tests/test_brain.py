@@ -313,7 +313,7 @@ def test_a_brain_mri_is_of_the_head_and_never_stat() -> None:
 def test_a_brain_mri_that_is_there_is_not_offered_again(done: Json) -> None:
     found = beside(HER2_POSITIVE, HEADACHE, done)
     assert BRAIN not in found.studies
-    assert BRAIN in {item.slug for item in found.present}
+    assert BRAIN in {item.slug for item in found.covered}
 
 
 def test_a_brain_mri_of_last_year_does_not_answer_a_new_symptom() -> None:

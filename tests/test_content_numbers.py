@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -29,6 +28,7 @@ from tests.builders import (
     concept,
     condition,
     day,
+    draft,
     observation,
     patient,
     supplied,
@@ -46,9 +46,10 @@ def with_words(flag: str, *patterns: str) -> Content:
     return replace(CONTENT, text_patterns=replace(CONTENT.text_patterns, flags=flags))
 
 
-def answer(content: Content, *resources: Json, **elements: Any) -> Assessment:
+def answer(content: Content, *resources: Json, drafts: Sequence[Json] | None = None) -> Assessment:
+    """What the rule says of a patient with this content; `drafts` are all selected."""
     rule = BreastCancerBackPain(content, RuleOptions.of(content, {}))
-    known = build_chart(PATIENT_ID, supplied(*resources, **elements), None)
+    known = build_chart(PATIENT_ID, supplied(*resources), None, drafts)
     found = rule.assess(known, rule.reader(), NOW)
     assert isinstance(found, Assessment)
     return found
@@ -57,6 +58,10 @@ def answer(content: Content, *resources: Json, **elements: Any) -> Assessment:
 def test_every_number_that_the_rule_reads_stands_in_the_content_with_reason_and_source() -> None:
     assert CONTENT.rule.thresholds.keys() == set(Threshold) == THRESHOLDS.keys()
     assert all(item.why.endswith(".") and item.source for item in CONTENT.rule.threshold_reasons.values())
+
+
+def test_a_rule_without_a_sites_choices_has_the_numbers_of_the_content() -> None:
+    assert RuleOptions() == RuleOptions.of(CONTENT, {})
 
 
 SICK = (condition(BREAST_CANCER, onsetDateTime=day(900)), condition(LOW_BACK_PAIN, onsetDateTime=day(10)))
@@ -122,7 +127,7 @@ def test_how_long_a_record_of_pregnancy_is_recent_is_content() -> None:
 
 
 def bone_scans(found: Assessment) -> list[str]:
-    return [item.slug for item in found.present if item.slug.startswith("bone-scan")]
+    return [item.slug for item in found.covered if item.slug.startswith("bone-scan")]
 
 
 def test_how_long_an_order_counts_as_open_is_content() -> None:
@@ -132,7 +137,7 @@ def test_how_long_an_order_counts_as_open_is_content() -> None:
 
 
 def ct(found: Assessment) -> list[str]:
-    return [item.slug for item in found.present if item.slug.startswith("ct-")]
+    return [item.slug for item in found.covered if item.slug.startswith("ct-")]
 
 
 def test_how_long_before_the_pain_a_ct_counts_is_content() -> None:
@@ -177,3 +182,17 @@ def test_the_words_that_deny_a_finding_are_content() -> None:
     assert answer(CONTENT, SICK[0], pain).outcome is Outcome.NOT_APPLICABLE
     swapped = replace(CONTENT.result_words, negative=re.compile("^never$"), affirmative=re.compile("^none$"))
     assert answer(replace(CONTENT, result_words=swapped), SICK[0], pain).outcome is Outcome.FIRED
+
+
+def test_how_long_ago_the_cancer_must_be_for_routine_imaging_is_content() -> None:
+    search = [draft(coded("imaging-bone-scan-whole-body"))]
+    assert answer(CONTENT, SICK[0], drafts=search).reason is Reason.NO_SYMPTOMS
+    longer = with_numbers({"surveillance_from_days": 1000})
+    assert answer(longer, SICK[0], drafts=search).reason is Reason.NO_BACK_PAIN
+
+
+def test_the_words_of_an_advanced_cancer_are_content() -> None:
+    search = [draft(coded("imaging-bone-scan-whole-body"))]
+    advanced = condition(BREAST_CANCER, onsetDateTime=day(900), text="breast cancer, stage IV")
+    assert answer(CONTENT, advanced, drafts=search).reason is Reason.NO_BACK_PAIN
+    assert answer(with_words("advanced", "widespread"), advanced, drafts=search).reason is Reason.NO_SYMPTOMS

@@ -60,7 +60,7 @@ def test_every_order_becomes_a_valid_service_request(slug: str) -> None:
 @pytest.mark.parametrize("slug", CONTENT.orders)
 def test_every_order_is_answered_by_a_draft_of_itself(slug: str) -> None:
     coding = CONTENT.orders[slug].codings[0]
-    present = CONTENT.terminology.sets(coding["system"], coding["code"])
+    present = CONTENT.terminology.value_sets_with(coding["system"], coding["code"])
     assert any(combination <= present for combination in CONTENT.orders[slug].answered_by)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cds_service.chart.records import Concept, Condition
 from cds_service.chart.span import Span, lies_in_future, read_date
-from cds_service.clinical.reading.findings import Basis
+from cds_service.clinical.reading.findings import DateSource
 from cds_service.clinical.reading.onset import Calendar, start_of
 from cds_service.clinical.reading.onset_text import date_onset_text
 from tests.builders import NOW, day
@@ -223,13 +223,13 @@ def visit(first: str, last: str = "") -> Span:
 @pytest.mark.parametrize(
     ("condition", "visited", "when", "basis"),
     [
-        (pain(onset=day(1500), recorded=day(0)), None, day(1500), Basis.ONSET),
-        (pain(recorded=day(3)), visit(day(2)), day(3), Basis.RECORDED),
-        (pain(), visit(day(9), day(2)), day(9), Basis.ENCOUNTER),
-        (pain(onset_text="3 days ago", recorded=day(10)), None, day(13), Basis.ONSET),
-        (pain(onset_text="3 days ago"), visit(day(20)), day(23), Basis.ONSET),
-        (pain(onset_text="3 days ago"), None, day(3), Basis.ONSET),
-        (pain(onset_text="a while ago", recorded=day(10)), None, day(10), Basis.RECORDED),
+        (pain(onset=day(1500), recorded=day(0)), None, day(1500), DateSource.ONSET),
+        (pain(recorded=day(3)), visit(day(2)), day(3), DateSource.RECORDED),
+        (pain(), visit(day(9), day(2)), day(9), DateSource.ENCOUNTER),
+        (pain(onset_text="3 days ago", recorded=day(10)), None, day(13), DateSource.ONSET),
+        (pain(onset_text="3 days ago"), visit(day(20)), day(23), DateSource.ONSET),
+        (pain(onset_text="3 days ago"), None, day(3), DateSource.ONSET),
+        (pain(onset_text="a while ago", recorded=day(10)), None, day(10), DateSource.RECORDED),
     ],
     ids=[
         "onset before day of recording",
@@ -242,26 +242,26 @@ def visit(first: str, last: str = "") -> Span:
     ],
 )
 def test_a_condition_began_at_its_onset_else_when_recorded_else_at_the_visit(
-    condition: Condition, visited: Span | None, when: str, basis: Basis
+    condition: Condition, visited: Span | None, when: str, date_source: DateSource
 ) -> None:
     start = start_of(condition, visited, calendar())
-    assert (str(start.when), start.basis) == (when, basis)
+    assert (str(start.when), start.date_source) == (when, date_source)
 
 
 def test_a_condition_without_any_date_has_no_start() -> None:
     start = start_of(pain(), None, calendar())
-    assert (start.when, start.basis) == (None, Basis.UNKNOWN)
+    assert (start.when, start.date_source) == (None, DateSource.UNKNOWN)
 
 
 # Decision 2.5.
 def test_an_onset_in_the_future_is_passed_over() -> None:
     start = start_of(pain(onset=day(-2), recorded=day(400)), None, calendar())
-    assert (str(start.when), start.basis) == (day(400), Basis.RECORDED)
+    assert (str(start.when), start.date_source) == (day(400), DateSource.RECORDED)
 
 
 def test_a_day_of_recording_in_the_future_is_passed_over() -> None:
     start = start_of(pain(recorded=day(-30)), visit(day(7)), calendar())
-    assert (str(start.when), start.basis) == (day(7), Basis.ENCOUNTER)
+    assert (str(start.when), start.date_source) == (day(7), DateSource.ENCOUNTER)
 
 
 def test_a_partial_date_ends_today_at_the_latest() -> None:
@@ -272,24 +272,24 @@ def test_a_partial_date_ends_today_at_the_latest() -> None:
 # Decision 2.5.
 def test_an_onset_that_may_be_new_or_old_gives_way_to_the_day_of_recording() -> None:
     start = start_of(pain(onset="2026", recorded=day(0)), None, calendar())
-    assert (str(start.when), start.basis, start.vague) == (day(0), Basis.RECORDED, "2026")
+    assert (str(start.when), start.date_source, start.vague) == (day(0), DateSource.RECORDED, "2026")
 
 
 def test_an_onset_that_is_vague_but_surely_old_is_used() -> None:
     start = start_of(pain(onset="2019", recorded=day(0)), None, calendar())
-    assert (str(start.when), start.basis, start.vague) == ("2019", Basis.ONSET, "")
+    assert (str(start.when), start.date_source, start.vague) == ("2019", DateSource.ONSET, "")
 
 
 def test_a_vague_onset_early_in_the_year_is_new() -> None:
     january = datetime(2027, 1, 10, 12, tzinfo=UTC)
     start = start_of(pain(onset="2027"), None, calendar(now=january))
-    assert (start.when, start.basis) == (Span(date(2027, 1, 1), date(2027, 1, 10)), Basis.ONSET)
+    assert (start.when, start.date_source) == (Span(date(2027, 1, 1), date(2027, 1, 10)), DateSource.ONSET)
 
 
 @pytest.mark.parametrize("status", ["recurrence", "relapse"])
 def test_a_condition_that_came_back_began_when_it_was_recorded_again(status: str) -> None:
     start = start_of(pain(onset=day(3000), recorded=day(4), clinical_status=status), None, calendar())
-    assert (str(start.when), start.basis) == (day(4), Basis.RECORDED)
+    assert (str(start.when), start.date_source) == (day(4), DateSource.RECORDED)
 
 
 # --- The windows

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import shutil
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptio
 from cds_service.clinical.rules.breast_cancer_back_pain.rule import BreastCancerBackPain
 from cds_service.content.error import ContentError
 from cds_service.content.evidence_base import EvidenceBase, ModalityAccuracy, Proportion
-from cds_service.content.load import content_folder
 from cds_service.content.model import Caution, Content, EvidenceStatement, OverrideReason
 from cds_service.plots.svg import PLOT_STYLE
 from cds_service.web.codes_page import codes_html
@@ -313,25 +311,19 @@ def test_a_sentence_begins_with_a_capital_unless_its_first_word_has_one(text: st
 # --- Its data, checked at the start
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A copy of the content, free to be changed."""
-    return Path(shutil.copytree(content_folder(), tmp_path / "cards"))
-
-
-def evidence_base_with(folder: Path, old: str, new: str) -> EvidenceBase:
+def evidence_base_with(content_copy: Path, old: str, new: str) -> EvidenceBase:
     """The evidence base after a change of `evidence.toml`; what is changed must be there."""
-    path = folder / "breast_cancer_back_pain/evidence.toml"
+    path = content_copy / "breast_cancer_back_pain/evidence.toml"
     text = path.read_text("utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), "utf-8")
-    return load_content(folder).evidence_base
+    return load_content(content_copy).evidence_base
 
 
 @pytest.mark.parametrize("bounds", ["[90.6, 90.6]", "[90.0, 91]", "[0, 100]"])
-def test_a_figure_within_its_interval_is_taken(folder: Path, bounds: str) -> None:
+def test_a_figure_within_its_interval_is_taken(content_copy: Path, bounds: str) -> None:
     interval = f"sensitivity = 90.6\nsensitivity_interval = {bounds}"
-    mri, *_ = evidence_base_with(folder, "sensitivity = 90.6", interval).accuracy.modalities
+    mri, *_ = evidence_base_with(content_copy, "sensitivity = 90.6", interval).accuracy.modalities
     assert mri.sensitivity.percent == 90.6
     assert mri.sensitivity.interval is not None
     assert mri.specificity.interval is None
@@ -352,8 +344,8 @@ def test_a_figure_within_its_interval_is_taken(folder: Path, bounds: str) -> Non
         ("used = ", "use = ", "unconfirmed.0", "'used'"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_by_file_and_field(folder: Path, old: str, new: str, field: str, problem: str) -> None:
+def test_a_mistake_is_named_by_file_and_field(content_copy: Path, old: str, new: str, field: str, problem: str) -> None:
     with pytest.raises(ContentError, match=re.escape(problem)) as raised:
-        evidence_base_with(folder, old, new)
+        evidence_base_with(content_copy, old, new)
     assert raised.value.file == "breast_cancer_back_pain/evidence.toml"
     assert field in raised.value.field

@@ -171,7 +171,7 @@ def test_an_imaged_emergency_says_to_assess_now() -> None:
 def test_an_active_order_is_not_offered_again() -> None:
     found = beside(ordered(LUMBAR))
     assert found.studies == STAGING
-    assert [(item.slug, item.state) for item in found.present] == [(MRI, State.ORDERED)]
+    assert [(item.slug, item.state) for item in found.covered] == [(MRI, State.ORDERED)]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_an_order_still_open_counts_for_a_year_and_is_forgotten_then(days: int, 
 
 def test_a_completed_order_counts_as_done() -> None:
     found = beside(ordered(LUMBAR, 3, status="completed"))
-    assert [(item.slug, item.state) for item in found.present] == [(MRI, State.DONE)]
+    assert [(item.slug, item.state) for item in found.covered] == [(MRI, State.DONE)]
 
 
 def test_when_everything_is_done_or_ordered_there_is_no_card() -> None:
@@ -344,7 +344,7 @@ def test_parts_of_the_spine_answer_for_the_whole_without_contrast_too(parts: lis
 
 def test_one_part_done_and_one_ordered_is_ordered() -> None:
     found = beside(report(CT_CHEST, 3), ordered(CT_ABDOMEN_PELVIS))
-    assert [(item.slug, item.state) for item in found.present] == [(CT, State.ORDERED)]
+    assert [(item.slug, item.state) for item in found.covered] == [(CT, State.ORDERED)]
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ def test_an_order_in_words_alone_counts_for_what_it_names(text: str, pain: str, 
     found = beside(
         study("ServiceRequest", when=day(2), status="active", text=text), pain=condition(pain, onset=day(10))
     )
-    assert any("spine" in item.slug for item in found.present) is counts
+    assert any("spine" in item.slug for item in found.covered) is counts
 
 
 def test_an_order_in_words_does_not_count_where_the_site_reads_no_text() -> None:

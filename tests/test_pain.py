@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cds_service.chart.build import build_chart
-from cds_service.clinical.reading.findings import Basis
+from cds_service.clinical.reading.findings import DateSource
 from cds_service.clinical.rules.assessment import Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
@@ -139,7 +139,7 @@ def test_a_record_without_dates_takes_the_day_of_its_visit() -> None:
 def test_a_record_without_dates_of_the_current_visit_is_of_today() -> None:
     pain = condition(LOW_BACK_PAIN, encounter=reference("Encounter", "today"))
     [finding] = answer(pain, encounter_id="today").criterion("new-back-pain").findings
-    assert (str(finding.when), finding.basis) == (day(0), Basis.ENCOUNTER)
+    assert (str(finding.when), finding.date_source) == (day(0), DateSource.ENCOUNTER)
 
 
 # Decision 2.6.
@@ -660,7 +660,7 @@ def test_a_visit_that_was_not_held_tells_nothing(state: str) -> None:
 def test_the_reason_of_a_draft_order_is_pain_of_today() -> None:
     film = draft("cpt 72100", reasons=[concept(LOW_BACK_PAIN)])
     [finding] = answer(drafts=[film]).criterion("new-back-pain").findings
-    assert (finding.source, str(finding.when), finding.basis) == (name_of(film), day(0), Basis.ORDERED)
+    assert (finding.source, str(finding.when), finding.date_source) == (name_of(film), day(0), DateSource.ORDERED)
 
 
 def test_a_draft_order_without_a_reason_is_no_pain() -> None:
@@ -702,4 +702,4 @@ def test_pain_in_conditions_that_stand_beside_or_inside_a_visit_is_read() -> Non
         values = prefetch(CANCER) | {"encounters": encounters}
         found = assess(build_chart(PATIENT_ID, values))
         [finding] = found.criterion("new-back-pain").findings
-        assert (str(finding.when), finding.basis) == (day(3), Basis.ENCOUNTER)
+        assert (str(finding.when), finding.date_source) == (day(3), DateSource.ENCOUNTER)

@@ -39,7 +39,7 @@ ICD_9_CM = "http://hl7.org/fhir/sid/icd-9-cm"
     ],
 )
 def test_icd_codes_match_with_and_without_dot_in_any_case_and_with_blanks(system: str, code: str, set_id: str) -> None:
-    assert set_id in TERMINOLOGY.sets(system, code)
+    assert set_id in TERMINOLOGY.value_sets_with(system, code)
 
 
 # Decision 11.1.
@@ -59,7 +59,7 @@ def test_icd_codes_match_with_and_without_dot_in_any_case_and_with_blanks(system
     ],
 )
 def test_a_category_stands_for_every_code_that_begins_with_it(system: str, code: str, set_id: str) -> None:
-    assert set_id in TERMINOLOGY.sets(system, code)
+    assert set_id in TERMINOLOGY.value_sets_with(system, code)
 
 
 # Decision 11.1.
@@ -76,12 +76,12 @@ def test_a_category_stands_for_every_code_that_begins_with_it(system: str, code:
     ],
 )
 def test_who_icd_10_counts_where_it_means_the_same(code: str, set_id: str) -> None:
-    assert set_id in TERMINOLOGY.sets(ICD_10, code)
+    assert set_id in TERMINOLOGY.value_sets_with(ICD_10, code)
 
 
 def test_who_icd_10_does_not_borrow_other_codes_of_the_american_edition() -> None:
-    assert TERMINOLOGY.sets(ICD_10_CM, "D05.12")
-    assert not TERMINOLOGY.sets(ICD_10, "D05.12")
+    assert TERMINOLOGY.value_sets_with(ICD_10_CM, "D05.12")
+    assert not TERMINOLOGY.value_sets_with(ICD_10, "D05.12")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_who_icd_10_does_not_borrow_other_codes_of_the_american_edition() -> Non
     ],
 )
 def test_a_code_matches_under_every_name_of_its_system(alias: str, code: str, set_id: str) -> None:
-    assert set_id in TERMINOLOGY.sets(alias, code)
+    assert set_id in TERMINOLOGY.value_sets_with(alias, code)
 
 
 @pytest.mark.parametrize(
@@ -116,18 +116,18 @@ def test_a_code_matches_under_every_name_of_its_system(alias: str, code: str, se
     ],
 )
 def test_the_same_code_in_another_system_is_another_code(system: str, code: str) -> None:
-    assert not TERMINOLOGY.sets(system, code)
+    assert not TERMINOLOGY.value_sets_with(system, code)
 
 
 # Decision 11.1.
 @pytest.mark.parametrize("code", ["C50.911", "254837009", "M54.50"])
 def test_a_code_without_a_system_is_no_evidence(code: str) -> None:
-    assert not TERMINOLOGY.sets("", code)
+    assert not TERMINOLOGY.value_sets_with("", code)
 
 
 @pytest.mark.parametrize("code", ["217", "21.7"])
 def test_a_benign_breast_neoplasm_in_icd_9_is_no_cancer(code: str) -> None:
-    assert "breast-cancer" not in TERMINOLOGY.sets(ICD_9_CM, code)
+    assert "breast-cancer" not in TERMINOLOGY.value_sets_with(ICD_9_CM, code)
 
 
 @pytest.mark.parametrize(
@@ -143,18 +143,18 @@ def test_a_benign_breast_neoplasm_in_icd_9_is_no_cancer(code: str) -> None:
     ],
 )
 def test_a_part_of_a_code_or_a_longer_one_is_no_match(system: str, code: str) -> None:
-    assert not TERMINOLOGY.sets(system, code)
+    assert not TERMINOLOGY.value_sets_with(system, code)
 
 
 def test_a_dot_in_another_place_makes_another_code() -> None:
-    assert "breast-cancer" in TERMINOLOGY.sets(ICD_9_CM, "174.9")
-    assert "breast-cancer" not in TERMINOLOGY.sets(ICD_9_CM, "17.49")
+    assert "breast-cancer" in TERMINOLOGY.value_sets_with(ICD_9_CM, "174.9")
+    assert "breast-cancer" not in TERMINOLOGY.value_sets_with(ICD_9_CM, "17.49")
 
 
 def test_skin_cancer_of_the_breast_is_kept_apart() -> None:
-    sets = TERMINOLOGY.sets(ICD_10_CM, "C44.501")
-    assert "breast-cancer-trap" in sets
-    assert "breast-cancer" not in sets
+    value_sets = TERMINOLOGY.value_sets_with(ICD_10_CM, "C44.501")
+    assert "breast-cancer-trap" in value_sets
+    assert "breast-cancer" not in value_sets
 
 
 def test_icd_codes_are_compared_in_one_spelling() -> None:

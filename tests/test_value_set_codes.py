@@ -79,7 +79,7 @@ def test_no_code_is_both_evidence_and_its_trap(trap: str, rivals: tuple[str, ...
     assert matching
     held = [(system, code) for system, code, _ in VALUE_SETS[trap].concepts] + list(VALUE_SETS[trap].categories)
     # `sets` also answers by category, so that C50 as a category holds whatever a trap lists below it.
-    both = {code: sorted(CONTENT.terminology.sets(system, code) & matching) for system, code in held}
+    both = {code: sorted(CONTENT.terminology.value_sets_with(system, code) & matching) for system, code in held}
     assert not {code: rivals for code, rivals in both.items() if rivals}
 
 

@@ -234,7 +234,7 @@ def test_every_offered_draft_but_the_lipid_panel_is_of_interest_to_the_rule(pati
         name
         for name, offered in patients.drafts.items()
         for coding in offered.codings
-        if content.terminology.sets(coding["system"], coding["code"]) & content.rule.relevant_orders
+        if content.terminology.value_sets_with(coding["system"], coding["code"]) & content.rule.relevant_orders
     }
     assert relevant == patients.drafts.keys() - {"lipid-panel"}
     assert {"radiograph-lumbar-spine", "mri-lumbar-spine", "ibuprofen", "bone-scan-whole-body"} <= relevant
@@ -243,7 +243,7 @@ def test_every_offered_draft_but_the_lipid_panel_is_of_interest_to_the_rule(pati
 def test_a_draft_is_what_its_label_says(patients: FixturePatients) -> None:
     terminology = load_content().terminology
     found = {
-        name: terminology.sets(offered.codings[0]["system"], offered.codings[0]["code"])
+        name: terminology.value_sets_with(offered.codings[0]["system"], offered.codings[0]["code"])
         for name, offered in patients.drafts.items()
     }
     assert {"imaging-spine-radiograph", "imaging-spine-plain-lumbar"} <= found["radiograph-lumbar-spine"]

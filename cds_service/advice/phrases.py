@@ -24,7 +24,7 @@ def finding_words(finding: Finding, wording: Wording) -> str:
 
 def when_words(finding: Finding, today: date, wording: Wording) -> str:
     """When: `onset 2026-11-17, 5 days ago`; a span that is not one day is given without counting."""
-    sentence = wording["when"][finding.basis.value if finding.when else "unknown"]
+    sentence = wording["when"][finding.date_source.value if finding.when else "unknown"]
     if finding.when is None:
         return sentence
     ago = _ago((today - finding.when.latest).days, wording["when"]) if finding.when.is_exact else ""

@@ -54,7 +54,7 @@ def _caution(item: Mapping[str, Any]) -> Caution:
         found_in=item["found_in"],
         sentence=item["sentence"],
         concerns=tuple(item["concerns"]),
-        sets=frozenset(item.get("sets", ())),
+        value_sets=frozenset(item.get("sets", ())),
         without_contrast=frozenset(item.get("without_contrast", ())),
         withdraws=frozenset(item.get("withdraws", ())),
         not_for_gender=item.get("not_for_gender", ""),

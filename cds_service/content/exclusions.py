@@ -38,7 +38,7 @@ def _overlaps(set_id: str, terminology: Terminology) -> Iterator[tuple[str, froz
     value_set = terminology.value_sets[set_id]
     listed = [(system, code) for system, code, _ in value_set.concepts]
     for system, code in (*listed, *value_set.categories):
-        if others := terminology.sets(system, code) - {set_id}:
+        if others := terminology.value_sets_with(system, code) - {set_id}:
             yield f"{terminology.system_name(system)} {code}", others
 
 

@@ -45,7 +45,8 @@ class Flag:
 
     Attributes:
         patterns: words in the same phrase.
-        alone: what a neighbouring phrase says where it speaks of the same pain and of nothing else; empty for a list of words.
+        alone: what a neighbouring phrase says where it speaks of the same pain and of nothing
+            else; empty for a list of words.
     """
 
     patterns: tuple[str, ...]
@@ -147,7 +148,7 @@ class Caution:
     found_in: str
     sentence: str
     concerns: tuple[str, ...]
-    sets: frozenset[str] = frozenset()
+    value_sets: frozenset[str] = frozenset()
     without_contrast: frozenset[str] = frozenset()
     withdraws: frozenset[str] = frozenset()
     not_for_gender: str = ""
@@ -239,7 +240,7 @@ class Content:
         cautions = self.cautions
         return self.read_by_name.union(
             *(combination for order in self.orders.values() for combination in order.answered_by),
-            *(item.sets | item.unless_later | item.taken_back | {*item.newest_of} for item in cautions.cautions),
+            *(item.value_sets | item.unless_later | item.taken_back | {*item.newest_of} for item in cautions.cautions),
             {cautions.egfr_tests},
             *({test, *results} for test, results in cautions.tests.items()),
             self.rule.prefetch_observations,

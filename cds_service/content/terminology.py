@@ -15,7 +15,7 @@ from dataclasses import dataclass
 _SHORTEST_CATEGORY = 3
 
 # Answers are kept for codes seen before; a hospital uses some thousands. The bound keeps odd codes from filling memory.
-_MOST_ANSWERS = 20_000
+_MOST_LOOKED_UP = 20_000
 
 # The longest ICD-10-CM code has seven characters; anything else that starts like one is not a code.
 _ICD_CODE = re.compile(r"[A-Z0-9]{3,7}")
@@ -58,7 +58,7 @@ class Terminology:
         self._sets: dict[tuple[str, str], frozenset[str]] = {}
         self._categories: dict[tuple[str, str], frozenset[str]] = {}
         self._displays: dict[tuple[str, str], str] = {}
-        self._answers: dict[tuple[str, str], frozenset[str]] = {}
+        self._looked_up: dict[tuple[str, str], frozenset[str]] = {}
         for value_set in self.value_sets.values():
             self._index(value_set)
 
@@ -79,12 +79,12 @@ class Terminology:
             return uri, code
         return system.uri, icd_code(code) if system.is_icd else code.strip()
 
-    def sets(self, system: str, code: str) -> frozenset[str]:
+    def value_sets_with(self, system: str, code: str) -> frozenset[str]:
         """The ids of the value sets that hold this code; none for an unknown system or code."""
-        if (found := self._answers.get((system, code))) is None:
+        if (found := self._looked_up.get((system, code))) is None:
             found = self._look_up(system, code)
-            if len(self._answers) < _MOST_ANSWERS:
-                self._answers[system, code] = found
+            if len(self._looked_up) < _MOST_LOOKED_UP:
+                self._looked_up[system, code] = found
         return found
 
     def _look_up(self, system: str, code: str) -> frozenset[str]:

@@ -18,8 +18,8 @@ def explain(decision: Decision) -> str:
         lines += _criterion(criterion, content.wording)
     if assessment.studies and assessment.outcome is Outcome.FIRED:
         lines += ["", f"Proposed: {', '.join(assessment.studies)}"]
-    if assessment.present:
-        there = ", ".join(f"{item.slug} ({item.state})" for item in assessment.present)
+    if assessment.covered:
+        there = ", ".join(f"{item.slug} ({item.state})" for item in assessment.covered)
         lines.append(f"There already: {there}")
     if assessment.removals:
         lines.append(f"Removal offered: {', '.join(item.reference for item in assessment.removals)}")
@@ -73,5 +73,5 @@ def _criterion(criterion: Criterion, wording: Wording) -> list[str]:
 def _finding(finding: Finding) -> str:
     what = finding.label or (f'"{finding.quote}"' if finding.quote else "result")
     code = f" [{finding.coding.system} {finding.coding.code}]" if finding.coding else " [free text]"
-    when = f"{finding.basis} {finding.when}" if finding.when else "no date"
+    when = f"{finding.date_source} {finding.when}" if finding.when else "no date"
     return f"{what}{code}, {when}, {finding.source}"

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from cds_service.clinical.reading.findings import Basis, Finding
+from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.settings import Settings
 
 # 128 of the 256 bits: no collision between the patients of a hospital is to be expected, and a row stays short.
@@ -44,7 +44,7 @@ class Pseudonyms:
     def _finding(self, patient: str, finding: Finding) -> str:
         code = [finding.coding.system, finding.coding.code] if finding.coding else finding.quote
         # A visit of unknown start counts as today; the same visit tomorrow is not newer evidence.
-        dated = finding.when is not None and finding.basis is not Basis.ENCOUNTER
+        dated = finding.when is not None and finding.date_source is not DateSource.ENCOUNTER
         return self._keyed("finding", patient, finding.source, code, str(finding.when) if dated else "")
 
     def _keyed(self, *parts: object) -> str:

@@ -90,7 +90,7 @@ def _from_value_sets(content: Content) -> Iterator[OfferedDraft]:
 def _coding(wanted: _Wanted, content: Content) -> CodingData | None:
     first = content.terminology.value_sets.get(wanted.sets[0])
     for system, code, display in first.concepts if first else ():
-        if wanted.word in display.lower() and content.terminology.sets(system, code).issuperset(wanted.sets):
+        if wanted.word in display.lower() and content.terminology.value_sets_with(system, code).issuperset(wanted.sets):
             return {"system": system, "code": code, "display": display}
     return None
 

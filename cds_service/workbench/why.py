@@ -118,6 +118,6 @@ def _orders(assessment: Assessment, content: Content) -> list[str]:
     proposed = [f"Proposed: {content.orders[slug].label}" for slug in assessment.studies if has_card]
     present = [
         f"There already: {content.orders[item.slug].name}, {item.state}{f' {item.when}' if item.when else ''}"
-        for item in assessment.present
+        for item in assessment.covered
     ]
     return proposed + present + [f"May be removed: {item.reference}" for item in assessment.removals if has_card]

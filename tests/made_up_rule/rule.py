@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cds_service.chart.records import Chart
-from cds_service.clinical.reading.findings import Basis, Finding
+from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.rules.assessment import (
     Answer,
@@ -111,9 +111,9 @@ class MadeUpRule:
 def _findings(chart: Chart, reader: Recognizer) -> list[Finding]:
     found = []
     for condition in chart.conditions.items:
-        coding = reader.sets(condition.concept).get(ValueSet.PAIN)
+        coding = reader.value_sets(condition.concept).get(ValueSet.PAIN)
         if coding:
-            where = Finding(condition.reference, "Condition", when=condition.onset, basis=Basis.ONSET)
+            where = Finding(condition.reference, "Condition", when=condition.onset, date_source=DateSource.ONSET)
             found.append(reader.coded(where, coding, condition.concept))
     return found
 

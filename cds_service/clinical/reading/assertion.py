@@ -39,15 +39,15 @@ def denies(value: Value, status: str, recognizer: Recognizer) -> bool:
         return not value.boolean
     if value.number is not None:
         return value.number <= 0
-    sets = recognizer.sets(value.concept) if value.concept else {}
+    coded = recognizer.value_sets(value.concept) if value.concept else {}
     words = recognizer.result_words
-    if SharedValueSet.RESULT_NEGATIVE in sets or any(words.negative.search(text.strip()) for text in words_in(value)):
+    if SharedValueSet.RESULT_NEGATIVE in coded or any(words.negative.search(text.strip()) for text in words_in(value)):
         return True
-    if SharedValueSet.RESULT_POSITIVE in sets or any(
+    if SharedValueSet.RESULT_POSITIVE in coded or any(
         words.affirmative.search(text.strip()) for text in words_in(value)
     ):
         return False
-    return not sets and not any(recognizer.text(text) for text in words_in(value))
+    return not coded and not any(recognizer.text(text) for text in words_in(value))
 
 
 def words_in(value: Value) -> tuple[str, ...]:

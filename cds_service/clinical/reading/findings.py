@@ -9,7 +9,7 @@ from cds_service.chart.records import Coding
 from cds_service.chart.span import Span
 
 
-class Basis(StrEnum):
+class DateSource(StrEnum):
     """What a finding's date is: the key of its sentence in `wording.toml`, section `when`."""
 
     ONSET = "onset"
@@ -34,5 +34,5 @@ class Finding:
     quote: str = ""
     coding: Coding | None = None
     when: Span | None = None
-    basis: Basis = Basis.UNKNOWN
+    date_source: DateSource = DateSource.UNKNOWN
     from_text: bool = False

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 
 from cds_service.chart.records import Condition
 from cds_service.chart.span import Span, lies_in_future
-from cds_service.clinical.reading.findings import Basis
+from cds_service.clinical.reading.findings import DateSource
 from cds_service.clinical.reading.onset_text import date_onset_text
 
 # Conditions with these statuses came back: their onset may be that of the first episode.
@@ -51,7 +51,7 @@ class Start:
     """When a condition began, what that date is, and an onset that was too vague to use (`vague`)."""
 
     when: Span | None
-    basis: Basis
+    date_source: DateSource
     vague: str = ""
 
 
@@ -67,15 +67,15 @@ def start_of(condition: Condition, visit: Span | None, calendar: Calendar) -> St
     visited = calendar.past(visit)
     onset = calendar.past(condition.onset) or _onset_from_text(condition, recorded or visited, calendar)
     if condition.clinical_status in _RETURNED and onset and recorded and recorded.earliest > onset.latest:
-        return Start(recorded, Basis.RECORDED)
+        return Start(recorded, DateSource.RECORDED)
     if onset and not _is_vague(onset, calendar):
-        return Start(onset, Basis.ONSET)
+        return Start(onset, DateSource.ONSET)
     vague = str(condition.onset or onset) if onset else ""
     if recorded:
-        return Start(recorded, Basis.RECORDED, vague)
+        return Start(recorded, DateSource.RECORDED, vague)
     if visited:
-        return Start(Span.day(visited.earliest), Basis.ENCOUNTER, vague)
-    return Start(None, Basis.UNKNOWN, vague)
+        return Start(Span.day(visited.earliest), DateSource.ENCOUNTER, vague)
+    return Start(None, DateSource.UNKNOWN, vague)
 
 
 def written_on(condition: Condition, visit: Span | None, calendar: Calendar) -> Start:
@@ -84,9 +84,9 @@ def written_on(condition: Condition, visit: Span | None, calendar: Calendar) -> 
     The onset is that of what is coded, and counts where there is no other date. Arguments as for `start_of`.
     """
     if recorded := calendar.past(condition.recorded):
-        return Start(recorded, Basis.RECORDED)
+        return Start(recorded, DateSource.RECORDED)
     if visited := calendar.past(visit):
-        return Start(Span.day(visited.earliest), Basis.ENCOUNTER)
+        return Start(Span.day(visited.earliest), DateSource.ENCOUNTER)
     return start_of(condition, visit, calendar)
 
 

@@ -69,23 +69,23 @@ class Recognizer:
         self.text_match = text_match
         self.has_read_all = True
 
-    def sets(self, concept: Concept) -> Mapping[str, Coding]:
+    def value_sets(self, concept: Concept) -> Mapping[str, Coding]:
         """The value sets that any coding of the concept is in, each with the first coding that is."""
         found: dict[str, Coding] = {}
         for coding in concept.codings:
-            for set_id in self._terminology.sets(coding.system, coding.code):
+            for set_id in self._terminology.value_sets_with(coding.system, coding.code):
                 if set_id in self._known:
                     found.setdefault(set_id, coding)
         return found
 
     def is_coded_otherwise(self, concept: Concept, question: Question) -> bool:
         """Whether the codes of a concept are known and answer other questions only."""
-        sets = self.sets(concept)
-        return bool(sets) and question.isdisjoint(sets)
+        value_sets = self.value_sets(concept)
+        return bool(value_sets) and question.isdisjoint(value_sets)
 
     def meaning(self, concept: Concept, question: Question) -> frozenset[str]:
         """The value sets of the codings and, where none of them answers `question`, what the words state."""
-        by_code = self.sets(concept)
+        by_code = self.value_sets(concept)
         if not question.isdisjoint(by_code):
             return frozenset(by_code)
         return frozenset(by_code).union(match.concept for matches in self._read_words(concept) for match in matches)
@@ -96,11 +96,11 @@ class Recognizer:
 
     def ordered_by_code(self, concept: Concept) -> Coding | None:
         """The coding of a concept that says which order or study it is."""
-        return next((coding for name, coding in self.sets(concept).items() if name in self._ordered), None)
+        return next((coding for name, coding in self.value_sets(concept).items() if name in self._ordered), None)
 
     def in_words(self, concept: Concept, question: Question) -> list[TextMatch]:
         """What the words of a concept state for `question`; nothing where one of its codes answers it."""
-        return next(self.answers_in_words(concept, self.sets(concept), (question,)), [])
+        return next(self.answers_in_words(concept, self.value_sets(concept), (question,)), [])
 
     def answers_in_words(
         self, concept: Concept, by_code: Collection[str], questions: Sequence[Question]
@@ -180,7 +180,7 @@ class Recognizer:
 
     def label(self, coding: Coding) -> str:
         """Our own words for a code that is known, without SNOMED CT's semantic tag, or an empty string."""
-        if self._known.isdisjoint(self._terminology.sets(coding.system, coding.code)):
+        if self._known.isdisjoint(self._terminology.value_sets_with(coding.system, coding.code)):
             return ""
         return _SEMANTIC_TAG.sub("", self._terminology.display(coding.system, coding.code))
 

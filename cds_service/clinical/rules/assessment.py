@@ -68,7 +68,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class CoveredStudy:
     """A wanted study that is there already: its slug, how far it has come, and its date if it was done."""
 
     slug: str
@@ -122,7 +122,7 @@ class Assessment:
         outcome, reason: what was decided, and its stable code.
         criteria: every question with its answer and evidence, in the order in which they were asked.
         orders: what the card proposes, the first one first.
-        present: wanted studies that are drafted, ordered or done already.
+        covered: wanted studies that are drafted, ordered or done already.
         removals: selected drafts that the card offers to remove.
         critical: there are signs of an emergency.
         indicator: urgency of the card (CDS Hooks, card attribute `indicator`).
@@ -142,7 +142,7 @@ class Assessment:
     reason: str
     criteria: tuple[Criterion, ...]
     orders: tuple[ProposedOrder, ...] = ()
-    present: tuple[Present, ...] = ()
+    covered: tuple[CoveredStudy, ...] = ()
     removals: tuple[Removal, ...] = ()
     critical: bool = False
     indicator: Indicator = "info"

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from cds_service.chart.records import Chart, Concept, Value
-from cds_service.clinical.reading.findings import Basis, Finding
+from cds_service.clinical.reading.asserted_concepts import AssertedConcept
+from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Question, Recognizer
-from cds_service.clinical.reading.statements import Statement
 from cds_service.clinical.reading.value_sets import CONTRAST_ALLERGIES, SharedValueSet
 from cds_service.content.model import Caution, Cautions
 
@@ -52,7 +52,7 @@ class Egfr:
 
 
 def raised_cautions(
-    statements: Sequence[Statement],
+    asserted: Sequence[AssertedConcept],
     chart: Chart,
     cautions: Cautions,
     recognizer: Recognizer,
@@ -72,7 +72,7 @@ def raised_cautions(
         if caution.found_in == "egfr":
             found = _by_egfr(caution, egfr)
         else:
-            stated = allergic if caution.found_in == "allergies" else statements
+            stated = allergic if caution.found_in == "allergies" else asserted
             found = _by_statement(caution, stated, calendar)
         if found:
             raised.append(found)
@@ -85,7 +85,7 @@ def caution_questions(cautions: Cautions) -> tuple[Question, ...]:
     for caution in cautions.cautions:
         if caution.found_in != "chart":
             continue
-        asked = caution.sets | caution.unless_later | caution.taken_back | frozenset(caution.newest_of)
+        asked = caution.value_sets | caution.unless_later | caution.taken_back | frozenset(caution.newest_of)
         shared = [question for question in questions if question & asked]
         questions = [question for question in questions if question not in shared]
         questions.append(asked.union(*shared))
@@ -98,41 +98,52 @@ def _by_egfr(caution: Caution, egfr: Egfr | None) -> RaisedCaution | None:
     return RaisedCaution(caution, egfr.finding, egfr.reported)
 
 
-def _by_statement(caution: Caution, stated: Sequence[Statement], calendar: Calendar) -> RaisedCaution | None:
-    found = [item for item in stated if item.holds and item.sets & caution.sets and _is_recent(item, caution, calendar)]
+def _by_statement(caution: Caution, stated: Sequence[AssertedConcept], calendar: Calendar) -> RaisedCaution | None:
+    found = [
+        item
+        for item in stated
+        if item.holds and item.value_sets & caution.value_sets and _is_recent(item, caution, calendar)
+    ]
     if not found:
         return None
     newest = max(found, key=_day)
     if caution.newest_of:
-        denied = [item for item in stated if caution.newest_of[1] in item.sets and _is_recent(item, caution, calendar)]
+        denied = [
+            item for item in stated if caution.newest_of[1] in item.value_sets and _is_recent(item, caution, calendar)
+        ]
         if denied and newest.finding.when and max(map(_day, denied)) > _day(newest):
             return None
     kept = [item for item in found if not _taken_back(item, stated, caution)]
     return RaisedCaution(caution, max(kept, key=_day).finding) if kept else None
 
 
-def _taken_back(item: Statement, stated: Sequence[Statement], caution: Caution) -> bool:
+def _taken_back(item: AssertedConcept, stated: Sequence[AssertedConcept], caution: Caution) -> bool:
     """Whether a later record says that what was there is gone; it must be of the same kind of thing."""
-    kinds = item.sets & caution.taken_back
-    return bool(kinds) and any(other.sets & caution.unless_later and _day(other) >= _day(item) for other in stated)
+    kinds = item.value_sets & caution.taken_back
+    return bool(kinds) and any(
+        other.value_sets & caution.unless_later and _day(other) >= _day(item) for other in stated
+    )
 
 
-def _day(item: Statement) -> int:
+def _day(item: AssertedConcept) -> int:
     return item.finding.when.latest.toordinal() if item.finding.when else 0
 
 
-def _is_recent(item: Statement, caution: Caution, calendar: Calendar) -> bool:
+def _is_recent(item: AssertedConcept, caution: Caution, calendar: Calendar) -> bool:
     if caution.within_days is None or item.finding.when is None:
         return True
     return item.finding.when.latest >= calendar.today - timedelta(days=caution.within_days)
 
 
-def _allergies(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:
+def _allergies(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[AssertedConcept]:
     for allergy in chart.allergies.items:
         if allergy.verification_status in _NOT_TRUE or allergy.clinical_status in _OVER:
             continue
         where = Finding(
-            allergy.reference, "AllergyIntolerance", when=calendar.past(allergy.recorded), basis=Basis.RECORDED
+            allergy.reference,
+            "AllergyIntolerance",
+            when=calendar.past(allergy.recorded),
+            date_source=DateSource.RECORDED,
         )
         found = [_contrast_classes(concept, where, recognizer) for concept in allergy.concepts]
         classes = frozenset().union(*(item[0] for item in found))
@@ -140,23 +151,23 @@ def _allergies(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iter
             # An entry that names a class is not of a class that nobody named.
             named = shown - {SharedValueSet.CONTRAST_ALLERGY_ANY_CLASS} if len(classes) > 1 else shown
             if named:
-                yield Statement(named, finding)
+                yield AssertedConcept(named, finding)
     # An allergy may be coded as a diagnosis (ICD-10-CM Z91.041).
     for condition in chart.conditions.items:
         if condition.is_refuted or condition.clinical_status in _OVER or condition.abated:
             continue
-        sets = recognizer.sets(condition.concept)
-        if CONTRAST_ALLERGIES & sets.keys():
+        value_sets = recognizer.value_sets(condition.concept)
+        if CONTRAST_ALLERGIES & value_sets.keys():
             where = Finding(condition.reference, "Condition", when=calendar.past(condition.recorded))
-            coding = next(sets[name] for name in sets if name in CONTRAST_ALLERGIES)
-            yield Statement(frozenset(sets), recognizer.coded(where, coding, condition.concept))
+            coding = next(value_sets[name] for name in value_sets if name in CONTRAST_ALLERGIES)
+            yield AssertedConcept(frozenset(value_sets), recognizer.coded(where, coding, condition.concept))
 
 
 def _contrast_classes(concept: Concept, where: Finding, recognizer: Recognizer) -> tuple[frozenset[str], Finding]:
     """The contrast allergies a concept is one of, by code or else by its words."""
-    sets = {name: coding for name, coding in recognizer.sets(concept).items() if name in CONTRAST_ALLERGIES}
-    if sets:
-        return frozenset(sets), recognizer.coded(where, next(iter(sets.values())), concept)
+    value_sets = {name: coding for name, coding in recognizer.value_sets(concept).items() if name in CONTRAST_ALLERGIES}
+    if value_sets:
+        return frozenset(value_sets), recognizer.coded(where, next(iter(value_sets.values())), concept)
     if matches := recognizer.in_words(concept, _IS_CONTRAST_ALLERGY):
         return frozenset(match.concept for match in matches), replace(where, quote=matches[0].quote, from_text=True)
     return frozenset(), where
@@ -171,7 +182,7 @@ def newest_egfr(
     for observation in chart.observations.items:
         value = observation.value
         when = calendar.past(observation.effective)
-        if cautions.egfr_tests not in recognizer.sets(observation.concept):
+        if cautions.egfr_tests not in recognizer.value_sets(observation.concept):
             continue
         number, comparator, unit = _measured(value)
         if not observation.is_final or when is None or number is None or number < 0:
@@ -183,7 +194,7 @@ def newest_egfr(
             found = Egfr(
                 number=_bounded(number, comparator),
                 reported=f"{comparator}{number:g}",
-                finding=Finding(observation.reference, "Observation", when=when, basis=Basis.OBSERVED),
+                finding=Finding(observation.reference, "Observation", when=when, date_source=DateSource.OBSERVED),
                 recent=when.latest >= calendar.today - timedelta(days=recent_days),
                 usable=usable,
             )

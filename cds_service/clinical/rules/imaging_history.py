@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 from cds_service.chart.records import Chart, Study
 from cds_service.chart.span import Span
-from cds_service.clinical.reading.findings import Basis, Finding
+from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.reading.value_sets import CT_OF_TRUNK
@@ -46,10 +46,10 @@ class ImagingWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class PastStudy:
+class PriorStudy:
     """One study that counts: what it is, when, whether it is done or only ordered, and whether as an emergency."""
 
-    sets: frozenset[str]
+    value_sets: frozenset[str]
     finding: Finding
     done: bool
     is_stat: bool = False
@@ -57,7 +57,7 @@ class PastStudy:
 
 def studies_since(
     onset: date | None, chart: Chart, recognizer: Recognizer, calendar: Calendar, window: ImagingWindow
-) -> tuple[PastStudy, ...]:
+) -> tuple[PriorStudy, ...]:
     """The studies done or ordered since the pain began.
 
     Args:
@@ -73,25 +73,25 @@ def studies_since(
 
 def _counted(
     chart: Chart, start: date, recognizer: Recognizer, calendar: Calendar, window: ImagingWindow
-) -> Iterator[PastStudy]:
+) -> Iterator[PriorStudy]:
     for study in (*chart.diagnostic_reports.items, *chart.procedures.items, *chart.service_requests.items):
-        sets = frozenset().union(*(recognizer.ordered(concept) for concept in study.concepts))
-        if not sets or study.not_to_be_done:
+        value_sets = frozenset().union(*(recognizer.ordered(concept) for concept in study.concepts))
+        if not value_sets or study.not_to_be_done:
             continue
         done = study.status in _DONE.get(study.kind, ())
         if not done and study.status not in _OPEN.get(study.kind, ()):
             continue
         # An open order may be due in the future; a study that was done cannot.
         when = calendar.past(study.when) if done else study.when
-        first = start - timedelta(days=window.ct_before_onset if sets & CT_OF_TRUNK else 0)
+        first = start - timedelta(days=window.ct_before_onset if value_sets & CT_OF_TRUNK else 0)
         if not done:
             first = calendar.today - timedelta(days=window.open_order)
         if when.latest >= first if when else not done:
-            yield PastStudy(sets, _finding(study, when, recognizer), done, study.is_stat)
+            yield PriorStudy(value_sets, _finding(study, when, recognizer), done, study.is_stat)
 
 
 def _finding(study: Study, when: Span | None, recognizer: Recognizer) -> Finding:
-    where = Finding(study.reference, study.kind, when=when, basis=Basis.OBSERVED)
+    where = Finding(study.reference, study.kind, when=when, date_source=DateSource.OBSERVED)
     for concept in study.concepts:
         if coding := recognizer.ordered_by_code(concept):
             return recognizer.coded(where, coding, concept)

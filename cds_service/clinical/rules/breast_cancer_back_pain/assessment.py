@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cds_service.clinical.reading.findings import Basis, Finding
+from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.rules import assessment as every_rule
 from cds_service.clinical.rules.assessment import RED_FLAG
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors
@@ -60,4 +60,7 @@ class Assessment(every_rule.Assessment):
             RED_FLAG: (*flags, *self.brain, *self.injuries),
             CANCER: asked.get(CANCER_HISTORY, ()),
         }
-        return {kind: tuple(item for item in some if item.basis is not Basis.ORDERED) for kind, some in found.items()}
+        return {
+            kind: tuple(item for item in some if item.date_source is not DateSource.ORDERED)
+            for kind, some in found.items()
+        }

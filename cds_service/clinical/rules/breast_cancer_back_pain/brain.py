@@ -9,10 +9,10 @@ from datetime import timedelta
 from enum import StrEnum
 
 from cds_service.chart.records import Chart, Observation
+from cds_service.clinical.reading.asserted_concepts import AssertedConcept, sign_of
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer, words_of
-from cds_service.clinical.reading.statements import Statement, sign_of
 from cds_service.clinical.rules.breast_cancer_back_pain.text_names import WordList
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import DIAGNOSED_RECEPTORS, RuleValueSet
 
@@ -36,18 +36,18 @@ class _Results:
 
 
 def receptors(
-    chart: Chart, statements: Iterable[Statement], recognizer: Recognizer, positive_percent: int
+    chart: Chart, asserted: Iterable[AssertedConcept], recognizer: Recognizer, positive_percent: int
 ) -> Receptors:
     """The receptor status: by the newest final results, else by diagnosis codes.
 
     Args:
         chart: with the test results.
-        statements: of the chart, with the diagnoses.
+        asserted: what the chart states, the diagnoses among it.
         recognizer: what the chart is read with.
         positive_percent: from so many percent of stained cells on a hormone receptor is positive.
     """
     results = _newest_results(chart, recognizer, positive_percent)
-    coded = {name for item in statements for name in item.sets if name in DIAGNOSED_RECEPTORS}
+    coded = {name for item in asserted for name in item.value_sets if name in DIAGNOSED_RECEPTORS}
     if results.her2 or (results.her2 is None and RuleValueSet.DX_HER2_POSITIVE in coded):
         return Receptors.HER2_POSITIVE
     if (results.er, results.pr, results.her2) == (False, False, False):
@@ -64,7 +64,7 @@ def _newest_results(chart: Chart, recognizer: Recognizer, positive_percent: int)
     for observation in chart.observations.items:
         if not observation.is_final:
             continue
-        for receptor in _receptors_of(frozenset(recognizer.sets(observation.concept))):
+        for receptor in _receptors_of(frozenset(recognizer.value_sets(observation.concept))):
             positive = _reading(observation, receptor, recognizer, positive_percent)
             if positive is not None:
                 day = observation.effective.latest.toordinal() if observation.effective else 0
@@ -73,14 +73,14 @@ def _newest_results(chart: Chart, recognizer: Recognizer, positive_percent: int)
     return _Results(*(newest[name][1] if name in newest else None for name in ("er", "pr", "her2")))
 
 
-def _receptors_of(sets: frozenset[str]) -> tuple[str, ...]:
-    if RuleValueSet.ER_PR_TEST in sets:
+def _receptors_of(value_sets: frozenset[str]) -> tuple[str, ...]:
+    if RuleValueSet.ER_PR_TEST in value_sets:
         return ("er", "pr")
-    if RuleValueSet.ER_TEST in sets:
+    if RuleValueSet.ER_TEST in value_sets:
         return ("er",)
-    if RuleValueSet.PR_TEST in sets:
+    if RuleValueSet.PR_TEST in value_sets:
         return ("pr",)
-    return ("her2",) if sets & {RuleValueSet.HER2_PROTEIN_TEST, RuleValueSet.HER2_GENE_TEST} else ()
+    return ("her2",) if value_sets & {RuleValueSet.HER2_PROTEIN_TEST, RuleValueSet.HER2_GENE_TEST} else ()
 
 
 def _reading(observation: Observation, receptor: str, recognizer: Recognizer, positive_percent: int) -> bool | None:
@@ -112,7 +112,7 @@ def _percent(words: str) -> float | None:
     return float(found[1]) if found else None
 
 
-def brain_symptoms(statements: Sequence[Statement], calendar: Calendar, point_days: int) -> tuple[Finding, ...]:
+def brain_symptoms(statements: Sequence[AssertedConcept], calendar: Calendar, point_days: int) -> tuple[Finding, ...]:
     """New symptoms that point to the brain; weak ones (vomiting, syncope) only beside another.
 
     Args:
@@ -120,17 +120,17 @@ def brain_symptoms(statements: Sequence[Statement], calendar: Calendar, point_da
     """
     certain = [item for item in statements if not item.suspected]
     fresh = [item for item in certain if _is_new(item, certain, calendar, point_days)]
-    strong = [item.finding for item in fresh if RuleValueSet.BRAIN_SYMPTOM in item.sets]
-    weak = [item.finding for item in fresh if RuleValueSet.BRAIN_SYMPTOM_WEAK in item.sets]
+    strong = [item.finding for item in fresh if RuleValueSet.BRAIN_SYMPTOM in item.value_sets]
+    weak = [item.finding for item in fresh if RuleValueSet.BRAIN_SYMPTOM_WEAK in item.value_sets]
     return tuple(strong + weak) if strong else ()
 
 
 _SYMPTOMS = frozenset({RuleValueSet.BRAIN_SYMPTOM, RuleValueSet.BRAIN_SYMPTOM_WEAK})
 
 
-def _is_new(item: Statement, others: Iterable[Statement], calendar: Calendar, point_days: int) -> bool:
+def _is_new(item: AssertedConcept, others: Iterable[AssertedConcept], calendar: Calendar, point_days: int) -> bool:
     """Inside the window, not known before it, and, if it was noted at one visit, not long ago."""
-    if item.sets.isdisjoint(_SYMPTOMS) or not item.is_new(calendar):
+    if item.value_sets.isdisjoint(_SYMPTOMS) or not item.is_new(calendar):
         return False
     told = item.day or item.finding.when
     first = calendar.today - timedelta(days=point_days)
@@ -141,5 +141,5 @@ def _is_new(item: Statement, others: Iterable[Statement], calendar: Calendar, po
         and (when := other.finding.when or other.day) is not None
         and when.latest < calendar.window_start
         for other in others
-        if other is not item and not other.sets.isdisjoint(_SYMPTOMS)
+        if other is not item and not other.value_sets.isdisjoint(_SYMPTOMS)
     )

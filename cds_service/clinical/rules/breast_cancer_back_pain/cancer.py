@@ -34,18 +34,20 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
     in_situ: list[Finding] = []
     passed_over: list[str] = []
     for condition in chart.conditions.items:
-        sets = recognizer.sets(condition.concept)
-        if RuleValueSet.BREAST_CANCER in sets:
-            coding = sets[RuleValueSet.BREAST_CANCER]
-            if why := _why_not(condition, coding, RuleValueSet.BREAST_CANCER_TRAP in sets, recognizer, options):
+        value_sets = recognizer.value_sets(condition.concept)
+        if RuleValueSet.BREAST_CANCER in value_sets:
+            coding = value_sets[RuleValueSet.BREAST_CANCER]
+            if why := _why_not(condition, coding, RuleValueSet.BREAST_CANCER_TRAP in value_sets, recognizer, options):
                 passed_over.append(f"{condition.reference}: {why}")
             else:
                 proven.append(recognizer.coded(_finding(condition, calendar), coding, condition.concept))
-        elif RuleValueSet.BREAST_CANCER_IN_SITU in sets:
+        elif RuleValueSet.BREAST_CANCER_IN_SITU in value_sets:
             if not condition.is_refuted and not condition.is_suspected:
                 finding = _finding(condition, calendar)
-                in_situ.append(recognizer.coded(finding, sets[RuleValueSet.BREAST_CANCER_IN_SITU], condition.concept))
-        elif IS_BREAST_CANCER.isdisjoint(sets):
+                in_situ.append(
+                    recognizer.coded(finding, value_sets[RuleValueSet.BREAST_CANCER_IN_SITU], condition.concept)
+                )
+        elif IS_BREAST_CANCER.isdisjoint(value_sets):
             quote = recognizer.stated_in_words(condition.concept, RuleValueSet.BREAST_CANCER)
             if quote and not _why_not(condition, None, False, recognizer, options):
                 proven.append(_finding(condition, calendar, quote))
@@ -77,7 +79,7 @@ def _finding(condition: Condition, calendar: Calendar, quote: str = "") -> Findi
         kind="Condition",
         quote=quote,
         when=start.when,
-        basis=start.basis,
+        date_source=start.date_source,
         from_text=bool(quote),
     )
 

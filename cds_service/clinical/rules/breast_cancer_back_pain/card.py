@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from cds_service.clinical.reading.findings import Finding
-from cds_service.clinical.rules.assessment import Present, State
+from cds_service.clinical.rules.assessment import CoveredStudy, State
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import CANCER_HISTORY, NEW_PAIN, Assessment
-from cds_service.clinical.rules.breast_cancer_back_pain.episodes import INSTEAD_OF_PAIN
+from cds_service.clinical.rules.breast_cancer_back_pain.episodes import PAIN_EQUIVALENT
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import WITHOUT_IMAGING, Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri, spine_mri_of
 from cds_service.clinical.rules.cautions import RaisedCaution
@@ -58,7 +58,7 @@ def _summary(assessment: Assessment, content: Content) -> tuple[str, Mapping[str
         return name, {}
     if slug := spine_mri_of(assessment.studies):
         return _imaging_sentence(assessment), {"study": content.orders[slug].title}
-    spine = next((item for item in assessment.present if is_spine_mri(item.slug)), None)
+    spine = next((item for item in assessment.covered if is_spine_mri(item.slug)), None)
     if assessment.critical:
         return _emergency_sentence(assessment, spine), {}
     if not assessment.studies or spine is None:
@@ -67,7 +67,7 @@ def _summary(assessment: Assessment, content: Content) -> tuple[str, Mapping[str
     return "staging_only", {"modalities": modalities, "state": content.wording["state_short"][spine.state.value]}
 
 
-def _emergency_sentence(assessment: Assessment, spine: Present | None) -> str:
+def _emergency_sentence(assessment: Assessment, spine: CoveredStudy | None) -> str:
     """The sentence of an emergency whose MRI is not to be ordered any more."""
     if spine is not None and spine.state is State.DONE:
         return "critical_done"
@@ -114,7 +114,7 @@ class _Detail:
         yield from self._listed(cancer, found.criterion(CANCER_HISTORY).findings, 2, STAYS)
         yield from self._listed("metastasis", (*flags.bone_metastasis, *flags.other_metastasis), 1, NEEDED)
         yield from self._listed("pain", self._pain(), 3, STAYS)
-        yield from self._listed("collapse", flags.collapse, 1, NEEDED)
+        yield from self._listed("vertebral_compression_fracture", flags.vertebral_compression_fracture, 1, NEEDED)
         if not flags.nonspecific_is_critical:
             yield from self._listed("nonspecific", flags.nonspecific, 2, NEEDED)
         yield from self._listed("asked", flags.asked, 2, STAYS)
@@ -128,9 +128,11 @@ class _Detail:
     def _pain(self) -> tuple[Finding, ...]:
         """The findings of pain, without those that stand for it and are named as what they are."""
         flags = self._assessment.flags
-        others = {item.source for item in (*flags.collapse, *flags.emergencies, *flags.nonspecific)}
+        others = {
+            item.source for item in (*flags.vertebral_compression_fracture, *flags.emergencies, *flags.nonspecific)
+        }
         findings = self._assessment.criterion(NEW_PAIN).findings
-        if self._assessment.region != INSTEAD_OF_PAIN:
+        if self._assessment.region != PAIN_EQUIVALENT:
             return findings
         return tuple(item for item in findings if item.source not in others)
 
@@ -195,7 +197,7 @@ class _Detail:
         return "staging_known" if self._assessment.flags.bone_metastasis else "staging"
 
     def _mri_is_done(self) -> bool:
-        return any(is_spine_mri(item.slug) and item.state is State.DONE for item in self._assessment.present)
+        return any(is_spine_mri(item.slug) and item.state is State.DONE for item in self._assessment.covered)
 
     def _brain(self, slug: str) -> Sentence:
         status = self._assessment.receptors.value
@@ -205,10 +207,10 @@ class _Detail:
 
     def _already_there(self) -> Iterator[Sentence]:
         words = self._words["proposed"]
-        for item in self._assessment.present:
+        for item in self._assessment.covered:
             if is_spine_mri(item.slug):
                 yield Sentence(words[self._mri_sentence()], {"state": self._state(item)})
-        rest = [item for item in self._assessment.present if not is_spine_mri(item.slug)]
+        rest = [item for item in self._assessment.covered if not is_spine_mri(item.slug)]
         for state in dict.fromkeys((item.state, item.when) for item in rest):
             same = [item for item in rest if (item.state, item.when) == state]
             names = Listed([self._content.orders[item.slug].name for item in same])
@@ -219,7 +221,7 @@ class _Detail:
             return "mri_present_at_once" if Note.MRI_AT_ONCE in self._assessment.notes else "mri_present_critical"
         return "without_contrast_present" if Note.MRI_WITHOUT_CONTRAST in self._assessment.notes else "mri_present"
 
-    def _state(self, item: Present) -> str:
+    def _state(self, item: CoveredStudy) -> str:
         if item.state is State.DONE:
             return self._words["state"]["done"].format(date=item.when or "")
         when = f" ({item.when})" if item.when else ""

@@ -23,7 +23,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Rea
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import REGIONS, UNSPECIFIED
 
 SEVERAL = "several"
-INSTEAD_OF_PAIN = "instead"
+PAIN_EQUIVALENT = "instead"
 _PAIN_KEYS = ("conditions", "observations")
 
 # "Worse" on a list entry that is older than a year speaks of then.
@@ -76,7 +76,7 @@ class BackPain:
         """The region: the one named, `several` or `unspecified`; `instead` where a finding stands for the pain."""
         named = [pain.region for pain in self.new if pain.region != UNSPECIFIED]
         if not self.new and self.equivalents:
-            return INSTEAD_OF_PAIN
+            return PAIN_EQUIVALENT
         if not named:
             return UNSPECIFIED if self.new else ""
         return named[0] if len(named) == 1 else SEVERAL

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from cds_service.chart.records import Chart
+from cds_service.clinical.reading.asserted_concepts import AssertedConcept, asserted_concepts
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
-from cds_service.clinical.reading.statements import Statement, statements
 from cds_service.clinical.rules.breast_cancer_back_pain.cancer import CancerHistory, cancer_history
 from cds_service.clinical.rules.breast_cancer_back_pain.episodes import BackPain, back_pain
 from cds_service.clinical.rules.breast_cancer_back_pain.infection import infection_of_the_spine
@@ -19,7 +19,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.questions import STATED_
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags, SignTimes, red_flags
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.cautions import caution_questions
-from cds_service.clinical.rules.imaging_history import ImagingWindow, PastStudy, studies_since
+from cds_service.clinical.rules.imaging_history import ImagingWindow, PriorStudy, studies_since
 from cds_service.content.model import Content
 
 
@@ -32,7 +32,7 @@ class Evidence:
     options: RuleOptions
     recognizer: Recognizer
     calendar: Calendar
-    statements: tuple[Statement, ...]
+    asserted: tuple[AssertedConcept, ...]
     flags: RedFlags
     history: CancerHistory
     records: tuple[PainRecord, ...]
@@ -42,7 +42,7 @@ class Evidence:
         """A number of the content."""
         return self.content.rule.thresholds[name]
 
-    def studies_since(self, onset: date | None) -> tuple[PastStudy, ...]:
+    def studies_since(self, onset: date | None) -> tuple[PriorStudy, ...]:
         """The studies done or ordered since that day; see `imaging_history`."""
         window = ImagingWindow(
             without_onset=self.number(Threshold.IMAGED_WITHOUT_ONSET_DAYS),
@@ -62,7 +62,7 @@ def read_evidence(
 ) -> Evidence:
     """Read the chart."""
     questions = (*STATED_IN_WORDS, *caution_questions(content.cautions))
-    stated = statements(chart, recognizer, calendar, content.cautions.tests, questions)
+    stated = asserted_concepts(chart, recognizer, calendar, content.cautions.tests, questions)
     records = pain_records(chart, recognizer, calendar)
     pain = back_pain(records, calendar, options)
     infection = infection_of_the_spine(chart, stated, recognizer, calendar)
@@ -72,14 +72,14 @@ def read_evidence(
     if flags.neurological:
         pain = back_pain(records, calendar, options, red_flag=True)
     if not pain.new:
-        pain = replace(pain, equivalents=_instead_of_pain(flags, options))
+        pain = replace(pain, equivalents=_pain_equivalents(flags, options))
     return Evidence(
         chart=chart,
         content=content,
         options=options,
         recognizer=recognizer,
         calendar=calendar,
-        statements=stated,
+        asserted=stated,
         flags=flags,
         history=cancer_history(chart, recognizer, options, calendar),
         records=tuple(records),
@@ -87,8 +87,8 @@ def read_evidence(
     )
 
 
-def _instead_of_pain(flags: RedFlags, options: RuleOptions) -> tuple[Finding, ...]:
+def _pain_equivalents(flags: RedFlags, options: RuleOptions) -> tuple[Finding, ...]:
     """Findings that stand for pain: a new vertebral collapse, and signs of cord compression where a site says so."""
     if not options.pain_required_for_cord_signs and flags.neurological:
         return flags.cord or flags.nonspecific
-    return flags.collapse
+    return flags.vertebral_compression_fracture

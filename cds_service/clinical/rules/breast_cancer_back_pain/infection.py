@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cds_service.chart.records import Chart, Value
-from cds_service.clinical.reading.findings import Basis, Finding
+from cds_service.clinical.reading.asserted_concepts import AssertedConcept
+from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
-from cds_service.clinical.reading.statements import Statement
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import SPINAL_PROCEDURE, RuleValueSet
 
 # Fever of the last week is a sign of now; of the last month it makes an infection possible (IDSA 2015).
@@ -46,7 +46,7 @@ class Infection:
 
 
 def infection_of_the_spine(
-    chart: Chart, statements: Sequence[Statement], recognizer: Recognizer, calendar: Calendar
+    chart: Chart, statements: Sequence[AssertedConcept], recognizer: Recognizer, calendar: Calendar
 ) -> Infection:
     """Read a chart for infection of the spine."""
     stated = [item for item in statements if not item.suspected]
@@ -56,7 +56,7 @@ def infection_of_the_spine(
     explained = [item for item in now if any(_same_visit(item, other) for other in elsewhere)]
     unexplained = [item for item in now if item not in explained]
     earlier = [item for item in fevers if item not in now and _within(item, _FEVER_DAYS, calendar)]
-    portals = [item for item in stated if item.sets & _PORTALS and _within(item, _PORTAL_DAYS, calendar)]
+    portals = [item for item in stated if item.value_sets & _PORTALS and _within(item, _PORTAL_DAYS, calendar)]
     of_the_spine = [item for item in _holding(stated, RuleValueSet.SPINAL_INFECTION) if item.is_new(calendar)]
     named = [item for item in _holding(stated, RuleValueSet.FEVER_WITH_A_CAUSE) if _within(item, _FEVER_DAYS, calendar)]
     return Infection(
@@ -67,16 +67,16 @@ def infection_of_the_spine(
     )
 
 
-def _holding(statements: Iterable[Statement], name: str) -> Iterator[Statement]:
-    return (item for item in statements if name in item.sets and item.holds)
+def _holding(statements: Iterable[AssertedConcept], name: str) -> Iterator[AssertedConcept]:
+    return (item for item in statements if name in item.value_sets and item.holds)
 
 
-def _within(item: Statement, days: int, calendar: Calendar) -> bool:
+def _within(item: AssertedConcept, days: int, calendar: Calendar) -> bool:
     told = item.day or item.finding.when
     return told is not None and told.until(calendar.today).latest >= calendar.today - timedelta(days=days)
 
 
-def _same_visit(fever: Statement, source: Statement) -> bool:
+def _same_visit(fever: AssertedConcept, source: AssertedConcept) -> bool:
     """Whether both were written in one visit, or, where no visit is named, on one day."""
     if fever.encounter and source.encounter:
         return fever.encounter == source.encounter
@@ -85,19 +85,21 @@ def _same_visit(fever: Statement, source: Statement) -> bool:
     return fever.day is not None and fever.day == source.day
 
 
-def _temperatures(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[Statement]:
+def _temperatures(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[AssertedConcept]:
     """Measured fever."""
     for observation in chart.observations.items:
-        sets = recognizer.sets(observation.concept)
+        sets = recognizer.value_sets(observation.concept)
         if RuleValueSet.BODY_TEMPERATURE not in sets or not observation.is_reported:
             continue
         celsius = celsius_of(observation.value)
         if celsius is None or celsius < _FEVER_CELSIUS:
             continue
         when = calendar.past(observation.effective)
-        where = Finding(observation.reference, "Observation", when=when, basis=Basis.OBSERVED)
+        where = Finding(observation.reference, "Observation", when=when, date_source=DateSource.OBSERVED)
         finding = recognizer.coded(where, sets[RuleValueSet.BODY_TEMPERATURE], observation.concept)
-        yield Statement(frozenset({RuleValueSet.FEVER}), finding, point=True, day=when, encounter=observation.encounter)
+        yield AssertedConcept(
+            frozenset({RuleValueSet.FEVER}), finding, point=True, day=when, encounter=observation.encounter
+        )
 
 
 def celsius_of(value: Value) -> float | None:
@@ -114,7 +116,7 @@ def celsius_of(value: Value) -> float | None:
     return celsius if _CELSIUS[0] <= celsius <= _CELSIUS[1] else None
 
 
-def _findings(statements: Iterable[Statement]) -> tuple[Finding, ...]:
+def _findings(statements: Iterable[AssertedConcept]) -> tuple[Finding, ...]:
     """The findings, newest first, the same words once."""
     found = sorted(
         (item.finding for item in statements),

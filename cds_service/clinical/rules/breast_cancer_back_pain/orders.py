@@ -7,12 +7,12 @@ from datetime import date
 
 from cds_service.chart.records import Drafts, Order
 from cds_service.clinical.reading.recognition import Recognizer
-from cds_service.clinical.rules.assessment import Answer, Criterion, Present, Removal, State
+from cds_service.clinical.rules.assessment import Answer, CoveredStudy, Criterion, Removal, State
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BACK_PAIN
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import regions_in
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BACK_PAIN, RuleValueSet
-from cds_service.clinical.rules.imaging_history import PastStudy
+from cds_service.clinical.rules.imaging_history import PriorStudy
 from cds_service.content.model import OrderDefinition, Rule
 
 # A card offers to remove a few drafts; nobody selects more at once.
@@ -49,14 +49,14 @@ def _is_relevant(order: Order, rule: Rule, recognizer: Recognizer) -> bool:
     """Whether what is ordered is of interest; an analgesic for a stated other reason is not."""
     what = meaning(order, recognizer) & rule.relevant_orders
     for_something_else = any(reason.codings or reason.text for reason in order.reasons) and not any(
-        recognizer.sets(reason).keys() & _PAIN_IN_GENERAL for reason in order.reasons
+        recognizer.value_sets(reason).keys() & _PAIN_IN_GENERAL for reason in order.reasons
     )
     return bool(what) and not (what <= {RuleValueSet.ANALGESIC_DRUG} and for_something_else)
 
 
 def _is_for_back_pain(order: Order, recognizer: Recognizer) -> bool:
-    sets = [recognizer.meaning(reason, IS_BACK_PAIN) for reason in order.reasons]
-    return any(regions_in(found, BACK_PAIN) and RuleValueSet.BACK_PAIN_TRAP not in found for found in sets)
+    value_sets = [recognizer.meaning(reason, IS_BACK_PAIN) for reason in order.reasons]
+    return any(regions_in(found, BACK_PAIN) and RuleValueSet.BACK_PAIN_TRAP not in found for found in value_sets)
 
 
 def drafted_sets(drafts: Drafts | None, recognizer: Recognizer) -> frozenset[str]:
@@ -66,27 +66,29 @@ def drafted_sets(drafts: Drafts | None, recognizer: Recognizer) -> frozenset[str
     return frozenset().union(*(meaning(order, recognizer) for order in drafts.orders if order.counts))
 
 
-def present_studies(
+def covered_studies(
     slugs: Iterable[str],
-    past: Sequence[PastStudy],
+    prior: Sequence[PriorStudy],
     drafted: frozenset[str],
     orders: Mapping[str, OrderDefinition],
-) -> tuple[Present, ...]:
+) -> tuple[CoveredStudy, ...]:
     """Those of `slugs` that were done, are ordered or are drafted, each with how far it has come."""
-    done = frozenset().union(*(study.sets for study in past if study.done))
-    ordered = frozenset().union(*(study.sets for study in past))
+    done = frozenset().union(*(study.value_sets for study in prior if study.done))
+    ordered = frozenset().union(*(study.value_sets for study in prior))
     found = []
     for slug in slugs:
         answers = orders[slug].answered_by
         named = frozenset().union(*answers)
         if any(combination <= done for combination in answers):
-            when = [item.finding.when for item in past if item.done and item.sets & named and item.finding.when]
-            found.append(Present(slug, State.DONE, max(when, key=lambda span: span.latest, default=None)))
+            when = [item.finding.when for item in prior if item.done and item.value_sets & named and item.finding.when]
+            found.append(CoveredStudy(slug, State.DONE, max(when, key=lambda span: span.latest, default=None)))
         elif any(combination <= ordered for combination in answers):
-            dates = [item.finding.when for item in past if not item.done and item.sets & named and item.finding.when]
-            found.append(Present(slug, State.ORDERED, max(dates, key=lambda span: span.latest, default=None)))
+            dates = [
+                item.finding.when for item in prior if not item.done and item.value_sets & named and item.finding.when
+            ]
+            found.append(CoveredStudy(slug, State.ORDERED, max(dates, key=lambda span: span.latest, default=None)))
         elif any(combination <= ordered | drafted for combination in answers):
-            found.append(Present(slug, State.DRAFTED))
+            found.append(CoveredStudy(slug, State.DRAFTED))
     return tuple(found)
 
 
@@ -108,8 +110,8 @@ def inadequate_drafts(drafts: Drafts | None, recognizer: Recognizer) -> tuple[Re
     return tuple(removal for _, removal in removable(drafts, kinds, recognizer))
 
 
-def done_since(past: Sequence[PastStudy], day: date | None) -> tuple[PastStudy, ...]:
+def done_since(prior: Sequence[PriorStudy], day: date | None) -> tuple[PriorStudy, ...]:
     """The studies without those that were done before `day`; what is still to be done counts."""
     if day is None:
-        return tuple(past)
-    return tuple(item for item in past if not item.done or (item.finding.when and item.finding.when.latest >= day))
+        return tuple(prior)
+    return tuple(item for item in prior if not item.done or (item.finding.when and item.finding.when.latest >= day))

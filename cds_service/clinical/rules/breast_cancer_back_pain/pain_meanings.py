@@ -46,7 +46,7 @@ def meanings_observed(observation: Observation, where: Finding, recognizer: Reco
     value = observation.value
     if value.absent or value.boolean is False:
         return []
-    code_sets = recognizer.sets(observation.concept)
+    code_sets = recognizer.value_sets(observation.concept)
     if SharedValueSet.SYMPTOM_ABSENT_OBSERVATION in code_sets:
         return []
     if RuleValueSet.PAIN_SEVERITY_OBSERVATION in code_sets:
@@ -88,7 +88,7 @@ def _severity(observation: Observation, where: Finding, recognizer: Recognizer) 
 
 
 def _at_sites(sites: tuple[Concept, ...], concept: Concept, where: Finding, recognizer: Recognizer) -> list[Meaning]:
-    known = [sets for site in sites if regions_in(sets := recognizer.sets(site), SPINE_SITE)]
+    known = [sets for site in sites if regions_in(sets := recognizer.value_sets(site), SPINE_SITE)]
     if not known:
         return []
     regions = frozenset().union(*(regions_in(sets, SPINE_SITE) for sets in known))
@@ -100,7 +100,7 @@ def _at_sites(sites: tuple[Concept, ...], concept: Concept, where: Finding, reco
 
 def meanings_of(concept: Concept, sites: tuple[Concept, ...], where: Finding, recognizer: Recognizer) -> list[Meaning]:
     """What a concept says about back pain: by its codes, else by its words."""
-    sets = recognizer.sets(concept)
+    sets = recognizer.value_sets(concept)
     if RuleValueSet.BACK_PAIN_TRAP in sets:
         return []
     if chronic := regions_in(sets, CHRONIC_BACK_PAIN):
@@ -121,7 +121,7 @@ def meanings_of(concept: Concept, sites: tuple[Concept, ...], where: Finding, re
     if RuleValueSet.PAIN_NEEDING_SPINE_SITE in sets:
         if sited := _at_sites(sites, concept, where, recognizer):
             return sited
-        elsewhere = any(RuleValueSet.NOT_SPINE_SITE in recognizer.sets(site) for site in sites)
+        elsewhere = any(RuleValueSet.NOT_SPINE_SITE in recognizer.value_sets(site) for site in sites)
         return [] if elsewhere else _from_text(concept.text, where, recognizer)
     return _in_words(recognizer.in_words(concept, IS_BACK_PAIN), where)
 
@@ -133,10 +133,10 @@ def _by_code(
     where: Finding,
     recognizer: Recognizer,
 ) -> Meaning:
-    found = recognizer.sets(concept)
+    found = recognizer.value_sets(concept)
     coding = next(found[name] for name in found if regions & regions_in([name], BACK_PAIN))
     if regions == {UNSPECIFIED}:
-        sited = frozenset().union(*(regions_in(recognizer.sets(site), SPINE_SITE) for site in sites))
+        sited = frozenset().union(*(regions_in(recognizer.value_sets(site), SPINE_SITE) for site in sites))
         regions = sited or regions
     # "Acute low back pain" is a code of its own.
     course = recognizer.flags(PAIN_FAMILY, recognizer.label(coding))

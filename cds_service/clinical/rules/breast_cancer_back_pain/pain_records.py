@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from cds_service.chart.records import Chart, Condition, Encounter, Observation
 from cds_service.chart.span import Span, lies_in_future
 from cds_service.clinical.reading.assertion import is_present, selected_drafts, words_in
-from cds_service.clinical.reading.findings import Basis, Finding
+from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.onset import Calendar, start_of, written_on
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.reading.visits import Visits
@@ -124,7 +124,7 @@ def pain_records(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> li
         records += _from_visit(encounter, reading)
     today = Span.day(calendar.today)
     for draft in selected_drafts(chart):
-        where = Finding(draft.reference, "order", basis=Basis.ORDERED)
+        where = Finding(draft.reference, "order", date_source=DateSource.ORDERED)
         for reason in draft.reasons:
             records += _points(meanings_of(reason, (), where, recognizer), today, reading)
     return [*records, *_treatments(reading)]
@@ -144,14 +144,14 @@ def injuries(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> tuple[
     for condition in chart.conditions.items:
         if condition.is_refuted:
             continue
-        sets = recognizer.sets(condition.concept)
+        value_sets = recognizer.value_sets(condition.concept)
         beside_a_code = recognizer.is_coded_otherwise(condition.concept, IS_BACK_INJURY)
         start = (written_on if beside_a_code else start_of)(condition, None, calendar)
         if start.when is None or not calendar.in_window(start.when):
             continue
-        where = Finding(condition.reference, "Condition", when=start.when, basis=start.basis)
-        if RuleValueSet.BACK_INJURY in sets:
-            found.append(recognizer.coded(where, sets[RuleValueSet.BACK_INJURY], condition.concept))
+        where = Finding(condition.reference, "Condition", when=start.when, date_source=start.date_source)
+        if RuleValueSet.BACK_INJURY in value_sets:
+            found.append(recognizer.coded(where, value_sets[RuleValueSet.BACK_INJURY], condition.concept))
         elif matches := recognizer.in_words(condition.concept, IS_BACK_INJURY):
             found.append(replace(where, quote=matches[0].quote, from_text=True))
     return tuple(found)
@@ -172,7 +172,7 @@ def _chronic_visits(chart: Chart, recognizer: Recognizer) -> Iterator[str]:
     by_visit: dict[str, list[frozenset[str]]] = {}
     for condition in chart.conditions.items:
         if condition.encounter and not condition.is_refuted:
-            by_visit.setdefault(condition.encounter, []).append(frozenset(recognizer.sets(condition.concept)))
+            by_visit.setdefault(condition.encounter, []).append(frozenset(recognizer.value_sets(condition.concept)))
     for visit, entries in by_visit.items():
         pairs = any(sets & CHRONIC_WITH_PAIN_CODE for sets in entries)
         if pairs and not any(RuleValueSet.PAIN_ELSEWHERE in sets for sets in entries):
@@ -194,18 +194,22 @@ def _from_condition(condition: Condition, reading: _Reading) -> Iterator[PainRec
     said = recognizer.flags(PAIN_FAMILY, condition.concept.text)
     day = _day_of(condition, reading)
     point = beside_a_code or _is_point(condition, day, calendar)
-    imported = start.basis is Basis.RECORDED and start.when is not None and start.when.earliest in reading.import_days
+    imported = (
+        start.date_source is DateSource.RECORDED
+        and start.when is not None
+        and start.when.earliest in reading.import_days
+    )
     for meaning in meanings:
         course = meaning.course | said
         paired = condition.encounter in reading.chronic_visits and not course & (WORSE | ACUTE)
         yield PainRecord(
-            finding=replace(meaning.finding, when=start.when, basis=start.basis),
+            finding=replace(meaning.finding, when=start.when, date_source=start.date_source),
             regions=meaning.regions,
             day=day,
             point=point,
             present=not in_the_past and _is_present(condition, day, point, calendar),
             until=calendar.past(condition.abatement),
-            onset=start.basis is Basis.ONSET,
+            onset=start.date_source is DateSource.ONSET,
             chronic=(bool(course & CHRONIC) and not course & (WORSE | ACUTE)) or paired,
             worse=bool(course & WORSE),
             acute=bool(course & ACUTE),
@@ -252,7 +256,7 @@ def _from_observation(observation: Observation, reading: _Reading) -> Iterator[P
     if not observation.is_reported:
         return
     recognizer, calendar = reading.recognizer, reading.calendar
-    where = Finding(observation.reference, "Observation", basis=Basis.OBSERVED)
+    where = Finding(observation.reference, "Observation", date_source=DateSource.OBSERVED)
     when = calendar.past(observation.effective) or reading.visits.period(observation.encounter)
     told = recognizer.flags(
         PAIN_FAMILY, *(words for component in observation.components for words in words_in(component.value))
@@ -274,7 +278,7 @@ def _from_visit(encounter: Encounter, reading: _Reading) -> Iterator[PainRecord]
         day = reading.visits.day(encounter.reference)
     else:
         return
-    where = Finding(encounter.reference, "Encounter", basis=Basis.ENCOUNTER)
+    where = Finding(encounter.reference, "Encounter", date_source=DateSource.ENCOUNTER)
     for reason in encounter.reasons:
         yield from _points(meanings_of(reason, (), where, reading.recognizer), day, reading)
 
@@ -306,7 +310,7 @@ def _treatments(reading: _Reading) -> Iterator[PainRecord]:
     """Treatments of the back, and what is written for them: each tells that there was pain on its day."""
     chart, recognizer, calendar = reading.chart, reading.recognizer, reading.calendar
     for condition in chart.conditions.items:
-        sets = recognizer.sets(condition.concept)
+        sets = recognizer.value_sets(condition.concept)
         if RuleValueSet.BACK_TREATMENT in sets and not condition.is_refuted:
             day = _day_of(condition, reading)
             where = Finding(condition.reference, "Condition", when=day)

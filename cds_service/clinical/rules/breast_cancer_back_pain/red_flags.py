@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 
+from cds_service.clinical.reading.asserted_concepts import AssertedConcept
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
-from cds_service.clinical.reading.statements import Statement
 from cds_service.clinical.rules.breast_cancer_back_pain.infection import Infection
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import CORD_SIGNS, NONSPECIFIC_SIGNS, RuleValueSet
@@ -39,7 +39,7 @@ class RedFlags:
         explained_fever: fever that has its cause.
         pathological_fracture: an emergency of its own.
         cord_metastasis: known metastasis of the spinal cord or its meninges: an emergency with new pain.
-        collapse: new vertebral collapse, the equivalent of pain.
+        vertebral_compression_fracture: new vertebral collapse, the equivalent of pain.
         systemic: weight loss, hypercalcemia.
         bone_metastasis, other_metastasis: known, at any time.
     """
@@ -54,7 +54,7 @@ class RedFlags:
     explained_fever: tuple[Finding, ...] = ()
     pathological_fracture: tuple[Finding, ...] = ()
     cord_metastasis: tuple[Finding, ...] = ()
-    collapse: tuple[Finding, ...] = ()
+    vertebral_compression_fracture: tuple[Finding, ...] = ()
     systemic: tuple[Finding, ...] = ()
     bone_metastasis: tuple[Finding, ...] = ()
     other_metastasis: tuple[Finding, ...] = ()
@@ -83,7 +83,7 @@ class RedFlags:
     @property
     def whole_spine(self) -> bool:
         """Whether the whole spine is imaged, whatever the painful region."""
-        return self.critical or bool(self.bone_metastasis or self.collapse or self.asked)
+        return self.critical or bool(self.bone_metastasis or self.vertebral_compression_fracture or self.asked)
 
     def named(self) -> Iterator[tuple[str, tuple[Finding, ...]]]:
         """The findings by the names of their fields."""
@@ -107,7 +107,7 @@ class SignTimes:
     sign_days: int
     onset: date | None
 
-    def is_now(self, sign: Statement) -> bool:
+    def is_now(self, sign: AssertedConcept) -> bool:
         """Recorded in the current visit or the last days, or lasting, and not from well before the pain."""
         if not sign.holds:
             return False
@@ -122,14 +122,14 @@ class SignTimes:
         when = sign.finding.when or told
         return not sign.point and when.until(today).latest >= self._first_day
 
-    def is_to_be_asked(self, sign: Statement) -> bool:
+    def is_to_be_asked(self, sign: AssertedConcept) -> bool:
         """A point since the pain began that is too old to be of now."""
         told = sign.day or sign.finding.when
         if not sign.holds or not sign.point or told is None or self.is_now(sign):
             return False
         return told.until(self.calendar.today).latest >= (self.onset or self.calendar.window_start)
 
-    def was_known(self, sign: Statement, others: Iterable[Statement]) -> bool:
+    def was_known(self, sign: AssertedConcept, others: Iterable[AssertedConcept]) -> bool:
         """Whether the same kind of sign was recorded before the window, and the record of now says nothing of worse."""
         if sign.worse:
             return False
@@ -149,9 +149,13 @@ class SignTimes:
 
 
 def red_flags(
-    statements: Sequence[Statement], infection: Infection, times: SignTimes, options: RuleOptions, emergency_groups: int
+    statements: Sequence[AssertedConcept],
+    infection: Infection,
+    times: SignTimes,
+    options: RuleOptions,
+    emergency_groups: int,
 ) -> RedFlags:
-    """Sort the statements of a chart into red flags.
+    """Sort what a chart states into red flags.
 
     Args:
         statements: of the chart.
@@ -161,8 +165,8 @@ def red_flags(
         emergency_groups: nonspecific signs of so many groups together are an emergency.
     """
     known_for_sure = [item for item in statements if not item.suspected]
-    stated = [item for item in known_for_sure if RuleValueSet.RED_FLAG_TRAP not in item.sets]
-    signs = [item for item in stated if not item.sets.isdisjoint(_SIGNS)]
+    stated = [item for item in known_for_sure if RuleValueSet.RED_FLAG_TRAP not in item.value_sets]
+    signs = [item for item in stated if not item.value_sets.isdisjoint(_SIGNS)]
     of_now = [item for item in signs if times.is_now(item)]
     known = [item for item in of_now if times.was_known(item, signs)]
     new = [item for item in of_now if item not in known]
@@ -180,7 +184,7 @@ def red_flags(
         explained_fever=infection.explained_fever,
         pathological_fracture=_in(fresh, {RuleValueSet.PATHOLOGICAL_FRACTURE}),
         cord_metastasis=_in((item for item in stated if item.holds), {RuleValueSet.METASTASIS_SPINAL_CORD}),
-        collapse=_in(fresh, {RuleValueSet.VERTEBRAL_COLLAPSE}),
+        vertebral_compression_fracture=_in(fresh, {RuleValueSet.VERTEBRAL_COLLAPSE}),
         systemic=_in(fresh, {RuleValueSet.SYSTEMIC_FLAG}),
         bone_metastasis=_in(known_for_sure, {RuleValueSet.METASTASIS_BONE}),
         other_metastasis=_in(known_for_sure, {RuleValueSet.METASTASIS_BRAIN, RuleValueSet.METASTASIS_OTHER}),
@@ -189,27 +193,27 @@ def red_flags(
     )
 
 
-def _are_an_emergency(new: Sequence[Statement], stated: Sequence[Statement], least: int) -> bool:
+def _are_an_emergency(new: Sequence[AssertedConcept], stated: Sequence[AssertedConcept], least: int) -> bool:
     """Whether unclear signs of so many kinds stand beside each other, and no neuropathy explains them."""
-    groups = {NONSPECIFIC_SIGNS[name] for item in new for name in item.sets if name in NONSPECIFIC_SIGNS}
-    neuropathy = any(RuleValueSet.NEUROPATHY in item.sets and item.holds for item in stated)
+    groups = {NONSPECIFIC_SIGNS[name] for item in new for name in item.value_sets if name in NONSPECIFIC_SIGNS}
+    neuropathy = any(RuleValueSet.NEUROPATHY in item.value_sets and item.holds for item in stated)
     return len(groups) >= least and not (neuropathy and groups == _EXPLAINED_BY_NEUROPATHY)
 
 
-def _kinds(sign: Statement) -> frozenset[str]:
+def _kinds(sign: AssertedConcept) -> frozenset[str]:
     """What a sign tells of: strength, bladder and bowel, sensation, gait, or the cord itself."""
-    return frozenset(name.rpartition("sign-")[2] for name in sign.sets if name in _SIGNS)
+    return frozenset(name.rpartition("sign-")[2] for name in sign.value_sets if name in _SIGNS)
 
 
-def _gravest_first(signs: Sequence[Statement]) -> tuple[Finding, ...]:
+def _gravest_first(signs: Sequence[AssertedConcept]) -> tuple[Finding, ...]:
     """Signs of cord compression, the gravest first, each once."""
     return _each_once([finding for name in CORD_SIGNS for finding in _in(signs, {name})])
 
 
-def _in(statements: Iterable[Statement], sets: Iterable[str]) -> tuple[Finding, ...]:
+def _in(asserted: Iterable[AssertedConcept], value_sets: Iterable[str]) -> tuple[Finding, ...]:
     """The findings in any of the sets, newest first, the same words once."""
-    wanted = frozenset(sets)
-    found = [item.finding for item in statements if item.sets & wanted]
+    wanted = frozenset(value_sets)
+    found = [item.finding for item in asserted if item.value_sets & wanted]
     found.sort(key=lambda item: (item.from_text, -(item.when.latest.toordinal() if item.when else 0), item.source))
     return _each_once(found)
 

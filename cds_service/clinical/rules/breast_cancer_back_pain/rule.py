@@ -21,6 +21,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.card import card_text
 from cds_service.clinical.rules.breast_cancer_back_pain.conclusion import completed, decided
 from cds_service.clinical.rules.breast_cancer_back_pain.episodes import pain_criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence, calendar_of, read_evidence
+from cds_service.clinical.rules.breast_cancer_back_pain.imaging_plan import plan_imaging
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import order_criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import what_is_ordered
@@ -28,7 +29,6 @@ from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.services import SERVICES, prefetch_templates
 from cds_service.clinical.rules.breast_cancer_back_pain.surveillance import routine_searches
 from cds_service.clinical.rules.breast_cancer_back_pain.timeline import timeline
-from cds_service.clinical.rules.breast_cancer_back_pain.work_up import work_up
 from cds_service.clinical.rules.sentences import CardText
 from cds_service.clinical.rules.timeline import Timeline
 from cds_service.content.model import Content
@@ -108,7 +108,7 @@ def _answered(evidence: Evidence, criteria: list[Criterion]) -> Assessment:
         return _refused(evidence, criteria)
     if any(item.answer is Answer.UNKNOWN for item in criteria):
         return decided(Outcome.UNDETERMINED, Reason.DATA_MISSING, criteria, chart)
-    return work_up(evidence, decided(Outcome.FIRED, Reason.IMAGING_ADVISED, criteria, chart))
+    return plan_imaging(evidence, decided(Outcome.FIRED, Reason.IMAGING_ADVISED, criteria, chart))
 
 
 def patient_criterion(chart: Chart) -> Criterion:

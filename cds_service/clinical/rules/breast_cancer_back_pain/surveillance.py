@@ -64,14 +64,14 @@ def _cancers(evidence: Evidence) -> list[Condition]:
     return [
         item
         for item in evidence.chart.conditions.items
-        if RuleValueSet.BREAST_CANCER in evidence.recognizer.sets(item.concept)
+        if RuleValueSet.BREAST_CANCER in evidence.recognizer.value_sets(item.concept)
     ]
 
 
 def _has_reason_to_search(evidence: Evidence) -> bool:
     """A symptom, a metastasis, another cancer, or any problem that began inside the window."""
-    sets = {name for item in evidence.statements for name in item.sets}
-    if sets & _REASONS:
+    value_sets = {name for item in evidence.asserted for name in item.value_sets}
+    if value_sets & _REASONS:
         return True
     if any(_says_advanced(item, evidence) for item in _cancers(evidence)):
         return True
@@ -89,13 +89,13 @@ def _says_advanced(condition: Condition, evidence: Evidence) -> bool:
 def _recent_complaint(evidence: Evidence) -> bool:
     """Whether a complaint was observed, or was the reason of a visit, inside the window, understood or not."""
     for item in evidence.chart.observations.items:
-        told = evidence.recognizer.sets(item.concept).keys() & _COMPLAINTS
+        told = evidence.recognizer.value_sets(item.concept).keys() & _COMPLAINTS
         when = evidence.calendar.past(item.effective)
         if told and (when is None or evidence.calendar.in_window(when)):
             return True
     for visit in evidence.chart.encounters.items:
         when = evidence.calendar.past(visit.period)
         recent = when is None or evidence.calendar.in_window(when)
-        if recent and not all(evidence.recognizer.sets(reason).keys() & _FOLLOW_UP for reason in visit.reasons):
+        if recent and not all(evidence.recognizer.value_sets(reason).keys() & _FOLLOW_UP for reason in visit.reasons):
             return True
     return False

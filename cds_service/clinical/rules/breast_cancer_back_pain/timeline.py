@@ -11,46 +11,56 @@ from datetime import timedelta
 
 from cds_service.chart.records import Chart, Order, Study
 from cds_service.chart.span import Span
+from cds_service.clinical.reading.asserted_concepts import AssertedConcept
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
-from cds_service.clinical.reading.statements import Statement
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import brain_symptoms
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import CORD_SIGNS, NONSPECIFIC_SIGNS, RuleValueSet
 from cds_service.clinical.rules.timeline import Entry, Row, Timeline, Window
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Value sets of one row; a name that ends in "-" is a beginning. Old entries count only where they `may_be_old`."""
+    """Value sets of one row. Old entries count only where they `may_be_old`."""
 
-    sets: tuple[str, ...]
+    value_sets: frozenset[str]
     may_be_old: bool = False
 
     def holds(self, names: Iterable[str]) -> bool:
-        return any(
-            name.startswith(known) if known.endswith("-") else name == known for name in names for known in self.sets
-        )
+        return not self.value_sets.isdisjoint(names)
 
 
 _RED_FLAGS = _Kind(
-    (
-        "cord-",
-        "sign-",
-        "nonspecific-sign-",
-        "spinal-infection",
-        "pathological-fracture",
-        "vertebral-collapse",
-        "systemic-flag",
+    frozenset(
+        {
+            *CORD_SIGNS,
+            *NONSPECIFIC_SIGNS,
+            RuleValueSet.NONSPECIFIC_SIGN_FRACTURE,
+            RuleValueSet.SPINAL_INFECTION,
+            RuleValueSet.PATHOLOGICAL_FRACTURE,
+            RuleValueSet.VERTEBRAL_COLLAPSE,
+            RuleValueSet.SYSTEMIC_FLAG,
+        }
     )
 )
 _METASTASES = _Kind(
-    ("metastasis-bone", "metastasis-brain", "metastasis-other", "metastasis-spinal-cord"), may_be_old=True
+    frozenset(
+        {
+            RuleValueSet.METASTASIS_BONE,
+            RuleValueSet.METASTASIS_BRAIN,
+            RuleValueSet.METASTASIS_OTHER,
+            RuleValueSet.METASTASIS_SPINAL_CORD,
+        }
+    ),
+    may_be_old=True,
 )
-_BRAIN = _Kind(("brain-symptom", "brain-symptom-weak"))
-_HOSPICE = _Kind(("hospice",), may_be_old=True)
+_BRAIN = _Kind(frozenset({RuleValueSet.BRAIN_SYMPTOM, RuleValueSet.BRAIN_SYMPTOM_WEAK}))
+_HOSPICE = _Kind(frozenset({RuleValueSet.HOSPICE}), may_be_old=True)
+# Every study that content knows is shown, whether or not it answers the question.
 _IMAGING = "imaging-"
 _ORDER = "ServiceRequest"
 
@@ -156,7 +166,7 @@ def _counted(evidence: Evidence) -> frozenset[tuple[str, str]]:
     flags = (getattr(evidence.flags, item.name) for item in fields(evidence.flags))
     groups = [group for group in flags if isinstance(group, tuple)]
     groups.append(_brain_symptoms(evidence))
-    groups.append(tuple(item.finding for item in evidence.statements if _HOSPICE.holds(item.sets)))
+    groups.append(tuple(item.finding for item in evidence.asserted if _HOSPICE.holds(item.value_sets)))
     return frozenset((finding.label, finding.quote) for group in groups for finding in group)
 
 
@@ -164,8 +174,8 @@ def _stated(evidence: Evidence, kind: _Kind, counted: frozenset[tuple[str, str]]
     """What the chart states of one kind, each thing at each place once."""
     found: dict[tuple[str, str], Entry] = {}
     coded: set[tuple[str, bool]] = set()
-    for item in evidence.statements:
-        if kind.holds(item.sets):
+    for item in evidence.asserted:
+        if kind.holds(item.value_sets):
             counts = _counts(item, kind, counted, evidence.calendar)
             entry = replace(_entry(item.finding), counts=counts, remark="" if counts else _why_not(item))
             place = (entry.source, counts)
@@ -177,12 +187,12 @@ def _stated(evidence: Evidence, kind: _Kind, counted: frozenset[tuple[str, str]]
     return tuple(found.values())
 
 
-def _counts(item: Statement, kind: _Kind, counted: frozenset[tuple[str, str]], calendar: Calendar) -> bool:
+def _counts(item: AssertedConcept, kind: _Kind, counted: frozenset[tuple[str, str]], calendar: Calendar) -> bool:
     known = (item.finding.label, item.finding.quote) in counted and not item.suspected
     return known and (kind.may_be_old or item.is_new(calendar))
 
 
-def _why_not(item: Statement) -> str:
+def _why_not(item: AssertedConcept) -> str:
     if item.suspected:
         return "only suspected"
     return "not new" if item.holds else "over"
@@ -194,8 +204,8 @@ def _imaging(evidence: Evidence) -> Iterator[Entry]:
     done_by_source = {study.finding.source: study.done for study in counting}
     chart = evidence.chart
     for study in (*chart.diagnostic_reports.items, *chart.procedures.items, *chart.service_requests.items):
-        sets = frozenset().union(*(evidence.recognizer.ordered(concept) for concept in study.concepts))
-        if any(name.startswith(_IMAGING) for name in sets):
+        value_sets = frozenset().union(*(evidence.recognizer.ordered(concept) for concept in study.concepts))
+        if any(name.startswith(_IMAGING) for name in value_sets):
             done = done_by_source.get(study.reference)
             yield Entry(
                 label=_study_label(study, evidence),
@@ -264,4 +274,4 @@ def _cautions(evidence: Evidence, assessment: Assessment) -> Iterator[Entry]:
 
 def _brain_symptoms(evidence: Evidence) -> tuple[Finding, ...]:
     days = evidence.number(Threshold.BRAIN_POINT_DAYS)
-    return brain_symptoms(evidence.statements, evidence.calendar, days)
+    return brain_symptoms(evidence.asserted, evidence.calendar, days)

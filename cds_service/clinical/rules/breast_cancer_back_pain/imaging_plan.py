@@ -7,17 +7,17 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from cds_service.clinical.reading.findings import Finding
-from cds_service.clinical.rules.assessment import Outcome, Present, ProposedOrder, State
+from cds_service.clinical.rules.assessment import CoveredStudy, Outcome, ProposedOrder, State
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import CANCER_HISTORY, NEW_PAIN, Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors, brain_symptoms, receptors
 from cds_service.clinical.rules.breast_cancer_back_pain.episodes import SEVERAL
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import (
+    covered_studies,
     done_since,
     drafted_sets,
     inadequate_drafts,
     meaning,
-    present_studies,
 )
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import injuries
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
@@ -25,13 +25,13 @@ from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BONE_SCANS, PREGNANCY_RECORDS, RuleValueSet
 from cds_service.clinical.rules.cautions import RaisedCaution, newest_egfr, raised_cautions
-from cds_service.clinical.rules.imaging_history import PastStudy
+from cds_service.clinical.rules.imaging_history import PriorStudy
 
 # Of each kind, so many findings go on an order as its reasons.
 _MOST_REASONS = 3
 
 
-def work_up(evidence: Evidence, advice: Assessment) -> Assessment:
+def plan_imaging(evidence: Evidence, advice: Assessment) -> Assessment:
     """Complete `advice` (criteria met) with studies, cautions and notes, or with why there is no card."""
     flags, pain = evidence.flags, evidence.pain
     advice = replace(
@@ -58,25 +58,25 @@ def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
     chart, content, recognizer, calendar = evidence.chart, evidence.content, evidence.recognizer, evidence.calendar
     flags, pain = evidence.flags, evidence.pain
     egfr = newest_egfr(chart, content.cautions, recognizer, calendar, evidence.options.egfr_recent_days)
-    raised = raised_cautions(evidence.statements, chart, content.cautions, recognizer, calendar, egfr)
-    status = receptors(chart, evidence.statements, recognizer, evidence.number(Threshold.RECEPTOR_POSITIVE_PERCENT))
-    brain = brain_symptoms(evidence.statements, calendar, evidence.number(Threshold.BRAIN_POINT_DAYS))
+    raised = raised_cautions(evidence.asserted, chart, content.cautions, recognizer, calendar, egfr)
+    status = receptors(chart, evidence.asserted, recognizer, evidence.number(Threshold.RECEPTOR_POSITIVE_PERCENT))
+    brain = brain_symptoms(evidence.asserted, calendar, evidence.number(Threshold.BRAIN_POINT_DAYS))
     region = SEVERAL if flags.whole_spine else pain.region
     wants_brain = _wants_brain_mri(brain, status, evidence)
     wanted = wanted_studies(region, content, evidence.options, raised, wants_brain)
     if flags.infection:
         # Staging would delay the search for an infection, and is no answer to it.
         wanted = tuple(slug for slug in wanted if is_spine_mri(slug))
-    past = evidence.studies_since(pain.onset)
+    prior = evidence.studies_since(pain.onset)
     drafted = drafted_sets(chart.drafts, recognizer)
-    present = _present(wanted, past, drafted, brain, evidence)
-    studies = tuple(slug for slug in wanted if slug not in {item.slug for item in present})
-    still_open = drafted.union(*(study.sets for study in past if not study.done))
-    cautions = _beside(studies, still_open, raised, evidence)
+    covered = _covered(wanted, prior, drafted, brain, evidence)
+    studies = tuple(slug for slug in wanted if slug not in {item.slug for item in covered})
+    still_open = drafted.union(*(study.value_sets for study in prior if not study.done))
+    cautions = _relevant_cautions(studies, still_open, raised, evidence)
     orders = proposed_orders(studies, advice)
-    advice = replace(advice, orders=orders, present=present, cautions=cautions, receptors=status, egfr=egfr)
-    if not studies and not _must_be_said(advice, past, evidence):
-        all_drafted = all(item.state is State.DRAFTED for item in present)
+    advice = replace(advice, orders=orders, covered=covered, cautions=cautions, receptors=status, egfr=egfr)
+    if not studies and not _must_be_said(advice, prior, evidence):
+        all_drafted = all(item.state is State.DRAFTED for item in covered)
         reason = Reason.ALREADY_DRAFTED if all_drafted else Reason.ALREADY_IMAGED
         return replace(advice, outcome=Outcome.SUPPRESSED, reason=reason, cautions=())
     proposes_mri = any(is_spine_mri(slug) for slug in studies)
@@ -84,11 +84,11 @@ def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
         advice,
         removals=inadequate_drafts(chart.drafts, recognizer) if proposes_mri else (),
         brain=brain if any(slug.startswith(content.rule.brain) for slug in studies) else (),
-        notes=advice.notes | _study_notes(studies, present, past, drafted, evidence),
+        notes=advice.notes | _study_notes(studies, covered, prior, drafted, evidence),
         pain_quality=next((item.quality for new in pain.new for item in new.records if item.quality), ""),
         injuries=injuries(chart, recognizer, calendar),
         radiographs=tuple(
-            study.finding for study in past if RuleValueSet.SPINE_RADIOGRAPH in study.sets and study.done
+            study.finding for study in prior if RuleValueSet.SPINE_RADIOGRAPH in study.value_sets and study.done
         ),
     )
 
@@ -115,23 +115,23 @@ def proposed_orders(studies: Sequence[str], advice: Assessment) -> tuple[Propose
     )
 
 
-def _must_be_said(advice: Assessment, past: Sequence[PastStudy], evidence: Evidence) -> bool:
+def _must_be_said(advice: Assessment, prior: Sequence[PriorStudy], evidence: Evidence) -> bool:
     """Whether a card is needed though every study is there.
 
     An emergency whose MRI is only ordered or drafted, and not as an emergency; drafts that a caution forbids.
     """
-    mri = [item.slug for item in advice.present if is_spine_mri(item.slug) and item.state is not State.DONE]
+    mri = [item.slug for item in advice.covered if is_spine_mri(item.slug) and item.state is not State.DONE]
     if advice.critical and mri:
-        return not _is_stat(mri, past, evidence)
-    drafted = any(item.state is State.DRAFTED for item in advice.present)
+        return not _is_stat(mri, prior, evidence)
+    drafted = any(item.state is State.DRAFTED for item in advice.covered)
     return drafted and any(item.caution.without_contrast or item.caution.withdraws for item in advice.cautions)
 
 
-def _is_stat(slugs: Sequence[str], past: Sequence[PastStudy], evidence: Evidence) -> bool:
+def _is_stat(slugs: Sequence[str], prior: Sequence[PriorStudy], evidence: Evidence) -> bool:
     """Whether one of these studies is ordered or drafted as an emergency; another stat order says nothing of them."""
     orders = evidence.content.orders
     answers = frozenset().union(*(names for slug in slugs for names in orders[slug].answered_by))
-    if any(study.is_stat and not study.done and study.sets & answers for study in past):
+    if any(study.is_stat and not study.done and study.value_sets & answers for study in prior):
         return True
     drafts = evidence.chart.drafts.orders if evidence.chart.drafts else ()
     return any(order.is_stat and meaning(order, evidence.recognizer) & answers for order in drafts if order.counts)
@@ -140,8 +140,8 @@ def _is_stat(slugs: Sequence[str], past: Sequence[PastStudy], evidence: Evidence
 def _in_hospice(evidence: Evidence) -> bool:
     """Whether hospice or comfort care is in force: a diagnosis that holds, or a recent visit or procedure."""
     first = evidence.calendar.today - timedelta(days=evidence.number(Threshold.HOSPICE_DAYS))
-    for item in evidence.statements:
-        if RuleValueSet.HOSPICE in item.sets and item.holds and not item.suspected:
+    for item in evidence.asserted:
+        if RuleValueSet.HOSPICE in item.value_sets and item.holds and not item.suspected:
             when = item.finding.when
             if item.finding.kind == "Condition" or when is None or when.latest >= first:
                 return True
@@ -155,26 +155,26 @@ def _wants_brain_mri(symptoms: Sequence[Finding], status: Receptors, evidence: E
     return first or evidence.options.brain_any_subtype == "consider"
 
 
-def _present(
+def _covered(
     wanted: Sequence[str],
-    past: Sequence[PastStudy],
+    prior: Sequence[PriorStudy],
     drafted: frozenset[str],
     brain: Sequence[Finding],
     evidence: Evidence,
-) -> tuple[Present, ...]:
+) -> tuple[CoveredStudy, ...]:
     """The wanted studies that are there.
 
     An MRI of the spine from before an emergency sign does not answer the sign, nor one of the brain its symptom.
     """
     orders, brain_slug = evidence.content.orders, evidence.content.rule.brain
     today = evidence.calendar.today
-    spine_past = done_since(past, _first_day(evidence.flags.emergencies, today, newest=True))
+    spine_prior = done_since(prior, _first_day(evidence.flags.emergencies, today, newest=True))
     brain_day = _first_day(brain, today, newest=False)
-    brain_past = evidence.studies_since(brain_day) if brain_day else past
-    found: list[Present] = []
+    brain_prior = evidence.studies_since(brain_day) if brain_day else prior
+    found: list[CoveredStudy] = []
     for slug in wanted:
-        counted = spine_past if is_spine_mri(slug) else brain_past if slug.startswith(brain_slug) else past
-        found += present_studies([slug], counted, drafted, orders)
+        counted = spine_prior if is_spine_mri(slug) else brain_prior if slug.startswith(brain_slug) else prior
+        found += covered_studies([slug], counted, drafted, orders)
     return tuple(found)
 
 
@@ -184,13 +184,15 @@ def _first_day(findings: Iterable[Finding], today: date, newest: bool) -> date |
     return (max if newest else min)(days) if days else None
 
 
-def _beside(
+def _relevant_cautions(
     studies: Sequence[str], still_open: frozenset[str], raised: Sequence[RaisedCaution], evidence: Evidence
 ) -> tuple[RaisedCaution, ...]:
     """The cautions that concern a study that is proposed, drafted or ordered, or are why one is not proposed."""
     orders = evidence.content.orders
     modalities = {orders[slug].modality for slug in studies}
-    modalities |= {item.modality for item in orders.values() if any(sets <= still_open for sets in item.answered_by)}
+    modalities |= {
+        item.modality for item in orders.values() if any(value_sets <= still_open for value_sets in item.answered_by)
+    }
     return tuple(item for item in raised if modalities & set(item.caution.concerns) or item.caution.withdraws)
 
 
@@ -204,24 +206,24 @@ def _pain_notes(advice: Assessment, evidence: Evidence) -> frozenset[Note]:
 
 def _study_notes(
     studies: Sequence[str],
-    present: Sequence[Present],
-    past: Sequence[PastStudy],
+    covered: Sequence[CoveredStudy],
+    prior: Sequence[PriorStudy],
     drafted: frozenset[str],
     evidence: Evidence,
 ) -> frozenset[Note]:
     notes: set[Note] = set()
     suffix = evidence.content.rule.without_contrast_suffix
-    spine = [item.slug for item in present if is_spine_mri(item.slug)]
+    spine = [item.slug for item in covered if is_spine_mri(item.slug)]
     if spine:
         answers = frozenset().union(*(names for slug in spine for names in evidence.content.orders[slug].answered_by))
-        held = [item.sets for item in past if item.sets & answers] or [drafted]
-        if all(RuleValueSet.SPINE_MRI_WITHOUT_CONTRAST in sets for sets in held) and not any(
+        held = [item.value_sets for item in prior if item.value_sets & answers] or [drafted]
+        if all(RuleValueSet.SPINE_MRI_WITHOUT_CONTRAST in value_sets for value_sets in held) and not any(
             slug.endswith(suffix) for slug in spine
         ):
             notes.add(Note.MRI_WITHOUT_CONTRAST)
-        if _is_stat(spine, past, evidence):
+        if _is_stat(spine, prior, evidence):
             notes.add(Note.MRI_AT_ONCE)
-    elif any(study.done and study.sets & BONE_SCANS for study in past):
+    elif any(study.done and study.value_sets & BONE_SCANS for study in prior):
         notes.add(Note.BONE_SCAN_DONE)
     if _should_check_pregnancy(studies, evidence):
         notes.add(Note.CHECK_PREGNANCY)
@@ -239,8 +241,8 @@ def _should_check_pregnancy(studies: Sequence[str], evidence: Evidence) -> bool:
     if patient.gender == "male" or (age is not None and not youngest <= age <= oldest):
         return False
     first = evidence.calendar.today - timedelta(days=evidence.number(Threshold.PREGNANCY_RECENT_DAYS))
-    recent = [item for item in evidence.statements if item.finding.when is None or item.finding.when.latest >= first]
-    return not any(item.holds and item.sets & PREGNANCY_RECORDS for item in recent)
+    recent = [item for item in evidence.asserted if item.finding.when is None or item.finding.when.latest >= first]
+    return not any(item.holds and item.value_sets & PREGNANCY_RECORDS for item in recent)
 
 
 def _age(evidence: Evidence) -> int | None:

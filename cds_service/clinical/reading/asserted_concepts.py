@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from cds_service.chart.records import Chart, Concept, Condition, Observation, Value
 from cds_service.chart.span import Span
 from cds_service.clinical.reading.assertion import denies, is_present, selected_drafts
-from cds_service.clinical.reading.findings import Basis, Finding
+from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.onset import Calendar, Start, start_of, written_on
 from cds_service.clinical.reading.recognition import Question, Recognizer, words_of
 from cds_service.clinical.reading.value_sets import SharedValueSet
@@ -32,7 +32,7 @@ _VALUE_SAYS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class AssertedConcept:
     """One asserted concept.
 
     Attributes:
@@ -47,7 +47,7 @@ class Statement:
         worse: its words say that it became worse.
     """
 
-    sets: frozenset[str]
+    value_sets: frozenset[str]
     finding: Finding
     holds: bool = True
     current_visit: bool = False
@@ -61,7 +61,7 @@ class Statement:
         """Whether it holds and began inside the window of new pain, or is undated in the current visit."""
         if not self.holds:
             return False
-        if self.finding.when is None or (self.finding.basis is Basis.ENCOUNTER and self.current_visit):
+        if self.finding.when is None or (self.finding.date_source is DateSource.ENCOUNTER and self.current_visit):
             return self.current_visit
         return calendar.in_window(self.finding.when)
 
@@ -76,13 +76,13 @@ class _Reading:
     questions: Sequence[Question]
 
 
-def statements(
+def asserted_concepts(
     chart: Chart,
     recognizer: Recognizer,
     calendar: Calendar,
     tests: Mapping[str, tuple[str, str]],
     questions: Sequence[Question],
-) -> tuple[Statement, ...]:
+) -> tuple[AssertedConcept, ...]:
     """Everything stated in conditions, observations, visits, procedures and devices, as far as a set knows it.
 
     Args:
@@ -104,11 +104,11 @@ def _stated(concept: Concept, where: Finding, reading: _Reading) -> Iterator[tup
     """What a concept states by its codes, and by its words for each question that they leave open ("low back pain
     with saddle anesthesia"). The findings carry no date yet."""
     recognizer = reading.recognizer
-    if by_code := recognizer.sets(concept):
+    if by_code := recognizer.value_sets(concept):
         yield frozenset(by_code), recognizer.coded(where, next(iter(by_code.values())), concept)
     for matches in recognizer.answers_in_words(concept, by_code, reading.questions):
-        sets = frozenset(match.concept for match in matches)
-        yield sets, replace(where, quote=matches[0].quote, from_text=True)
+        value_sets = frozenset(match.concept for match in matches)
+        yield value_sets, replace(where, quote=matches[0].quote, from_text=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +121,12 @@ class _Visit:
     encounter: str = ""
 
 
-def _statements(concept: Concept, where: Finding, visit: _Visit, reading: _Reading) -> Iterator[Statement]:
+def _statements(concept: Concept, where: Finding, visit: _Visit, reading: _Reading) -> Iterator[AssertedConcept]:
     """What a concept states, all of it true on one day."""
     for sets, finding in _stated(concept, where, reading):
-        yield Statement(
+        yield AssertedConcept(
             sets,
-            replace(finding, when=visit.start.when, basis=visit.start.basis),
+            replace(finding, when=visit.start.when, date_source=visit.start.date_source),
             current_visit=visit.current,
             point=visit.point,
             day=visit.start.when,
@@ -139,7 +139,7 @@ def _is_worse(concept: Concept, reading: _Reading) -> bool:
     return "changed" in reading.recognizer.flags("", *words_of(concept))
 
 
-def _from_conditions(chart: Chart, reading: _Reading) -> Iterator[Statement]:
+def _from_conditions(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
     recognizer, calendar, visits = reading.recognizer, reading.calendar, reading.visits
     for condition in chart.conditions.items:
         if condition.is_refuted or not visits.was_held(condition.encounter):
@@ -148,12 +148,12 @@ def _from_conditions(chart: Chart, reading: _Reading) -> Iterator[Statement]:
         day = visits.day(condition.encounter) or calendar.past(condition.recorded)
         point = bool(condition.is_visit_diagnosis)
         for sets, finding in _stated(condition.concept, Finding(condition.reference, "Condition"), reading):
-            beside_a_code = finding.from_text and bool(recognizer.sets(condition.concept))
+            beside_a_code = finding.from_text and bool(recognizer.value_sets(condition.concept))
             start = (written_on if beside_a_code else start_of)(condition, visit, calendar)
             present = is_present(condition, calendar) or (point and not condition.is_over)
-            yield Statement(
+            yield AssertedConcept(
                 sets,
-                replace(finding, when=start.when, basis=start.basis),
+                replace(finding, when=start.when, date_source=start.date_source),
                 holds=present and not recognizer.says_chronic(finding.quote),
                 current_visit=_in_current_visit(condition, chart, day, visits),
                 suspected=condition.is_suspected,
@@ -171,7 +171,9 @@ def _in_current_visit(condition: Condition, chart: Chart, day: Span | None, visi
     return bool(condition.is_visit_diagnosis) and visits.is_current(condition.encounter, day)
 
 
-def _from_observations(chart: Chart, reading: _Reading, tests: Mapping[str, tuple[str, str]]) -> Iterator[Statement]:
+def _from_observations(
+    chart: Chart, reading: _Reading, tests: Mapping[str, tuple[str, str]]
+) -> Iterator[AssertedConcept]:
     recognizer = reading.recognizer
     for observation in chart.observations.items:
         if not observation.is_reported or observation.value.absent:
@@ -179,17 +181,17 @@ def _from_observations(chart: Chart, reading: _Reading, tests: Mapping[str, tupl
         when = reading.calendar.past(observation.effective)
         where = Finding(observation.reference, "Observation")
         current = reading.visits.is_current(observation.encounter, when)
-        start = Start(when, Basis.OBSERVED)
+        start = Start(when, DateSource.OBSERVED)
         visit = _Visit(start, current, encounter=observation.encounter)
-        code_sets = recognizer.sets(observation.concept)
+        code_sets = recognizer.value_sets(observation.concept)
         if test := next((name for name in tests if name in code_sets), ""):
             positive, negative = tests[test]
             result = sign_of(observation.value, observation.interpretation, recognizer)
             if result is not None:
                 finding = recognizer.coded(where, code_sets[test], observation.concept)
-                dated = replace(finding, when=start.when, basis=start.basis)
+                dated = replace(finding, when=start.when, date_source=start.date_source)
                 sets = frozenset({positive if result else negative})
-                yield Statement(
+                yield AssertedConcept(
                     sets, dated, current_visit=current, point=True, day=when, encounter=observation.encounter
                 )
                 continue
@@ -204,10 +206,10 @@ def sign_of(value: Value, interpretation: tuple[Concept, ...], recognizer: Recog
     for concept in (value.concept, *interpretation):
         if concept is None:
             continue
-        sets = recognizer.sets(concept)
-        if SharedValueSet.RESULT_POSITIVE in sets:
+        value_sets = recognizer.value_sets(concept)
+        if SharedValueSet.RESULT_POSITIVE in value_sets:
             return True
-        if SharedValueSet.RESULT_NEGATIVE in sets:
+        if SharedValueSet.RESULT_NEGATIVE in value_sets:
             return False
         # HL7 v3 ObservationInterpretation, which labs send beside or instead of a coded value.
         codes = {coding.code.upper() for coding in concept.codings}
@@ -233,31 +235,31 @@ def _asserted(observation: Observation, code_sets: frozenset[str], recognizer: R
     return None if denies(value, observation.status, recognizer) else observation.concept
 
 
-def _from_visits(chart: Chart, reading: _Reading) -> Iterator[Statement]:
+def _from_visits(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
     for encounter in chart.encounters.items:
         if not encounter.was_held:
             continue
         period = reading.calendar.past(encounter.period)
-        start = Start(Span.day(period.earliest) if period else None, Basis.ENCOUNTER)
+        start = Start(Span.day(period.earliest) if period else None, DateSource.ENCOUNTER)
         visit = _Visit(start, reading.visits.is_current(encounter.reference, start.when), encounter=encounter.reference)
         for reason in encounter.reasons:
             yield from _statements(reason, Finding(encounter.reference, "Encounter"), visit, reading)
 
 
-def _from_drafts(chart: Chart, reading: _Reading) -> Iterator[Statement]:
+def _from_drafts(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
     """The reasons of the selected orders: they are written now."""
-    start = Start(Span.day(reading.calendar.today), Basis.ORDERED)
+    start = Start(Span.day(reading.calendar.today), DateSource.ORDERED)
     for draft in selected_drafts(chart):
         for reason in draft.reasons:
             yield from _statements(reason, Finding(draft.reference, "order"), _Visit(start, current=True), reading)
 
 
-def _from_procedures(chart: Chart, reading: _Reading) -> Iterator[Statement]:
+def _from_procedures(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
     """Procedures and devices: what was put in is taken to be in place."""
     for item in chart.procedures.items:
         if item.status in _NOT_DONE:
             continue
         for concept in item.concepts:
-            start = Start(reading.calendar.past(item.when), Basis.RECORDED)
+            start = Start(reading.calendar.past(item.when), DateSource.RECORDED)
             visit = _Visit(start, current=False, point=False)
             yield from _statements(concept, Finding(item.reference, item.kind), visit, reading)
