@@ -163,6 +163,9 @@ class Settings(BaseModel):
     region_unspecified: Literal["whole-spine", "spine"] = Field(
         "whole-spine", description="MRI for back pain of no named region: whole spine, or spine without a region"
     )
+    mri_extent: Literal["region", "whole-spine"] = Field(
+        "region", description="What the MRI images: the painful region, or the whole spine (NICE NG234)"
+    )
     nonspecific_signs: Literal["text", "critical"] = Field(
         "text", description="New weakness, falls and the like beside the pain: a line on the card, or an emergency"
     )

@@ -209,6 +209,10 @@ class Study:
 
     FHIR DiagnosticReport, Procedure, ImagingStudy, Device or ServiceRequest. `when` is when it was done, or for
     an order when it is due, else when it was written.
+
+    Attributes:
+        written, due: of an order, as far as it says.
+        fulfills: references of the orders that this report or study answers (`basedOn`).
     """
 
     reference: str
@@ -217,6 +221,9 @@ class Study:
     concepts: tuple[Concept, ...] = ()
     when: Span | None = None
     priority: str = ""
+    written: Span | None = None
+    due: Span | None = None
+    fulfills: tuple[str, ...] = ()
     reasons: tuple[Concept, ...] = ()
     not_to_be_done: bool = False
 

@@ -246,6 +246,9 @@ _STUDY_DATES = {
     "ServiceRequest": ("occurrenceDateTime", "occurrencePeriod", "authoredOn"),
     "Device": (),
 }
+# The last date of a request is the one on which it was written.
+_REQUEST = "ServiceRequest"
+
 _STUDY_CODES = {"ImagingStudy": "procedureCode", "Device": "type"}
 
 
@@ -266,9 +269,18 @@ def read_study(resource: Json, reading: Reading) -> Study:
         concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
         when=_first_date(resource, reading, _STUDY_DATES[kind]),
         priority=reading.text(resource.get("priority"), "priority"),
+        written=reading.date(resource.get("authoredOn"), "authoredOn") if kind == _REQUEST else None,
+        due=_first_date(resource, reading, _STUDY_DATES[kind][:-1]) if kind == _REQUEST else None,
+        fulfills=tuple(
+            reading.reference(item, "basedOn") for item in reading.items(resource.get("basedOn"), "basedOn")
+        ),
         reasons=reading.concepts(resource.get("reasonCode"), "reasonCode"),
         not_to_be_done=resource.get("doNotPerform") is True,
     )
+
+
+def _references(resource: Json, element: str, reading: Reading) -> tuple[str, ...]:
+    return tuple(reading.reference(item, element) for item in reading.items(resource.get(element), element))
 
 
 def _first_date(resource: Json, reading: Reading, elements: tuple[str, ...]) -> Span | None:

@@ -18,7 +18,8 @@ class OrderDefinition:
     """One study by its slug.
 
     `name` says nothing of contrast, `label` does; `answered_by` are combinations of value sets, each of which makes
-    the study unnecessary.
+    the study unnecessary. `without_contrast` is the slug that stands in for it where contrast is forbidden, if it is
+    not its own with the suffix.
     """
 
     slug: str
@@ -29,6 +30,7 @@ class OrderDefinition:
     codings: tuple[CodingData, ...]
     body_site: CodingData | None
     answered_by: tuple[frozenset[str], ...]
+    without_contrast: str = ""
 
 
 @dataclass(frozen=True, slots=True)

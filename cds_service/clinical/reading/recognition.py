@@ -26,6 +26,9 @@ MOST_TEXT = 1_000_000
 # code does.
 Question: TypeAlias = frozenset[str]
 
+Narrowed: TypeAlias = Mapping[str, frozenset[str]]
+_NOTHING_NARROWED: Narrowed = {}
+
 # What SNOMED CT appends to its fully specified names.
 _SEMANTIC_TAG = re.compile(
     r" \((disorder|finding|situation|procedure|regime/therapy|physical object|substance|body structure)\)$"
@@ -54,11 +57,19 @@ class Recognizer:
         content: value sets and text patterns.
         text_match: whether text is evidence.
         ordered: the question which order or study an entry is.
+        narrowed: a study by its set, and the sets of wider studies whose code its words overrule.
     """
 
-    def __init__(self, content: Content, text_match: bool = True, ordered: Question = frozenset()) -> None:
+    def __init__(
+        self,
+        content: Content,
+        text_match: bool = True,
+        ordered: Question = frozenset(),
+        narrowed: Narrowed = _NOTHING_NARROWED,
+    ) -> None:
         self._terminology = content.terminology
         self._ordered = ordered
+        self._narrowed = narrowed
         # A code that is only in sets of other rules is as good as unknown.
         self._known = _value_sets_read(content)
         self._text = _text_reader(content)
@@ -91,8 +102,13 @@ class Recognizer:
         return frozenset(by_code).union(match.concept for matches in self._read_words(concept) for match in matches)
 
     def ordered(self, concept: Concept) -> frozenset[str]:
-        """What an order or a study is, by the code of a concept or else by its words."""
-        return self.meaning(concept, self._ordered)
+        """What an order or a study is, by the code of a concept or else by its words; these may narrow the code."""
+        found = self.meaning(concept, self._ordered)
+        said = {match.concept for matches in self._read_words(concept) for match in matches}
+        for narrow, wide in self._narrowed.items():
+            if narrow in said and not wide.isdisjoint(found):
+                return found - wide | {narrow}
+        return found
 
     def ordered_by_code(self, concept: Concept) -> Coding | None:
         """The coding of a concept that says which order or study it is."""

@@ -29,6 +29,8 @@ class Assessment(every_rule.Assessment):
         flags: what is recorded beside the pain.
         brain: new symptoms that point to the brain, and `receptors` as far as they matter.
         listed: entries of the problem list that tell of earlier pain of a region that hurts anew.
+        open_orders: open orders of a spine MRI that do not answer this pain.
+        outdated_mri, outdated_orders: spine MRI done, or ordered, before the newest sign of an emergency.
         pain_quality: the words that make the pain suspicious, from the EHR.
         vague_onset: an onset too vague to be used, as it is recorded (`2026`).
         egfr: the newest eGFR, if any, for what is not recent.
@@ -44,6 +46,9 @@ class Assessment(every_rule.Assessment):
     injuries: tuple[Finding, ...] = ()
     listed: tuple[Finding, ...] = ()
     radiographs: tuple[Finding, ...] = ()
+    open_orders: tuple[Finding, ...] = ()
+    outdated_mri: tuple[Finding, ...] = ()
+    outdated_orders: tuple[Finding, ...] = ()
     egfr: Egfr | None = None
     egfr_recent_days: int = 90
     read: Callable[[], Evidence] | None = field(repr=False, compare=False, default=None)

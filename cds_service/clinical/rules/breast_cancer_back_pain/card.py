@@ -71,6 +71,8 @@ def _emergency_sentence(assessment: Assessment, spine: CoveredStudy | None) -> s
     """The sentence of an emergency whose MRI is not to be ordered any more."""
     if spine is not None and spine.state is State.DONE:
         return "critical_done"
+    if Note.SIGN_AFTER_ORDER in assessment.notes:
+        return "critical_upgrade"
     return "critical_at_once" if Note.MRI_AT_ONCE in assessment.notes else "critical_imaged"
 
 
@@ -179,6 +181,16 @@ class _Detail:
             values: Mapping[str, Value] = {"finding": What(possible), "when": When(possible)}
             yield Sentence(words["possible_infection"], values)
         yield from self._already_there()
+        for finding in () if found.outdated_orders else found.open_orders[:1]:
+            yield Sentence(words["bring_forward"], {"date": finding.when or ""}, NEEDED)
+        for finding in found.outdated_mri[:1]:
+            sign = found.flags.emergencies[0]
+            yield Sentence(words["repeat_mri"], {"date": finding.when or "", "finding": What(sign)})
+        for finding in found.outdated_orders[:1]:
+            sign = found.flags.emergencies[0]
+            yield Sentence(words["upgrade_order"], {"date": finding.when or "", "finding": What(sign)})
+        if Note.INCLUDE_SACRUM in found.notes:
+            yield Sentence(words["include_sacrum"])
         if staging:
             yield Sentence(
                 words[self._staging_sentence()], {"studies": Listed([self._label(slug) for slug in staging])}
@@ -209,7 +221,11 @@ class _Detail:
         words = self._words["proposed"]
         for item in self._assessment.covered:
             if is_spine_mri(item.slug):
-                yield Sentence(words[self._mri_sentence()], {"state": self._state(item)})
+                emergency = self._assessment.flags.emergencies
+                values: dict[str, Value] = {"state": self._state(item)}
+                if Note.SIGN_AFTER_ORDER in self._assessment.notes:
+                    values["finding"] = What(emergency[0])
+                yield Sentence(words[self._mri_sentence()], values)
         rest = [item for item in self._assessment.covered if not is_spine_mri(item.slug)]
         for state in dict.fromkeys((item.state, item.when) for item in rest):
             same = [item for item in rest if (item.state, item.when) == state]
@@ -217,6 +233,8 @@ class _Detail:
             yield Sentence(words["present"], {"studies": names, "state": self._state(same[0])}, NEEDED)
 
     def _mri_sentence(self) -> str:
+        if Note.SIGN_AFTER_ORDER in self._assessment.notes:
+            return "mri_present_upgrade"
         if self._assessment.critical and not self._mri_is_done():
             return "mri_present_at_once" if Note.MRI_AT_ONCE in self._assessment.notes else "mri_present_critical"
         return "without_contrast_present" if Note.MRI_WITHOUT_CONTRAST in self._assessment.notes else "mri_present"

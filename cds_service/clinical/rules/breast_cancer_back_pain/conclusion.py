@@ -9,7 +9,7 @@ from cds_service.chart.records import Chart
 from cds_service.clinical.rules.assessment import Criterion, FindingGroup, Indicator, Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import NEW_PAIN, Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import visits_without_date
-from cds_service.clinical.rules.breast_cancer_back_pain.reasons import WITHOUT_IMAGING, Reason
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import WITHOUT_IMAGING, Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import spine_mri_of
 
 
@@ -56,7 +56,7 @@ def _deciding(answer: Assessment, open_keys: Sequence[str]) -> tuple[str, ...]:
 
 def indicator(answer: Assessment) -> Indicator:
     """`critical` where an emergency needs an MRI, `warning` where one is missing or something is wrong, or `info`."""
-    if spine_mri_of(answer.studies):
+    if spine_mri_of(answer.studies) or Note.SIGN_AFTER_ORDER in answer.notes:
         return "critical" if answer.critical else "warning"
     without_imaging = answer.reason in WITHOUT_IMAGING
     return "warning" if answer.critical or not (answer.studies or without_imaging) else "info"

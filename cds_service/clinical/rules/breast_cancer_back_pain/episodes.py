@@ -21,6 +21,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptio
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import REGIONS, UNSPECIFIED
+from cds_service.clinical.rules.imaging_history import PainBegan
 
 SEVERAL = "several"
 PAIN_EQUIVALENT = "instead"
@@ -70,6 +71,19 @@ class BackPain:
         """The first day of the new pain, as far as it is recorded: studies from then on answer it."""
         days = [item.since for item in self.new if item.since]
         return min(days + [item.when.earliest for item in self.equivalents if item.when], default=None)
+
+    @property
+    def began(self) -> PainBegan:
+        """When the pain began, and whether that is its onset or only its first record."""
+        onset = self.onset
+        return PainBegan(
+            onset,
+            any(
+                record.onset and record.start is not None and record.start.earliest == onset
+                for episode in self.new
+                for record in episode.records
+            ),
+        )
 
     @property
     def region(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from cds_service.chart.records import Chart
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept, asserted_concepts
@@ -19,7 +19,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.questions import STATED_
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags, SignTimes, red_flags
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.cautions import caution_questions
-from cds_service.clinical.rules.imaging_history import ImagingWindow, PriorStudy, studies_since
+from cds_service.clinical.rules.imaging_history import ImagingWindow, PainBegan, PriorStudy, studies_since
 from cds_service.content.model import Content
 
 
@@ -42,14 +42,18 @@ class Evidence:
         """A number of the content."""
         return self.content.rule.thresholds[name]
 
-    def studies_since(self, onset: date | None) -> tuple[PriorStudy, ...]:
+    def studies_since(self, began: PainBegan) -> tuple[PriorStudy, ...]:
         """The studies done or ordered since that day; see `imaging_history`."""
+        due = Threshold.EMERGENCY_DUE_DAYS if self.flags.critical else Threshold.ORDER_DUE_DAYS
         window = ImagingWindow(
             without_onset=self.number(Threshold.IMAGED_WITHOUT_ONSET_DAYS),
             ct_before_onset=self.number(Threshold.CT_BEFORE_ONSET_DAYS),
             open_order=self.number(Threshold.OPEN_ORDER_DAYS),
+            order_before_pain=self.number(Threshold.ORDER_BEFORE_PAIN_DAYS),
+            order_before_onset=self.number(Threshold.ORDER_BEFORE_ONSET_DAYS),
+            due_within=self.number(due),
         )
-        return studies_since(onset, self.chart, self.recognizer, self.calendar, window)
+        return studies_since(began, self.chart, self.recognizer, self.calendar, window)
 
 
 def calendar_of(options: RuleOptions, now: datetime) -> Calendar:

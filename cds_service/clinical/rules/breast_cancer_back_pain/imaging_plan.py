@@ -25,7 +25,8 @@ from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BONE_SCANS, PREGNANCY_RECORDS, RuleValueSet
 from cds_service.clinical.rules.cautions import RaisedCaution, newest_egfr, raised_cautions
-from cds_service.clinical.rules.imaging_history import PriorStudy
+from cds_service.clinical.rules.imaging_history import PainBegan, PriorStudy
+from cds_service.content.model import Content
 
 # Of each kind, so many findings go on an order as its reasons.
 _MOST_REASONS = 3
@@ -61,19 +62,26 @@ def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
     raised = raised_cautions(evidence.asserted, chart, content.cautions, recognizer, calendar, egfr)
     status = receptors(chart, evidence.asserted, recognizer, evidence.number(Threshold.RECEPTOR_POSITIVE_PERCENT))
     brain = brain_symptoms(evidence.asserted, calendar, evidence.number(Threshold.BRAIN_POINT_DAYS))
-    region = SEVERAL if flags.whole_spine else pain.region
+    whole = flags.whole_spine or evidence.options.mri_extent == "whole-spine"
+    region = SEVERAL if whole else pain.region
     wants_brain = _wants_brain_mri(brain, status, evidence)
     wanted = wanted_studies(region, content, evidence.options, raised, wants_brain)
     if flags.infection:
         # Staging would delay the search for an infection, and is no answer to it.
         wanted = tuple(slug for slug in wanted if is_spine_mri(slug))
-    prior = evidence.studies_since(pain.onset)
+    prior = evidence.studies_since(pain.began)
     drafted = drafted_sets(chart.drafts, recognizer)
     covered = _covered(wanted, prior, drafted, brain, evidence)
     studies = tuple(slug for slug in wanted if slug not in {item.slug for item in covered})
     still_open = drafted.union(*(study.value_sets for study in prior if not study.done))
     cautions = _relevant_cautions(studies, still_open, raised, evidence)
     orders = proposed_orders(studies, advice)
+    sign_day = _first_day(flags.emergencies, calendar.today, newest=True)
+    mri = [study for study in prior if study.value_sets & _spine_mri_sets(content)]
+    outdated = [study for study in mri if sign_day and _is_from_before(study, sign_day)]
+    covered_mri = spine_mri_of(item.slug for item in covered if item.state is State.ORDERED)
+    if covered_mri and all(study in outdated for study in mri if not study.done and not study.is_stale):
+        advice = replace(advice, notes=advice.notes | {Note.SIGN_AFTER_ORDER})
     advice = replace(advice, orders=orders, covered=covered, cautions=cautions, receptors=status, egfr=egfr)
     if not studies and not _must_be_said(advice, prior, evidence):
         all_drafted = all(item.state is State.DRAFTED for item in covered)
@@ -83,6 +91,9 @@ def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
     return replace(
         advice,
         removals=inadequate_drafts(chart.drafts, recognizer) if proposes_mri else (),
+        open_orders=tuple(_with_order_date(study) for study in mri if study.is_stale) if proposes_mri else (),
+        outdated_mri=tuple(study.finding for study in outdated if study.done) if proposes_mri else (),
+        outdated_orders=tuple(_with_order_date(study) for study in outdated if not study.done) if proposes_mri else (),
         brain=brain if any(slug.startswith(content.rule.brain) for slug in studies) else (),
         notes=advice.notes | _study_notes(studies, covered, prior, drafted, evidence),
         pain_quality=next((item.quality for new in pain.new for item in new.records if item.quality), ""),
@@ -122,9 +133,27 @@ def _must_be_said(advice: Assessment, prior: Sequence[PriorStudy], evidence: Evi
     """
     mri = [item.slug for item in advice.covered if is_spine_mri(item.slug) and item.state is not State.DONE]
     if advice.critical and mri:
-        return not _is_stat(mri, prior, evidence)
+        return Note.SIGN_AFTER_ORDER in advice.notes or not _is_stat(mri, prior, evidence)
     drafted = any(item.state is State.DRAFTED for item in advice.covered)
     return drafted and any(item.caution.without_contrast or item.caution.withdraws for item in advice.cautions)
+
+
+def _spine_mri_sets(content: Content) -> frozenset[str]:
+    """The value sets by which any MRI of the spine is known."""
+    return frozenset().union(
+        *(names for slug, order in content.orders.items() if is_spine_mri(slug) for names in order.answered_by)
+    )
+
+
+def _is_from_before(study: PriorStudy, day: date) -> bool:
+    """Whether a study was done, or an order written, before a day."""
+    when = study.finding.when if study.done else study.written
+    return when is not None and when.latest < day
+
+
+def _with_order_date(study: PriorStudy) -> Finding:
+    """An open order, dated by the day on which it was written."""
+    return replace(study.finding, when=study.written or study.finding.when)
 
 
 def _is_stat(slugs: Sequence[str], prior: Sequence[PriorStudy], evidence: Evidence) -> bool:
@@ -170,7 +199,7 @@ def _covered(
     today = evidence.calendar.today
     spine_prior = done_since(prior, _first_day(evidence.flags.emergencies, today, newest=True))
     brain_day = _first_day(brain, today, newest=False)
-    brain_prior = evidence.studies_since(brain_day) if brain_day else prior
+    brain_prior = evidence.studies_since(PainBegan(brain_day)) if brain_day else prior
     found: list[CoveredStudy] = []
     for slug in wanted:
         counted = spine_prior if is_spine_mri(slug) else brain_prior if slug.startswith(brain_slug) else prior
@@ -225,6 +254,8 @@ def _study_notes(
             notes.add(Note.MRI_AT_ONCE)
     elif any(study.done and study.value_sets & BONE_SCANS for study in prior):
         notes.add(Note.BONE_SCAN_DONE)
+    if evidence.pain.region == "sacral" and spine_mri_of(studies).startswith("mri-lumbar-spine" + suffix):
+        notes.add(Note.INCLUDE_SACRUM)
     if _should_check_pregnancy(studies, evidence):
         notes.add(Note.CHECK_PREGNANCY)
     return frozenset(notes)

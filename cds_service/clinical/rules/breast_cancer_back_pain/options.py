@@ -21,6 +21,7 @@ class RuleOptions:
     undated_pain: Literal["card", "silent"] = "card"
     dcis_mode: Literal["off", "info"] = "off"
     region_unspecified: Literal["whole-spine", "spine"] = "whole-spine"
+    mri_extent: Literal["region", "whole-spine"] = "region"
     nonspecific_signs: Literal["text", "critical"] = "text"
     pain_required_for_cord_signs: bool = True
     hospice_suppress: bool = True

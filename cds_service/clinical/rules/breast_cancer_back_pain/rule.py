@@ -29,6 +29,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.services import SERVICES, prefetch_templates
 from cds_service.clinical.rules.breast_cancer_back_pain.surveillance import routine_searches
 from cds_service.clinical.rules.breast_cancer_back_pain.timeline import timeline
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import NARROWED
 from cds_service.clinical.rules.sentences import CardText
 from cds_service.clinical.rules.timeline import Timeline
 from cds_service.content.model import Content
@@ -59,7 +60,7 @@ class BreastCancerBackPain:
 
     def reader(self) -> Recognizer:
         """What codes and words are read with."""
-        return Recognizer(self.content, self.options.text_match, what_is_ordered(self.content))
+        return Recognizer(self.content, self.options.text_match, what_is_ordered(self.content), NARROWED)
 
     def assess(self, chart: Chart, reader: Recognizer, now: datetime) -> Assessment:
         """Answer the rule for one patient; days are counted in UTC."""

@@ -62,6 +62,8 @@ _NOTES = (
     "bone-scan-done",
     "mri-at-once",
     "mri-without-contrast",
+    "sign-after-order",
+    "include-sacrum",
 )
 
 SENTENCES: Sentences = {
@@ -70,6 +72,7 @@ SENTENCES: Sentences = {
         "critical": frozenset({"pain", "study"}),
         "critical_imaged": frozenset({"pain"}),
         "critical_at_once": frozenset({"pain"}),
+        "critical_upgrade": frozenset({"pain"}),
         "critical_done": frozenset({"pain"}),
         "known_metastases": frozenset({"pain", "study"}),
         "imaging": frozenset({"pain", "study"}),
@@ -120,6 +123,11 @@ SENTENCES: Sentences = {
         "infection": _NONE,
         "possible_infection": _WHEN,
         "mri_present": frozenset({"state"}),
+        "mri_present_upgrade": frozenset({"state", "finding"}),
+        "bring_forward": frozenset({"date"}),
+        "repeat_mri": frozenset({"date", "finding"}),
+        "upgrade_order": frozenset({"date", "finding"}),
+        "include_sacrum": _NONE,
         "mri_present_critical": frozenset({"state"}),
         "mri_present_at_once": frozenset({"state"}),
         "without_contrast_present": frozenset({"state"}),

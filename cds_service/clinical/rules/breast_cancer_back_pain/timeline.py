@@ -200,7 +200,7 @@ def _why_not(item: AssertedConcept) -> str:
 
 def _imaging(evidence: Evidence) -> Iterator[Entry]:
     """Every imaging study and every order of one, whether or not it answers the pain."""
-    counting = evidence.studies_since(evidence.pain.onset)
+    counting = evidence.studies_since(evidence.pain.began)
     done_by_source = {study.finding.source: study.done for study in counting}
     chart = evidence.chart
     for study in (*chart.diagnostic_reports.items, *chart.procedures.items, *chart.service_requests.items):

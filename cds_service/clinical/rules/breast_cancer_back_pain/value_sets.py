@@ -181,6 +181,13 @@ BONE_SCANS = frozenset(
     }
 )
 
+# A bone scan of a foot is billed under the code of a whole one.
+NARROWED: Mapping[str, frozenset[str]] = {
+    RuleValueSet.BONE_SCAN_LIMITED: frozenset(
+        {RuleValueSet.BONE_SCAN_WHOLE_BODY, RuleValueSet.BONE_SCAN_UNSTATED_EXTENT}
+    )
+}
+
 # Whatever is recorded of pregnancy; then nobody is told to ask.
 PREGNANCY_RECORDS = frozenset(
     {
