@@ -31,6 +31,9 @@ _VALUE_SAYS = frozenset(
 )
 
 
+_NO_CONCEPT = Concept()
+
+
 @dataclass(frozen=True, slots=True)
 class AssertedConcept:
     """One asserted concept.
@@ -45,6 +48,7 @@ class AssertedConcept:
         day: the day on which it was written, as far as it is known.
         encounter: the reference of its visit, or an empty string.
         worse: its words say that it became worse.
+        concept, sites: what the entry says, by its codes and words, and where.
     """
 
     value_sets: frozenset[str]
@@ -56,6 +60,16 @@ class AssertedConcept:
     day: Span | None = None
     encounter: str = ""
     worse: bool = False
+    concept: Concept = _NO_CONCEPT
+    sites: tuple[Concept, ...] = ()
+
+    def same_visit(self, other: AssertedConcept) -> bool:
+        """Whether both were written in one visit, or, where no visit is named, on one day."""
+        if self.encounter and other.encounter:
+            return self.encounter == other.encounter
+        if self.current_visit and other.current_visit:
+            return True
+        return self.day is not None and self.day == other.day
 
     def is_new(self, calendar: Calendar) -> bool:
         """Whether it holds and began inside the window of new pain, or is undated in the current visit."""
@@ -119,6 +133,7 @@ class _Visit:
     current: bool
     point: bool = True
     encounter: str = ""
+    sites: tuple[Concept, ...] = ()
 
 
 def _statements(concept: Concept, where: Finding, visit: _Visit, reading: _Reading) -> Iterator[AssertedConcept]:
@@ -132,6 +147,8 @@ def _statements(concept: Concept, where: Finding, visit: _Visit, reading: _Readi
             day=visit.start.when,
             encounter=visit.encounter,
             worse=_is_worse(concept, reading),
+            concept=concept,
+            sites=visit.sites,
         )
 
 
@@ -161,6 +178,8 @@ def _from_conditions(chart: Chart, reading: _Reading) -> Iterator[AssertedConcep
                 day=day or start.when,
                 encounter=condition.encounter,
                 worse=_is_worse(condition.concept, reading),
+                concept=condition.concept,
+                sites=condition.sites,
             )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.rules.assessment import CoveredStudy, State
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import CANCER_HISTORY, NEW_PAIN, Assessment
-from cds_service.clinical.rules.breast_cancer_back_pain.episodes import PAIN_EQUIVALENT
+from cds_service.clinical.rules.breast_cancer_back_pain.episodes import FRACTURE, PAIN_EQUIVALENT
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import WITHOUT_IMAGING, Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri, spine_mri_of
 from cds_service.clinical.rules.cautions import RaisedCaution
@@ -116,13 +116,15 @@ class _Detail:
         yield from self._listed(cancer, found.criterion(CANCER_HISTORY).findings, 2, STAYS)
         yield from self._listed("metastasis", (*flags.bone_metastasis, *flags.other_metastasis), 1, NEEDED)
         yield from self._listed("pain", self._pain(), 3, STAYS)
-        yield from self._listed("vertebral_compression_fracture", flags.vertebral_compression_fracture, 1, NEEDED)
+        yield from self._listed("vertebral_fracture", flags.vertebral_compression_fracture, 1, NEEDED)
+        yield from self._listed("traumatic_fracture", flags.traumatic_fracture, 1, NEEDED)
         if not flags.nonspecific_is_critical:
             yield from self._listed("nonspecific", flags.nonspecific, 2, NEEDED)
         yield from self._listed("asked", flags.asked, 2, STAYS)
         yield from self._listed("known_sign", flags.known, 1, NEEDED)
         yield from self._listed("fever_with_a_cause", flags.explained_fever, 1, HELPS)
         yield from self._listed("systemic", flags.systemic, 2, HELPS)
+        yield from self._listed("neoplasm_related_pain", flags.neoplasm_related_pain, 1, HELPS)
         yield from self._listed("brain", found.brain, 1, NEEDED)
         yield from self._listed("recent_injury", found.injuries[:1], 1, MORE)
         yield from self._provisos()
@@ -130,11 +132,10 @@ class _Detail:
     def _pain(self) -> tuple[Finding, ...]:
         """The findings of pain, without those that stand for it and are named as what they are."""
         flags = self._assessment.flags
-        others = {
-            item.source for item in (*flags.vertebral_compression_fracture, *flags.emergencies, *flags.nonspecific)
-        }
+        fractures = (*flags.vertebral_compression_fracture, *flags.traumatic_fracture)
+        others = {item.source for item in (*fractures, *flags.emergencies, *flags.nonspecific)}
         findings = self._assessment.criterion(NEW_PAIN).findings
-        if self._assessment.region != PAIN_EQUIVALENT:
+        if self._assessment.region not in (PAIN_EQUIVALENT, FRACTURE):
             return findings
         return tuple(item for item in findings if item.source not in others)
 

@@ -17,6 +17,7 @@ from cds_service.chart.span import Span
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.rules.assessment import Answer, Criterion
+from cds_service.clinical.rules.breast_cancer_back_pain.fractures import Cause, Fracture
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
@@ -25,6 +26,7 @@ from cds_service.clinical.rules.imaging_history import PainBegan
 
 SEVERAL = "several"
 PAIN_EQUIVALENT = "instead"
+FRACTURE = "fracture"
 _PAIN_KEYS = ("conditions", "observations")
 
 # "Worse" on a list entry that is older than a year speaks of then.
@@ -59,12 +61,13 @@ class Episode:
 class BackPain:
     """The regions with new pain, and for each other region with pain why it is not new.
 
-    `equivalents` are findings that stand for pain where none is recorded (a new vertebral collapse).
+    `equivalents` are findings that stand for pain where none is new (a vertebral fracture), `fractures` the new ones.
     """
 
     new: tuple[Episode, ...]
     not_new: tuple[str, ...]
     equivalents: tuple[Finding, ...] = ()
+    fractures: tuple[Fracture, ...] = ()
 
     @property
     def onset(self) -> date | None:
@@ -87,13 +90,39 @@ class BackPain:
 
     @property
     def region(self) -> str:
-        """The region: the one named, `several` or `unspecified`; `instead` where a finding stands for the pain."""
-        named = [pain.region for pain in self.new if pain.region != UNSPECIFIED]
+        """The region of the pain: the one named, `several` or `unspecified`.
+
+        Where something stands for the pain: `fracture`, or `instead` for signs of cord compression.
+        """
         if not self.new and self.equivalents:
-            return PAIN_EQUIVALENT
-        if not named:
-            return UNSPECIFIED if self.new else ""
-        return named[0] if len(named) == 1 else SEVERAL
+            return FRACTURE if self._standing_fractures else PAIN_EQUIVALENT
+        if not self.new:
+            return ""
+        return _one_of({pain.region for pain in self.new})
+
+    @property
+    def imaging_region(self) -> str:
+        """The region to image: that of the pain and of the new fractures, `several` where they differ.
+
+        A fracture of which nobody says where may be elsewhere than the pain; one from an injury is not looked for.
+        """
+        regions = {pain.region for pain in self.new}
+        for fracture in self.fractures:
+            if UNSPECIFIED in fracture.regions and fracture.cause is not Cause.INJURY and regions - {UNSPECIFIED}:
+                return SEVERAL
+            regions |= fracture.regions
+        return _one_of(regions)
+
+    @property
+    def is_injury_alone(self) -> bool:
+        """Whether nothing stands there but fractures from an injury: their region is imaged, and no more."""
+        standing = self._standing_fractures
+        return bool(standing) and not self.new and all(fracture.cause is Cause.INJURY for fracture in standing)
+
+    @property
+    def _standing_fractures(self) -> tuple[Fracture, ...]:
+        """The fractures among what stands for pain."""
+        return tuple(fracture for fracture in self.fractures if fracture.finding in self.equivalents)
 
     @property
     def vague_onset(self) -> str:
@@ -130,6 +159,12 @@ def back_pain(
         else:
             new.append(found.episode("beside a new sign of cord compression" if red_flag else ""))
     return BackPain(tuple(new), tuple(not_new))
+
+
+def _one_of(regions: set[str]) -> str:
+    """The region that is named, `several` if more than one is, else `unspecified`."""
+    named = regions - {UNSPECIFIED}
+    return SEVERAL if len(named) > 1 else next(iter(named), UNSPECIFIED)
 
 
 class _Region:

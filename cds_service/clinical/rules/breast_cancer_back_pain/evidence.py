@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -12,11 +13,13 @@ from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.rules.breast_cancer_back_pain.cancer import CancerHistory, cancer_history
 from cds_service.clinical.rules.breast_cancer_back_pain.episodes import BackPain, back_pain
+from cds_service.clinical.rules.breast_cancer_back_pain.fractures import Fracture, new_fractures
 from cds_service.clinical.rules.breast_cancer_back_pain.infection import infection_of_the_spine
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
-from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord, pain_records
+from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord, import_days, pain_records
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import STATED_IN_WORDS
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags, SignTimes, red_flags
+from cds_service.clinical.rules.breast_cancer_back_pain.sited_findings import at_their_sites
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.cautions import caution_questions
 from cds_service.clinical.rules.imaging_history import ImagingWindow, PainBegan, PriorStudy, studies_since
@@ -66,17 +69,20 @@ def read_evidence(
 ) -> Evidence:
     """Read the chart."""
     questions = (*STATED_IN_WORDS, *caution_questions(content.cautions))
-    stated = asserted_concepts(chart, recognizer, calendar, content.cautions.tests, questions)
+    stated = at_their_sites(
+        asserted_concepts(chart, recognizer, calendar, content.cautions.tests, questions), recognizer
+    )
     records = pain_records(chart, recognizer, calendar)
     pain = back_pain(records, calendar, options)
     infection = infection_of_the_spine(chart, stated, recognizer, calendar)
+    fractures = new_fractures(stated, recognizer, calendar, import_days(chart))
     times = SignTimes(calendar, content.rule.thresholds[Threshold.SIGN_DAYS], pain.onset)
     groups = content.rule.thresholds[Threshold.NONSPECIFIC_SIGN_GROUPS]
-    flags = red_flags(stated, infection, times, options, groups)
+    flags = red_flags(stated, infection, fractures, times, options, groups)
     if flags.neurological:
         pain = back_pain(records, calendar, options, red_flag=True)
-    if not pain.new:
-        pain = replace(pain, equivalents=_pain_equivalents(flags, options))
+    equivalents = () if pain.new else _pain_equivalents(flags, fractures, options)
+    pain = replace(pain, equivalents=equivalents, fractures=fractures)
     return Evidence(
         chart=chart,
         content=content,
@@ -91,8 +97,8 @@ def read_evidence(
     )
 
 
-def _pain_equivalents(flags: RedFlags, options: RuleOptions) -> tuple[Finding, ...]:
-    """Findings that stand for pain: a new vertebral collapse, and signs of cord compression where a site says so."""
+def _pain_equivalents(flags: RedFlags, fractures: Iterable[Fracture], options: RuleOptions) -> tuple[Finding, ...]:
+    """Findings that stand for pain: new vertebral fractures, and signs of cord compression where a site says so."""
     if not options.pain_required_for_cord_signs and flags.neurological:
         return flags.cord or flags.nonspecific
-    return flags.vertebral_compression_fracture
+    return tuple(fracture.finding for fracture in fractures if fracture.stands_for_pain)

@@ -63,11 +63,11 @@ def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
     status = receptors(chart, evidence.asserted, recognizer, evidence.number(Threshold.RECEPTOR_POSITIVE_PERCENT))
     brain = brain_symptoms(evidence.asserted, calendar, evidence.number(Threshold.BRAIN_POINT_DAYS))
     whole = flags.whole_spine or evidence.options.mri_extent == "whole-spine"
-    region = SEVERAL if whole else pain.region
+    region = SEVERAL if whole else pain.imaging_region
     wants_brain = _wants_brain_mri(brain, status, evidence)
     wanted = wanted_studies(region, content, evidence.options, raised, wants_brain)
-    if flags.infection:
-        # Staging would delay the search for an infection, and is no answer to it.
+    if flags.infection or (pain.is_injury_alone and not flags.critical):
+        # Staging would delay the search for an infection, and is no answer to it; nor is an injury a reason for it.
         wanted = tuple(slug for slug in wanted if is_spine_mri(slug))
     prior = evidence.studies_since(pain.began)
     drafted = drafted_sets(chart.drafts, recognizer)
@@ -254,7 +254,7 @@ def _study_notes(
             notes.add(Note.MRI_AT_ONCE)
     elif any(study.done and study.value_sets & BONE_SCANS for study in prior):
         notes.add(Note.BONE_SCAN_DONE)
-    if evidence.pain.region == "sacral" and spine_mri_of(studies).startswith("mri-lumbar-spine" + suffix):
+    if evidence.pain.imaging_region == "sacral" and spine_mri_of(studies).startswith("mri-lumbar-spine" + suffix):
         notes.add(Note.INCLUDE_SACRUM)
     if _should_check_pregnancy(studies, evidence):
         notes.add(Note.CHECK_PREGNANCY)

@@ -53,7 +53,7 @@ def infection_of_the_spine(
     fevers = [*_holding(stated, RuleValueSet.FEVER), *_temperatures(chart, recognizer, calendar)]
     now = [item for item in fevers if item.current_visit or _within(item, _FEVER_NOW_DAYS, calendar)]
     elsewhere = list(_holding(stated, RuleValueSet.INFECTION_ELSEWHERE))
-    explained = [item for item in now if any(_same_visit(item, other) for other in elsewhere)]
+    explained = [item for item in now if any(item.same_visit(other) for other in elsewhere)]
     unexplained = [item for item in now if item not in explained]
     earlier = [item for item in fevers if item not in now and _within(item, _FEVER_DAYS, calendar)]
     portals = [item for item in stated if item.value_sets & _PORTALS and _within(item, _PORTAL_DAYS, calendar)]
@@ -74,15 +74,6 @@ def _holding(statements: Iterable[AssertedConcept], name: str) -> Iterator[Asser
 def _within(item: AssertedConcept, days: int, calendar: Calendar) -> bool:
     told = item.day or item.finding.when
     return told is not None and told.until(calendar.today).latest >= calendar.today - timedelta(days=days)
-
-
-def _same_visit(fever: AssertedConcept, source: AssertedConcept) -> bool:
-    """Whether both were written in one visit, or, where no visit is named, on one day."""
-    if fever.encounter and source.encounter:
-        return fever.encounter == source.encounter
-    if fever.current_visit and source.current_visit:
-        return True
-    return fever.day is not None and fever.day == source.day
 
 
 def _temperatures(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[AssertedConcept]:

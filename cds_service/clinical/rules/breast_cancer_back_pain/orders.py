@@ -11,7 +11,7 @@ from cds_service.clinical.rules.assessment import Answer, CoveredStudy, Criterio
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BACK_PAIN
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import regions_in
-from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BACK_PAIN, RuleValueSet
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BACK_PAIN, FRACTURES, RuleValueSet
 from cds_service.clinical.rules.imaging_history import PriorStudy
 from cds_service.content.model import OrderDefinition, Rule
 
@@ -22,7 +22,7 @@ _PARTS_WITHIN_DAYS = 30
 _MOST_REMOVALS = 5
 
 _PAIN_IN_GENERAL = frozenset(
-    {RuleValueSet.PAIN_NEEDING_SPINE_SITE, RuleValueSet.CHRONIC_PAIN_ANY_SITE, RuleValueSet.BACK_INJURY}
+    {RuleValueSet.PAIN_NEEDING_SPINE_SITE, RuleValueSet.CHRONIC_PAIN_ANY_SITE, RuleValueSet.BACK_INJURY, *FRACTURES}
 )
 
 

@@ -113,7 +113,7 @@ def pain_records(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> li
     """All records of back pain and of its treatment, in the order of the chart."""
     visits = Visits(chart, calendar)
     reading = _Reading(
-        chart, recognizer, calendar, visits, _import_days(chart), frozenset(_chronic_visits(chart, recognizer))
+        chart, recognizer, calendar, visits, import_days(chart), frozenset(_chronic_visits(chart, recognizer))
     )
     records: list[PainRecord] = []
     for condition in chart.conditions.items:
@@ -157,8 +157,8 @@ def injuries(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> tuple[
     return tuple(found)
 
 
-def _import_days(chart: Chart) -> frozenset[date]:
-    """Days on which a whole list was recorded at once."""
+def import_days(chart: Chart) -> frozenset[date]:
+    """Days on which a whole list was recorded at once: they date no entry of it."""
     days = Counter(
         item.recorded.earliest
         for item in chart.conditions.items

@@ -12,6 +12,7 @@ from cds_service.clinical.reading.recognition import Question
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     BACK_PAIN,
     CHRONIC_BACK_PAIN,
+    FRACTURES,
     PAIN_QUALITY,
     SPINAL_PROCEDURE,
     RuleValueSet,
@@ -43,6 +44,9 @@ IS_BACK_PAIN: Question = frozenset(
 
 IS_BACK_INJURY: Question = frozenset({RuleValueSet.BACK_INJURY})
 
+# A code of any fracture answers it; where the bone is not stated, the words are read as its site.
+IS_VERTEBRAL_FRACTURE: Question = FRACTURES | {RuleValueSet.HEALED_FRACTURE}
+
 # What words may state beside the codes of an entry. Each sign is a question of its own: a foot drop says nothing of the
 # bladder. Codes of unspecific signs (weakness, falls) leave theirs open, for words may be clearer.
 STATED_IN_WORDS: tuple[Question, ...] = (
@@ -58,7 +62,9 @@ STATED_IN_WORDS: tuple[Question, ...] = (
     frozenset({RuleValueSet.NEUTROPENIA}),
     frozenset({RuleValueSet.BLOODSTREAM_INFECTION}),
     frozenset({RuleValueSet.INFECTION_ELSEWHERE}),
+    frozenset({RuleValueSet.METASTASIS_BONE}),
     SPINAL_PROCEDURE,
+    IS_VERTEBRAL_FRACTURE,
     IS_BACK_PAIN,
     IS_BACK_INJURY,
     frozenset({PAIN_QUALITY}),

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
+from cds_service.clinical.rules.breast_cancer_back_pain.fractures import Cause, Fracture, findings_of
 from cds_service.clinical.rules.breast_cancer_back_pain.infection import Infection
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import CORD_SIGNS, NONSPECIFIC_SIGNS, RuleValueSet
@@ -37,10 +38,12 @@ class RedFlags:
         possible_infection: what makes an infection of the spine possible.
         neutropenia: beside fever of now: antibiotics come before imaging.
         explained_fever: fever that has its cause.
-        pathological_fracture: an emergency of its own.
+        pathological_fracture: new, through a tumor: an emergency of its own.
         cord_metastasis: known metastasis of the spinal cord or its meninges: an emergency with new pain.
-        vertebral_compression_fracture: new vertebral collapse, the equivalent of pain.
+        vertebral_compression_fracture: new, without an injury or a stated tumor: the equivalent of pain.
+        traumatic_fracture: new, from an injury.
         systemic: weight loss, hypercalcemia.
+        neoplasm_related_pain: pain that its code relates to a tumor: quoted.
         bone_metastasis, other_metastasis: known, at any time.
     """
 
@@ -55,7 +58,9 @@ class RedFlags:
     pathological_fracture: tuple[Finding, ...] = ()
     cord_metastasis: tuple[Finding, ...] = ()
     vertebral_compression_fracture: tuple[Finding, ...] = ()
+    traumatic_fracture: tuple[Finding, ...] = ()
     systemic: tuple[Finding, ...] = ()
+    neoplasm_related_pain: tuple[Finding, ...] = ()
     bone_metastasis: tuple[Finding, ...] = ()
     other_metastasis: tuple[Finding, ...] = ()
     nonspecific_is_critical: bool = False
@@ -83,7 +88,7 @@ class RedFlags:
     @property
     def whole_spine(self) -> bool:
         """Whether the whole spine is imaged, whatever the painful region."""
-        return self.critical or bool(self.bone_metastasis or self.vertebral_compression_fracture or self.asked)
+        return self.critical or bool(self.bone_metastasis or self.asked)
 
     def named(self) -> Iterator[tuple[str, tuple[Finding, ...]]]:
         """The findings by the names of their fields."""
@@ -151,6 +156,7 @@ class SignTimes:
 def red_flags(
     statements: Sequence[AssertedConcept],
     infection: Infection,
+    fractures: Sequence[Fracture],
     times: SignTimes,
     options: RuleOptions,
     emergency_groups: int,
@@ -158,8 +164,9 @@ def red_flags(
     """Sort what a chart states into red flags.
 
     Args:
-        statements: of the chart.
+        statements: of the chart, at their sites.
         infection: of the spine, as far as the chart tells.
+        fractures: the new ones of vertebrae.
         times: when a sign is one of now.
         options: the site's choices.
         emergency_groups: nonspecific signs of so many groups together are an emergency.
@@ -182,10 +189,12 @@ def red_flags(
         possible_infection=infection.possible,
         neutropenia=infection.neutropenia,
         explained_fever=infection.explained_fever,
-        pathological_fracture=_in(fresh, {RuleValueSet.PATHOLOGICAL_FRACTURE}),
+        pathological_fracture=findings_of(fractures, Cause.TUMOR),
         cord_metastasis=_in((item for item in stated if item.holds), {RuleValueSet.METASTASIS_SPINAL_CORD}),
-        vertebral_compression_fracture=_in(fresh, {RuleValueSet.VERTEBRAL_COLLAPSE}),
+        vertebral_compression_fracture=findings_of(fractures, Cause.NOT_STATED),
+        traumatic_fracture=findings_of(fractures, Cause.INJURY),
         systemic=_in(fresh, {RuleValueSet.SYSTEMIC_FLAG}),
+        neoplasm_related_pain=_in((item for item in stated if item.holds), {RuleValueSet.NEOPLASM_RELATED_PAIN}),
         bone_metastasis=_in(known_for_sure, {RuleValueSet.METASTASIS_BONE}),
         other_metastasis=_in(known_for_sure, {RuleValueSet.METASTASIS_BRAIN, RuleValueSet.METASTASIS_OTHER}),
         nonspecific_is_critical=_are_an_emergency(new, stated, emergency_groups)

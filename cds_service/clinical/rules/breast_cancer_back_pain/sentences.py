@@ -10,7 +10,7 @@ _WHEN = frozenset({"finding", "when"})
 _DATE = frozenset({"date", "ago"})
 _COUNT = frozenset({"count"})
 _STUDIES = frozenset({"studies"})
-_REGIONS = ("cervical", "thoracic", "lumbar", "sacral", "several", "unspecified", "instead")
+_REGIONS = ("cervical", "thoracic", "lumbar", "sacral", "several", "unspecified", "fracture", "instead")
 _KEYS = (
     "patient",
     "conditions",
@@ -43,7 +43,9 @@ _GROUPS = (
     "pathological_fracture",
     "cord_metastasis",
     "vertebral_compression_fracture",
+    "traumatic_fracture",
     "systemic",
+    "neoplasm_related_pain",
     "bone_metastasis",
     "other_metastasis",
     "brain_her2_positive",
@@ -92,12 +94,14 @@ SENTENCES: Sentences = {
         "in_situ": _FINDING,
         "metastasis": _FINDING,
         "pain": _FINDING,
-        "vertebral_compression_fracture": _FINDING,
+        "vertebral_fracture": _FINDING,
+        "traumatic_fracture": _FINDING,
         "nonspecific": _WHEN,
         "asked": _WHEN,
         "known_sign": _WHEN,
         "fever_with_a_cause": _WHEN,
         "systemic": _WHEN,
+        "neoplasm_related_pain": _WHEN,
         "brain": _FINDING,
         "more": _COUNT,
         "quoted": frozenset({"quote"}),

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BACK_PAIN, PAIN_QUALITY, RuleValueSet
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
+    BACK_PAIN,
+    FRACTURE_IN_WORDS,
+    OTHER_BONE,
+    PAIN_QUALITY,
+    SPINE_SITE,
+    RuleValueSet,
+)
 from cds_service.content.rule_source import TextNames
 
 
@@ -21,7 +28,17 @@ class WordList(StrEnum):
 _BACK_PAIN = frozenset(BACK_PAIN) - {RuleValueSet.BACK_PAIN_THORACOLUMBAR}
 
 TEXT_NAMES = TextNames(
-    concepts=frozenset({RuleValueSet.BREAST_CANCER, RuleValueSet.BACK_INJURY, PAIN_QUALITY, *_BACK_PAIN}),
+    concepts=frozenset(
+        {
+            RuleValueSet.BREAST_CANCER,
+            RuleValueSet.BACK_INJURY,
+            PAIN_QUALITY,
+            FRACTURE_IN_WORDS,
+            OTHER_BONE,
+            *_BACK_PAIN,
+            *SPINE_SITE,
+        }
+    ),
     guards=frozenset({"takes-back-before", "takes-back-after", "takes-back-alone"}),
     flags=frozenset(WordList),
 )

@@ -19,7 +19,12 @@ from cds_service.clinical.rules.breast_cancer_back_pain.brain import brain_sympt
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
-from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import CORD_SIGNS, NONSPECIFIC_SIGNS, RuleValueSet
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
+    CORD_SIGNS,
+    FRACTURES,
+    NONSPECIFIC_SIGNS,
+    RuleValueSet,
+)
 from cds_service.clinical.rules.timeline import Entry, Row, Timeline, Window
 
 
@@ -39,10 +44,8 @@ _RED_FLAGS = _Kind(
         {
             *CORD_SIGNS,
             *NONSPECIFIC_SIGNS,
-            RuleValueSet.NONSPECIFIC_SIGN_FRACTURE,
+            *FRACTURES,
             RuleValueSet.SPINAL_INFECTION,
-            RuleValueSet.PATHOLOGICAL_FRACTURE,
-            RuleValueSet.VERTEBRAL_COLLAPSE,
             RuleValueSet.SYSTEMIC_FLAG,
         }
     )

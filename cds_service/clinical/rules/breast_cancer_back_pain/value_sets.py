@@ -44,6 +44,7 @@ class RuleValueSet(StrEnum):
     CHRONIC_PAIN_ANY_SITE = "chronic-pain-any-site"
     CHRONIC_PAIN_BESIDE_A_SITE = "chronic-pain-beside-a-site"
     PAIN_ELSEWHERE = "pain-elsewhere"
+    NEOPLASM_RELATED_PAIN = "neoplasm-related-pain"
     BACK_TREATMENT = "back-treatment"
 
     SPINE_SITE_CERVICAL = "spine-site-cervical"
@@ -76,7 +77,17 @@ class RuleValueSet(StrEnum):
     NONSPECIFIC_SIGN_FRACTURE = "nonspecific-sign-fracture"
     SPINAL_INFECTION = "spinal-infection"
     PATHOLOGICAL_FRACTURE = "pathological-fracture"
+    PATHOLOGICAL_FRACTURE_NEEDING_SPINE_SITE = "pathological-fracture-needing-spine-site"
     VERTEBRAL_COLLAPSE = "vertebral-collapse"
+    TRAUMATIC_VERTEBRAL_FRACTURE = "traumatic-vertebral-fracture"
+    HEALED_FRACTURE = "healed-fracture"
+    HIGH_ENERGY_CAUSE = "high-energy-cause"
+    SPINE_FRACTURE_CERVICAL = "spine-fracture-cervical"
+    SPINE_FRACTURE_CERVICOTHORACIC = "spine-fracture-cervicothoracic"
+    SPINE_FRACTURE_THORACIC = "spine-fracture-thoracic"
+    SPINE_FRACTURE_THORACOLUMBAR = "spine-fracture-thoracolumbar"
+    SPINE_FRACTURE_LUMBAR = "spine-fracture-lumbar"
+    SPINE_FRACTURE_SACRAL = "spine-fracture-sacral"
     SYSTEMIC_FLAG = "systemic-flag"
     RED_FLAG_TRAP = "red-flag-trap"
 
@@ -141,6 +152,27 @@ SPINE_SITE: Mapping[str, tuple[str, ...]] = {
     RuleValueSet.SPINE_SITE_UNSPECIFIED: ("unspecified",),
 }
 
+# Fractures of vertebrae by the regions of the spine that their code names.
+SPINE_FRACTURE: Mapping[str, tuple[str, ...]] = {
+    RuleValueSet.SPINE_FRACTURE_CERVICAL: ("cervical",),
+    RuleValueSet.SPINE_FRACTURE_CERVICOTHORACIC: ("cervical", "thoracic"),
+    RuleValueSet.SPINE_FRACTURE_THORACIC: ("thoracic",),
+    RuleValueSet.SPINE_FRACTURE_THORACOLUMBAR: ("thoracic", "lumbar"),
+    RuleValueSet.SPINE_FRACTURE_LUMBAR: ("lumbar",),
+    RuleValueSet.SPINE_FRACTURE_SACRAL: ("sacral",),
+}
+
+# Whatever is a fracture of a vertebra, or may be one where the entry names the spine.
+FRACTURES = frozenset(
+    {
+        RuleValueSet.PATHOLOGICAL_FRACTURE,
+        RuleValueSet.PATHOLOGICAL_FRACTURE_NEEDING_SPINE_SITE,
+        RuleValueSet.NONSPECIFIC_SIGN_FRACTURE,
+        RuleValueSet.VERTEBRAL_COLLAPSE,
+        RuleValueSet.TRAUMATIC_VERTEBRAL_FRACTURE,
+    }
+)
+
 # NICE's signs of cord or cauda equina compression, the gravest first: so they stand on the card.
 CORD_SIGNS = (
     RuleValueSet.CORD_COMPRESSION,
@@ -198,6 +230,19 @@ PREGNANCY_RECORDS = frozenset(
     }
 )
 
+# A concept of `text-patterns.toml` that no code says: words that make the pain suspicious.
+PAIN_QUALITY = "pain-quality"
+
+# Codes that call the pain chronic whose site another code of the same visit names.
+CHRONIC_WITH_PAIN_CODE = frozenset({RuleValueSet.CHRONIC_PAIN_BESIDE_A_SITE})
+
+# Concepts of `text-patterns.toml` that no code says: a fracture of whichever bone; a bone that is none of the spine.
+FRACTURE_IN_WORDS = "fracture-in-words"
+OTHER_BONE = "other-bone"
+
+# A concept of `text-patterns.toml` that no code says: an injection into the spine, or an operation on it.
+SPINAL_PROCEDURE = frozenset({"spinal-procedure"})
+
 # Whatever may be why metastases are searched for: pain, signs, spread, another cancer, and codes that are unclear.
 REASONS_TO_SEARCH = frozenset(
     {
@@ -205,7 +250,8 @@ REASONS_TO_SEARCH = frozenset(
         *CHRONIC_BACK_PAIN,
         *CORD_SIGNS,
         *NONSPECIFIC_SIGNS,
-        RuleValueSet.NONSPECIFIC_SIGN_FRACTURE,
+        *FRACTURES,
+        OTHER_BONE,
         RuleValueSet.BACK_PAIN_IN_PREGNANCY,
         RuleValueSet.BACK_PAIN_AMBIGUOUS,
         RuleValueSet.BACK_PAIN_TRAP,
@@ -213,8 +259,6 @@ REASONS_TO_SEARCH = frozenset(
         RuleValueSet.PAIN_NEEDING_SPINE_SITE,
         RuleValueSet.CHRONIC_PAIN_ANY_SITE,
         RuleValueSet.SPINAL_INFECTION,
-        RuleValueSet.PATHOLOGICAL_FRACTURE,
-        RuleValueSet.VERTEBRAL_COLLAPSE,
         RuleValueSet.FEVER,
         RuleValueSet.SYSTEMIC_FLAG,
         RuleValueSet.BRAIN_SYMPTOM,
@@ -228,12 +272,3 @@ REASONS_TO_SEARCH = frozenset(
         RuleValueSet.OTHER_CANCER,
     }
 )
-
-# A concept of `text-patterns.toml` that no code says: words that make the pain suspicious.
-PAIN_QUALITY = "pain-quality"
-
-# Codes that call the pain chronic whose site another code of the same visit names.
-CHRONIC_WITH_PAIN_CODE = frozenset({RuleValueSet.CHRONIC_PAIN_BESIDE_A_SITE})
-
-# A concept of `text-patterns.toml` that no code says: an injection into the spine, or an operation on it.
-SPINAL_PROCEDURE = frozenset({"spinal-procedure"})
