@@ -201,7 +201,7 @@ def _from_observations(
         where = Finding(observation.reference, "Observation")
         current = reading.visits.is_current(observation.encounter, when)
         start = Start(when, DateSource.OBSERVED)
-        visit = _Visit(start, current, encounter=observation.encounter)
+        visit = _Visit(start, current, encounter=observation.encounter, sites=observation.sites)
         code_sets = recognizer.value_sets(observation.concept)
         if test := next((name for name in tests if name in code_sets), ""):
             positive, negative = tests[test]

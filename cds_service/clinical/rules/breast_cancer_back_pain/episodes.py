@@ -12,22 +12,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from cds_service.chart.records import Chart
 from cds_service.chart.span import Span
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
-from cds_service.clinical.rules.assessment import Answer, Criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.fractures import Cause, Fracture
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord
-from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import REGIONS, UNSPECIFIED
 from cds_service.clinical.rules.imaging_history import PainBegan
 
 SEVERAL = "several"
 PAIN_EQUIVALENT = "instead"
 FRACTURE = "fracture"
-_PAIN_KEYS = ("conditions", "observations")
 
 # "Worse" on a list entry that is older than a year speaks of then.
 _WORSE_ENTRY_DAYS = 365
@@ -350,40 +347,3 @@ class _Region:
             if not record.point and record.start and not self._calendar.in_window(record.start)
         ]
         return min(old, key=lambda record: str(record.start)).finding if old else None
-
-
-def pain_criterion(chart: Chart, records: Sequence[PainRecord], pain: BackPain) -> Criterion:
-    """The criterion. Data that is missing can only add pain: what is found stands."""
-    if pain.new:
-        because = f"Pain is new: {'; '.join(f'{episode.region}, {episode.why}' for episode in pain.new)}."
-        return Criterion("new-back-pain", Answer.MET, because, _findings(pain))
-    if pain.equivalents:
-        because = "No back pain is recorded, but a finding that stands for it."
-        return Criterion("new-back-pain", Answer.MET, because, pain.equivalents)
-    aside = f" Not new: {'; '.join(pain.not_new)}." if pain.not_new else ""
-    results = chart.by_prefetch_key()
-    if missing := tuple(key for key in _PAIN_KEYS if not results[key].complete):
-        gaps = ", ".join(f"{key} ({results[key].gap})" for key in missing)
-        because = f"No new back pain in the data at hand, but it is not all: {gaps}.{aside}"
-        return Criterion("new-back-pain", Answer.UNKNOWN, because, missing=missing)
-    visits = "conditions, observations or visits" if chart.encounters.complete else "conditions or observations"
-    because = f"No new back pain in {visits}.{aside}"
-    told = any(not record.treatment for record in records)
-    return Criterion(
-        "new-back-pain", Answer.NOT_MET, because, reason=Reason.PAIN_NOT_NEW if told else Reason.NO_BACK_PAIN
-    )
-
-
-def _findings(pain: BackPain) -> tuple[Finding, ...]:
-    """The findings of all new pain: coded before text, newest first, each source once."""
-    findings = {
-        (record.finding.source, record.finding.label, record.finding.quote): record.finding
-        for episode in pain.new
-        for record in episode.records
-    }
-    return tuple(sorted(findings.values(), key=_by_weight))
-
-
-def _by_weight(finding: Finding) -> tuple[bool, bool, int, str]:
-    newest_first = -finding.when.latest.toordinal() if finding.when else 0
-    return finding.from_text, finding.when is None, newest_first, finding.source

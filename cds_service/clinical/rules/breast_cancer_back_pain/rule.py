@@ -19,11 +19,11 @@ from cds_service.clinical.rules.breast_cancer_back_pain.assessment import PATIEN
 from cds_service.clinical.rules.breast_cancer_back_pain.cancer import cancer_criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.card import card_text
 from cds_service.clinical.rules.breast_cancer_back_pain.conclusion import completed, decided
-from cds_service.clinical.rules.breast_cancer_back_pain.episodes import pain_criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence, calendar_of, read_evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.imaging_plan import plan_imaging
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import order_criterion
+from cds_service.clinical.rules.breast_cancer_back_pain.pain_criterion import pain_criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import what_is_ordered
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.services import SERVICES, prefetch_templates
