@@ -114,6 +114,7 @@ def test_a_fracture_from_an_injury_takes_the_mri_of_its_region_alone(code: str, 
     assert (found.outcome, found.critical, found.studies) == (Outcome.FIRED, False, (mri,))
 
 
+# Decision 3.6.
 @pytest.mark.parametrize(
     "code", [THROUGH_A_TUMOR, "icd10 M49.5", "snomed 866087009", "icd9cm 733.13"], ids=lambda code: str(code)
 )

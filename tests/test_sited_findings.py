@@ -112,7 +112,7 @@ def test_no_metastasis_or_one_of_elsewhere_leaves_the_region(text: str) -> None:
     assert found.studies[0] == "mri-lumbar-spine"
 
 
-# --- Pain from a tumor (decision 2.7)
+# --- Pain from a tumor (decision 3.10)
 
 
 @pytest.mark.parametrize(
