@@ -37,7 +37,6 @@ HOOK_INSTANCE = "5b0f2c1e-8d0a-4c1b-9a53-0e6f0a4d7c11"
 SYSTEMS = {
     "icd10cm": "http://hl7.org/fhir/sid/icd-10-cm",
     "icd10": "http://hl7.org/fhir/sid/icd-10",
-    "icd10": "http://hl7.org/fhir/sid/icd-10",
     "icd9cm": "http://hl7.org/fhir/sid/icd-9-cm",
     "snomed": "http://snomed.info/sct",
     "loinc": "http://loinc.org",
