@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from cds_service.clinical.reading.value_sets import (
+    CONTRAST_ALLERGIES,
+    DELIVERY_DATE,
+    LAST_PERIOD,
+    PHYSIOLOGIC_REACTION,
+)
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BACK_PAIN, PAIN_QUALITY, RuleValueSet
 from cds_service.content.rule_source import TextNames
 
@@ -21,7 +27,18 @@ class WordList(StrEnum):
 _BACK_PAIN = frozenset(BACK_PAIN) - {RuleValueSet.BACK_PAIN_THORACOLUMBAR}
 
 TEXT_NAMES = TextNames(
-    concepts=frozenset({RuleValueSet.BREAST_CANCER, RuleValueSet.BACK_INJURY, PAIN_QUALITY, *_BACK_PAIN}),
+    concepts=frozenset(
+        {
+            RuleValueSet.BREAST_CANCER,
+            RuleValueSet.BACK_INJURY,
+            PAIN_QUALITY,
+            *_BACK_PAIN,
+            *CONTRAST_ALLERGIES,
+            PHYSIOLOGIC_REACTION,
+            DELIVERY_DATE,
+            LAST_PERIOD,
+        }
+    ),
     guards=frozenset({"takes-back-before", "takes-back-after", "takes-back-alone"}),
     flags=frozenset(WordList),
 )
