@@ -172,6 +172,10 @@ class Settings(BaseModel):
     pain_required_for_cord_signs: bool = Field(
         True, description="Whether new signs of cord compression without back pain on record stay silent"
     )
+    renal_gadolinium: Literal["without", "group2"] = Field(
+        "without",
+        description="MRI with an eGFR below 30, kidney injury or dialysis: without contrast, or with a group II agent",
+    )
     hospice_suppress: bool = Field(True, description="Whether active hospice or comfort care silences the card")
     brain_any_subtype: Literal["consider", "her2-or-triple-negative"] = Field(
         "consider",

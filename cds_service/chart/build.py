@@ -57,6 +57,7 @@ def build_chart(
         diagnostic_reports=read_prefetch(prefetch, "diagnosticReports", _REPORTS, patient_id, read_study),
         procedures=read_prefetch(prefetch, "procedures", _PROCEDURES, patient_id, read_study),
         allergies=read_prefetch(prefetch, "allergies", ("AllergyIntolerance",), patient_id, read_allergy),
+        devices=read_prefetch(prefetch, "devices", ("Device",), patient_id, read_study),
         current_encounter=f"Encounter/{encounter_id}" if encounter_id else "",
         drafts=None if drafts is None else read_drafts(drafts, selections, patient_id),
     )

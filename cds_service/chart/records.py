@@ -107,11 +107,12 @@ class Value:
     number: float | None = None
     comparator: str = ""
     unit: str = ""
+    day: Span | None = None
     absent: bool = False
 
     @property
     def is_empty(self) -> bool:
-        return self.concept is None and not self.text and self.boolean is None and self.number is None
+        return not self.text and all(item is None for item in (self.concept, self.boolean, self.number, self.day))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,13 +236,21 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Allergy:
-    """FHIR AllergyIntolerance: what it is to, and every substance of its reactions."""
+    """FHIR AllergyIntolerance.
+
+    Attributes:
+        concepts: what it is to, and every substance of its reactions.
+        reactions: how they showed.
+        is_severe: a reaction is recorded as severe, or the risk of one as high.
+    """
 
     reference: str
     clinical_status: str = ""
     verification_status: str = ""
     concepts: tuple[Concept, ...] = ()
     recorded: Span | None = None
+    reactions: tuple[Concept, ...] = ()
+    is_severe: bool = False
 
 
 class Gap(StrEnum):
@@ -309,7 +318,10 @@ class Drafts:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Everything known about one patient at one hook call. `drafts` is None where the hook has no orders."""
+    """Everything known about one patient at one hook call. `drafts` is None where the hook has no orders.
+
+    `devices` may also stand among `procedures`; its own prefetch key is optional.
+    """
 
     patient: PrefetchResult[Patient] = field(default_factory=PrefetchResult)
     conditions: PrefetchResult[Condition] = field(default_factory=PrefetchResult)
@@ -319,12 +331,13 @@ class Chart:
     diagnostic_reports: PrefetchResult[Study] = field(default_factory=PrefetchResult)
     procedures: PrefetchResult[Study] = field(default_factory=PrefetchResult)
     allergies: PrefetchResult[Allergy] = field(default_factory=PrefetchResult)
+    devices: PrefetchResult[Study] = field(default_factory=PrefetchResult)
     current_encounter: str = ""
     drafts: Drafts | None = None
 
     def by_prefetch_key(self) -> Mapping[str, PrefetchResult[object]]:
-        """What was read of each prefetch key."""
-        return {
+        """What was read of each prefetch key; of the optional one, where it came."""
+        known: dict[str, PrefetchResult[object]] = {
             "patient": self.patient,
             "conditions": self.conditions,
             "observations": self.observations,
@@ -334,3 +347,6 @@ class Chart:
             "procedures": self.procedures,
             "allergies": self.allergies,
         }
+        if self.devices.gap is not Gap.NOT_SUPPLIED:
+            known["devices"] = self.devices
+        return known

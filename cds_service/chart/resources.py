@@ -292,11 +292,21 @@ def _first_date(resource: Json, reading: Reading, elements: tuple[str, ...]) -> 
     return None
 
 
+# How R4 writes that a reaction was severe, or that the next one may be.
+_SEVERE = frozenset({"severe", "high"})
+
+
 def read_allergy(resource: Json, reading: Reading) -> Allergy:
-    substances = [
-        reading.concept(reaction.get("substance"), "reaction.substance")
-        for reaction in reading.items(resource.get("reaction"), "reaction")
-    ]
+    """An AllergyIntolerance. R5 puts a manifestation into a `concept`."""
+    substances = []
+    showed = []
+    grades = [resource.get("criticality")]
+    for reaction in reading.items(resource.get("reaction"), "reaction"):
+        substances.append(reading.concept(reaction.get("substance"), "reaction.substance"))
+        for item in reading.items(reaction.get("manifestation"), "reaction.manifestation"):
+            showed.append(reading.concept(item.get("concept", item), "reaction.manifestation"))
+        showed.append(Concept(text=reading.text(reaction.get("description"), "reaction.description")))
+        grades.append(reaction.get("severity"))
     concepts = [reading.concept(resource.get("code"), "code"), *substances]
     return Allergy(
         reference=reading.where,
@@ -304,4 +314,6 @@ def read_allergy(resource: Json, reading: Reading) -> Allergy:
         verification_status=reading.status(resource.get("verificationStatus"), "verificationStatus"),
         concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
         recorded=reading.date(resource.get("recordedDate"), "recordedDate"),
+        reactions=tuple(concept for concept in showed if concept.codings or concept.text),
+        is_severe=any(isinstance(grade, str) and grade in _SEVERE for grade in grades),
     )

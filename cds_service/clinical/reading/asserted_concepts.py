@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 
 from cds_service.chart.records import Chart, Concept, Condition, Observation, Value
 from cds_service.chart.span import Span
-from cds_service.clinical.reading.assertion import denies, is_present, selected_drafts
+from cds_service.clinical.reading.assertion import denies, is_present, selected_drafts, words_in
 from cds_service.clinical.reading.findings import DateSource, Finding
+from cds_service.clinical.reading.measured import measured
 from cds_service.clinical.reading.onset import Calendar, Start, start_of, written_on
 from cds_service.clinical.reading.recognition import Question, Recognizer, words_of
 from cds_service.clinical.reading.value_sets import SharedValueSet
 from cds_service.clinical.reading.visits import Visits
+from cds_service.content.caution_model import ResultTest
 
 _NOT_DONE = frozenset({"entered-in-error", "not-done", "preparation", "unknown", "inactive"})
 
@@ -42,6 +44,7 @@ class AssertedConcept:
         sets: the value sets (or text concepts) it is in.
         finding: what and where, with its date.
         holds: it is true now, as far as the chart says (an active condition, a device in place).
+        present: the entry itself is not over; words that call it chronic do not change that.
         current_visit: it belongs to the current visit.
         suspected: recorded as provisional or differential.
         point: it tells of one day (a visit, an observation); else it lasts.
@@ -54,6 +57,7 @@ class AssertedConcept:
     value_sets: frozenset[str]
     finding: Finding
     holds: bool = True
+    present: bool = True
     current_visit: bool = False
     suspected: bool = False
     point: bool = False
@@ -94,13 +98,13 @@ def asserted_concepts(
     chart: Chart,
     recognizer: Recognizer,
     calendar: Calendar,
-    tests: Mapping[str, tuple[str, str]],
+    tests: Mapping[str, ResultTest],
     questions: Sequence[Question],
 ) -> tuple[AssertedConcept, ...]:
     """Everything stated in conditions, observations, visits, procedures and devices, as far as a set knows it.
 
     Args:
-        tests: by observation set, the sets that a positive and a negative result stand for.
+        tests: by observation set, what a result of it stands for.
         questions: what words may state where no code of the same entry answers it.
     """
     reading = _Reading(recognizer, calendar, Visits(chart, calendar), questions)
@@ -172,6 +176,7 @@ def _from_conditions(chart: Chart, reading: _Reading) -> Iterator[AssertedConcep
                 sets,
                 replace(finding, when=start.when, date_source=start.date_source),
                 holds=present and not recognizer.says_chronic(finding.quote),
+                present=present,
                 current_visit=_in_current_visit(condition, chart, day, visits),
                 suspected=condition.is_suspected,
                 point=point,
@@ -190,10 +195,8 @@ def _in_current_visit(condition: Condition, chart: Chart, day: Span | None, visi
     return bool(condition.is_visit_diagnosis) and visits.is_current(condition.encounter, day)
 
 
-def _from_observations(
-    chart: Chart, reading: _Reading, tests: Mapping[str, tuple[str, str]]
-) -> Iterator[AssertedConcept]:
-    recognizer = reading.recognizer
+def _from_observations(chart: Chart, reading: _Reading, tests: Mapping[str, ResultTest]) -> Iterator[AssertedConcept]:
+    recognizer, names = reading.recognizer, frozenset(tests)
     for observation in chart.observations.items:
         if not observation.is_reported or observation.value.absent:
             continue
@@ -202,20 +205,49 @@ def _from_observations(
         current = reading.visits.is_current(observation.encounter, when)
         start = Start(when, DateSource.OBSERVED)
         visit = _Visit(start, current, encounter=observation.encounter, sites=observation.sites)
-        code_sets = recognizer.value_sets(observation.concept)
-        if test := next((name for name in tests if name in code_sets), ""):
-            positive, negative = tests[test]
-            result = sign_of(observation.value, observation.interpretation, recognizer)
-            if result is not None:
-                finding = recognizer.coded(where, code_sets[test], observation.concept)
-                dated = replace(finding, when=start.when, date_source=start.date_source)
-                sets = frozenset({positive if result else negative})
-                yield AssertedConcept(
-                    sets, dated, current_visit=current, point=True, day=when, encounter=observation.encounter
-                )
-                continue
-        if concept := _asserted(observation, frozenset(code_sets), recognizer):
+        code_sets = frozenset(recognizer.value_sets(observation.concept))
+        test = recognizer.named(observation.concept, names)
+        if test and (result := _result(observation, tests[test], recognizer)):
+            yield AssertedConcept(
+                frozenset({result, test}),
+                _of_test(observation, test, replace(where, when=start.when, date_source=start.date_source), recognizer),
+                current_visit=current,
+                point=True,
+                day=when,
+                encounter=observation.encounter,
+            )
+        elif concept := _asserted(observation, code_sets | {test} if test else code_sets, recognizer):
             yield from _statements(concept, where, visit, reading)
+
+
+def _of_test(observation: Observation, test: str, where: Finding, recognizer: Recognizer) -> Finding:
+    if coding := recognizer.value_sets(observation.concept).get(test):
+        return recognizer.coded(where, coding, observation.concept)
+    return replace(where, quote=next(iter(words_of(observation.concept)), ""), from_text=True)
+
+
+def _result(observation: Observation, test: ResultTest, recognizer: Recognizer) -> str:
+    """What a result stands for: a set of the test, `unclear`, or an empty string where it says nothing."""
+    number = measured(observation.value) if test.positive_from is not None else None
+    if number and test.positive_from is not None and (not number.unit or number.plain_unit in test.units):
+        if number.bounded >= test.positive_from:
+            return test.positive
+        unclear = test.unclear_from is not None and number.bounded >= test.unclear_from
+        return test.unclear if unclear else test.negative
+    sign = sign_of(observation.value, observation.interpretation, recognizer)
+    if sign is None and test.is_question:
+        sign = answer_of(observation.value, recognizer)
+    return "" if sign is None else test.positive if sign else test.negative
+
+
+def answer_of(value: Value, recognizer: Recognizer) -> bool | None:
+    """Whether a question is answered by yes or no; None where it is neither."""
+    for words in words_in(value):
+        if recognizer.result_words.negative.search(words.strip()):
+            return False
+        if recognizer.result_words.affirmative.search(words.strip()):
+            return True
+    return None
 
 
 def sign_of(value: Value, interpretation: tuple[Concept, ...], recognizer: Recognizer) -> bool | None:
@@ -275,7 +307,7 @@ def _from_drafts(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
 
 def _from_procedures(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
     """Procedures and devices: what was put in is taken to be in place."""
-    for item in chart.procedures.items:
+    for item in (*chart.procedures.items, *chart.devices.items):
         if item.status in _NOT_DONE:
             continue
         for concept in item.concepts:

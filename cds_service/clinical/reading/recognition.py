@@ -118,6 +118,19 @@ class Recognizer:
         """What the words of a concept state for `question`; nothing where one of its codes answers it."""
         return next(self.answers_in_words(concept, self.value_sets(concept), (question,)), [])
 
+    def named(self, concept: Concept, question: Question) -> str:
+        """Which test or observation of `question` a concept is, by its code or else by its words; empty if none.
+
+        Quicker than `in_words`, for the thousands of laboratory results of a chart.
+        """
+        if by_code := self.value_sets(concept):
+            return next((name for name in by_code if name in question), "")
+        for text in words_of(concept):
+            for mention in self._mentions(text):
+                if mention.is_stated and mention.match.concept in question:
+                    return mention.match.concept
+        return ""
+
     def answers_in_words(
         self, concept: Concept, by_code: Collection[str], questions: Sequence[Question]
     ) -> Iterator[list[TextMatch]]:

@@ -251,9 +251,26 @@ class _Detail:
         raised = self._assessment.cautions
         for item in raised[: self._most_cautions]:
             modalities = Listed(item.caution.concerns)
-            yield Sentence(words["caution"], {"modalities": modalities, "sentence": _caution(item)})
+            yield Sentence(words["caution"], {"modalities": modalities, "sentence": self._caution(item)})
         if rest := raised[self._most_cautions :]:
             yield Sentence(words["more_cautions"], {"names": Listed([item.caution.name for item in rest])})
+
+    def _caution(self, item: RaisedCaution) -> Sentence:
+        named = item.finding.label or item.finding.quote
+        egfr: Value = ""
+        if item.egfr:
+            shown: Mapping[str, Value] = {"value": item.egfr.reported, "when": When(item.egfr.finding)}
+            egfr = Sentence(self._content.cautions.kidneys.newest_egfr, shown)
+        values: Mapping[str, Value] = {
+            "finding": What(item.finding) if named else "",
+            "when": When(item.finding),
+            "value": item.value,
+            "egfr": egfr,
+            "contrast": item.contrast,
+            "reaction": Quote(item.reaction),
+        }
+        added = item.caution.in_emergency if self._assessment.critical else ""
+        return Sentence(f"{item.caution.sentence} {added}".rstrip(), values)
 
     def _unchecked(self) -> Iterator[Sentence]:
         """What could not be checked, in one line."""
@@ -283,13 +300,15 @@ class _Detail:
         return any("with IV contrast" in self._label(slug) for slug in self._assessment.studies)
 
     def _no_recent_egfr(self, words: Words) -> Iterator[Sentence]:
-        egfr = self._assessment.egfr
+        egfr = self._assessment.kidneys.egfr
         if egfr is None:
             yield Sentence(words["no_egfr"], {"days": self._assessment.egfr_recent_days})
         elif not egfr.usable:
             yield Sentence(words["odd_egfr"])
         elif not egfr.recent:
             yield Sentence(words["old_egfr"], {"value": egfr.reported, "when": When(egfr.finding)})
+        if creatinine := self._assessment.kidneys.creatinine:
+            yield Sentence(words["creatinine"], {"value": creatinine.reported, "when": When(creatinine.finding)})
 
     def _evidence(self) -> Iterator[Sentence]:
         """The statements that belong on the card, each with its citation."""
@@ -300,13 +319,3 @@ class _Detail:
 
     def _label(self, slug: str) -> str:
         return self._content.orders[slug].label
-
-
-def _caution(item: RaisedCaution) -> Sentence:
-    named = item.finding.label or item.finding.quote
-    values: Mapping[str, Value] = {
-        "finding": What(item.finding) if named else "",
-        "when": When(item.finding),
-        "value": item.value,
-    }
-    return Sentence(item.caution.sentence, values)

@@ -24,8 +24,9 @@ from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Rea
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri, spine_mri_of, wanted_studies
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BONE_SCANS, PREGNANCY_RECORDS, RuleValueSet
-from cds_service.clinical.rules.cautions import RaisedCaution, newest_egfr, raised_cautions
+from cds_service.clinical.rules.cautions import RaisedCaution, raised_cautions
 from cds_service.clinical.rules.imaging_history import PainBegan, PriorStudy
+from cds_service.clinical.rules.kidney import kidney_function
 from cds_service.content.model import Content
 
 # Of each kind, so many findings go on an order as its reasons.
@@ -58,8 +59,11 @@ def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
     """The studies to propose, those that are there, and what stands beside them."""
     chart, content, recognizer, calendar = evidence.chart, evidence.content, evidence.recognizer, evidence.calendar
     flags, pain = evidence.flags, evidence.pain
-    egfr = newest_egfr(chart, content.cautions, recognizer, calendar, evidence.options.egfr_recent_days)
-    raised = raised_cautions(evidence.asserted, chart, content.cautions, recognizer, calendar, egfr)
+    asserted, cautions = evidence.asserted, content.cautions
+    recent = evidence.options.egfr_recent_days
+    kidneys = kidney_function(chart, asserted, cautions.kidneys, recognizer, calendar, recent)
+    gadolinium = evidence.options.renal_gadolinium
+    raised = raised_cautions(chart, asserted, cautions, recognizer, calendar, kidneys, gadolinium)
     status = receptors(chart, evidence.asserted, recognizer, evidence.number(Threshold.RECEPTOR_POSITIVE_PERCENT))
     brain = brain_symptoms(evidence.asserted, calendar, evidence.number(Threshold.BRAIN_POINT_DAYS))
     whole = flags.whole_spine or evidence.options.mri_extent == "whole-spine"
@@ -74,7 +78,7 @@ def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
     covered = _covered(wanted, prior, drafted, brain, evidence)
     studies = tuple(slug for slug in wanted if slug not in {item.slug for item in covered})
     still_open = drafted.union(*(study.value_sets for study in prior if not study.done))
-    cautions = _relevant_cautions(studies, still_open, raised, evidence)
+    relevant = _relevant_cautions(studies, still_open, raised, evidence)
     orders = proposed_orders(studies, advice)
     sign_day = _first_day(flags.emergencies, calendar.today, newest=True)
     mri = [study for study in prior if study.value_sets & _spine_mri_sets(content)]
@@ -82,7 +86,7 @@ def _with_studies(evidence: Evidence, advice: Assessment) -> Assessment:
     covered_mri = spine_mri_of(item.slug for item in covered if item.state is State.ORDERED)
     if covered_mri and all(study in outdated for study in mri if not study.done and not study.is_stale):
         advice = replace(advice, notes=advice.notes | {Note.SIGN_AFTER_ORDER})
-    advice = replace(advice, orders=orders, covered=covered, cautions=cautions, receptors=status, egfr=egfr)
+    advice = replace(advice, orders=orders, covered=covered, cautions=relevant, receptors=status, kidneys=kidneys)
     if not studies and not _must_be_said(advice, prior, evidence):
         all_drafted = all(item.state is State.DRAFTED for item in covered)
         reason = Reason.ALREADY_DRAFTED if all_drafted else Reason.ALREADY_IMAGED

@@ -20,6 +20,7 @@ _KEYS = (
     "diagnosticReports",
     "procedures",
     "allergies",
+    "devices",
 )
 
 _VERDICTS = (
@@ -160,6 +161,7 @@ SENTENCES: Sentences = {
         "no_egfr": frozenset({"days"}),
         "odd_egfr": _NONE,
         "old_egfr": frozenset({"value", "when"}),
+        "creatinine": frozenset({"value", "when"}),
         "pregnancy": _NONE,
         "unread": _COUNT,
         "nothing": _NONE,

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from cds_service.clinical.reading.value_sets import (
+    CONTRAST_ALLERGIES,
+    DELIVERY_DATE,
+    LAST_PERIOD,
+    PHYSIOLOGIC_REACTION,
+)
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     BACK_PAIN,
     FRACTURE_IN_WORDS,
@@ -35,8 +41,12 @@ TEXT_NAMES = TextNames(
             PAIN_QUALITY,
             FRACTURE_IN_WORDS,
             OTHER_BONE,
-            *_BACK_PAIN,
             *SPINE_SITE,
+            *_BACK_PAIN,
+            *CONTRAST_ALLERGIES,
+            PHYSIOLOGIC_REACTION,
+            DELIVERY_DATE,
+            LAST_PERIOD,
         }
     ),
     guards=frozenset({"takes-back-before", "takes-back-after", "takes-back-alone"}),

@@ -262,7 +262,7 @@ def _order_label(order: Order, evidence: Evidence) -> str:
 
 
 def _cautions(evidence: Evidence, assessment: Assessment) -> Iterator[Entry]:
-    egfr = assessment.egfr
+    egfr = assessment.kidneys.egfr
     for raised in assessment.cautions:
         if egfr is None or raised.finding != egfr.finding:
             yield replace(_entry(raised.finding), remark=raised.caution.name)

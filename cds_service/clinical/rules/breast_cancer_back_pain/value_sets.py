@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from cds_service.clinical.reading.value_sets import SharedValueSet
+
 
 class RuleValueSet(StrEnum):
     """A value set by the name of its file in `cards/value-sets`."""
@@ -109,9 +111,6 @@ class RuleValueSet(StrEnum):
     DX_TRIPLE_NEGATIVE = "dx-triple-negative"
 
     HOSPICE = "hospice"
-    PREGNANT = "pregnant"
-    NOT_PREGNANT = "not-pregnant"
-    POSSIBLY_PREGNANT = "possibly-pregnant"
 
     ANALGESIC_DRUG = "analgesic-drug"
     SPINE_RADIOGRAPH = "imaging-spine-radiograph"
@@ -223,9 +222,11 @@ NARROWED: Mapping[str, frozenset[str]] = {
 # Whatever is recorded of pregnancy; then nobody is told to ask.
 PREGNANCY_RECORDS = frozenset(
     {
-        RuleValueSet.PREGNANT,
-        RuleValueSet.NOT_PREGNANT,
-        RuleValueSet.POSSIBLY_PREGNANT,
+        SharedValueSet.PREGNANT,
+        SharedValueSet.PREGNANCY_COMPLICATION,
+        SharedValueSet.NOT_PREGNANT,
+        SharedValueSet.POSSIBLY_PREGNANT,
+        SharedValueSet.PREGNANCY_LOST,
         RuleValueSet.BACK_PAIN_IN_PREGNANCY,
     }
 )
