@@ -168,11 +168,18 @@ class Settings(BaseModel):
     region_unspecified: Literal["whole-spine", "spine"] = Field(
         "whole-spine", description="MRI for back pain of no named region: whole spine, or spine without a region"
     )
+    mri_extent: Literal["region", "whole-spine"] = Field(
+        "region", description="What the MRI images: the painful region, or the whole spine (NICE NG234)"
+    )
     nonspecific_signs: Literal["text", "critical"] = Field(
         "text", description="New weakness, falls and the like beside the pain: a line on the card, or an emergency"
     )
     pain_required_for_cord_signs: bool = Field(
         True, description="Whether new signs of cord compression without back pain on record stay silent"
+    )
+    renal_gadolinium: Literal["without", "group2"] = Field(
+        "without",
+        description="MRI with an eGFR below 30, kidney injury or dialysis: without contrast, or with a group II agent",
     )
     hospice_suppress: bool = Field(True, description="Whether active hospice or comfort care silences the card")
     brain_any_subtype: Literal["consider", "her2-or-triple-negative"] = Field(

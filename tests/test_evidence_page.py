@@ -12,9 +12,10 @@ import pytest
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.rule import BreastCancerBackPain
+from cds_service.content.caution_model import Caution
 from cds_service.content.error import ContentError
 from cds_service.content.evidence_base import EvidenceBase, ModalityAccuracy, Proportion
-from cds_service.content.model import Caution, Content, EvidenceStatement, OverrideReason
+from cds_service.content.model import Content, EvidenceStatement, OverrideReason
 from cds_service.plots.svg import PLOT_STYLE
 from cds_service.web.codes_page import codes_html
 from cds_service.web.evidence_page import SOURCE_ATTRIBUTES, caution_effect, evidence_html, front_html, reason_effect
@@ -171,7 +172,8 @@ def test_the_source_attributes_name_no_file_that_a_reader_of_the_page_cannot_see
 
 def test_the_page_says_why_failing_kidneys_change_the_contrast_though_contrast_is_not_ruled_out() -> None:
     (kidneys,) = [item for item in CONTENT.cautions.cautions if item.id == "egfr-below-30"]
-    assert kidneys.without_contrast == {"MRI", "CT"} and "risk-benefit with radiology" in kidneys.sentence
+    assert kidneys.without_contrast == {"MRI", "CT"} and "{contrast}" in kidneys.sentence
+    assert "a group II agent is not contraindicated" in CONTENT.cautions.kidneys.contrast["without"]
     assert "decision of risk and benefit with radiology, which a service cannot take" in EVIDENCE.text
 
 

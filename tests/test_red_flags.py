@@ -228,9 +228,9 @@ def test_a_new_pathological_fracture_is_an_emergency(code: str) -> None:
 
 
 # Decision 2.10.
-def test_a_new_vertebral_collapse_stands_for_pain_and_takes_the_whole_spine() -> None:
+def test_a_new_vertebral_collapse_stands_for_pain_and_takes_its_region() -> None:
     found = assessment(CANCER, condition(COLLAPSE, onset=day(3)))
-    assert (found.outcome, found.critical, found.studies[0]) == (Outcome.FIRED, False, "mri-whole-spine")
+    assert (found.outcome, found.critical, found.studies[0]) == (Outcome.FIRED, False, "mri-lumbar-spine")
 
 
 # Decision 2.10.

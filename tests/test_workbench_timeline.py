@@ -255,7 +255,7 @@ def test_drafts_are_shown_with_what_is_selected() -> None:
 def test_a_result_of_the_kidneys_is_shown_with_its_value() -> None:
     egfr = observation("loinc 98979-8", day(10), valueQuantity={"value": 22, "unit": "mL/min/1.73m2"})
     entry = only(drawn(CANCER, condition(LOW_BACK_PAIN, onset=day(5)), egfr), "Cautions")
-    assert (entry.label, str(entry.when), entry.counts) == ("eGFR 22", day(10), True)
+    assert (entry.label, str(entry.when), entry.counts) == ("eGFR 22 mL/min/1.73 m2", day(10), True)
 
 
 def test_what_was_not_sent_is_said_in_its_row() -> None:

@@ -66,6 +66,7 @@ def build_chart(
         service_requests=reader.read("serviceRequests", ("ServiceRequest",), read_study),
         diagnostic_reports=reader.read("diagnosticReports", _REPORTS, read_study),
         procedures=reader.read("procedures", _PROCEDURES, read_study),
+        devices=reader.read("devices", ("Device",), read_study),
         allergies=reader.read("allergies", ("AllergyIntolerance",), read_allergy),
         current_encounter=_encounter(encounter_id, reader),
         drafts=None if drafts is None else read_drafts(drafts, draft_urls, selections, reader, skipped_drafts),

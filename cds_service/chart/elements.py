@@ -240,6 +240,7 @@ class Reading:
             number=self.number(number, "valueQuantity.value"),
             comparator=self.comparator(quantity.get("comparator")),
             unit=self.text(quantity.get("code") or quantity.get("unit"), "valueQuantity.unit"),
+            day=self.date(holder.get("valueDateTime"), "valueDateTime"),
             absent=holder.get("dataAbsentReason") is not None,
         )
 

@@ -42,6 +42,7 @@ class Patient:
 
 
 # FHIR R4 verification statuses of a condition that is not there, and of one that is only suspected.
+_OVER = frozenset({"inactive", "remission", "resolved"})
 _NOT_TRUE = frozenset({"refuted", "entered-in-error"})
 _SUSPECTED = frozenset({"provisional", "differential"})
 
@@ -49,7 +50,8 @@ _SUSPECTED = frozenset({"provisional", "differential"})
 _REPORTED = frozenset({"", "final", "amended", "corrected", "preliminary"})
 _FINAL = frozenset({"final", "amended", "corrected"})
 
-_VISIT_NOT_HELD = frozenset({"cancelled", "entered-in-error", "planned"})
+_VISIT_NOT_HELD = frozenset({"cancelled", "entered-in-error", "planned", "noshow"})
+_VISIT_OPEN = frozenset({"arrived", "triaged", "in-progress", "onleave"})
 
 # Priorities of a request that cannot wait.
 _STAT = frozenset({"stat", "asap"})
@@ -57,7 +59,13 @@ _STAT = frozenset({"stat", "asap"})
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """FHIR Condition. `onset_text` is an onset that could not be dated; statuses are bare codes or empty."""
+    """FHIR Condition. Statuses are bare codes or empty.
+
+    Attributes:
+        onset_text: an onset that could not be dated.
+        recorded: when it was recorded, or asserted, whichever came first.
+        is_visit_diagnosis: it is a diagnosis of one visit and no entry of the problem list; None without a category.
+    """
 
     reference: str
     concept: Concept
@@ -68,9 +76,15 @@ class Condition:
     onset_text: str = ""
     recorded: Span | None = None
     encounter: str = ""
+    is_visit_diagnosis: bool | None = None
     abated: bool = False
     abatement: Span | None = None
     note: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its status says that it is over."""
+        return self.clinical_status in _OVER
 
     @property
     def is_refuted(self) -> bool:
@@ -93,11 +107,12 @@ class Value:
     number: float | None = None
     comparator: str = ""
     unit: str = ""
+    day: Span | None = None
     absent: bool = False
 
     @property
     def is_empty(self) -> bool:
-        return self.concept is None and not self.text and self.boolean is None and self.number is None
+        return not self.text and all(item is None for item in (self.concept, self.boolean, self.number, self.day))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +155,15 @@ class Encounter:
     status: str
     reasons: tuple[Concept, ...] = ()
     period: Span | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the visit is taking place."""
+        return self.status in _VISIT_OPEN
+
+    @property
+    def is_planned(self) -> bool:
+        return self.status == "planned"
 
     @property
     def was_held(self) -> bool:
@@ -186,6 +210,10 @@ class Study:
 
     FHIR DiagnosticReport, Procedure, ImagingStudy, Device or ServiceRequest. `when` is when it was done, or for
     an order when it is due, else when it was written.
+
+    Attributes:
+        written, due: of an order, as far as it says.
+        fulfills: references of the orders that this report or study answers (`basedOn`).
     """
 
     reference: str
@@ -194,6 +222,10 @@ class Study:
     concepts: tuple[Concept, ...] = ()
     when: Span | None = None
     priority: str = ""
+    written: Span | None = None
+    due: Span | None = None
+    fulfills: tuple[str, ...] = ()
+    reasons: tuple[Concept, ...] = ()
     not_to_be_done: bool = False
 
     @property
@@ -204,13 +236,21 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Allergy:
-    """FHIR AllergyIntolerance: what it is to, and every substance of its reactions."""
+    """FHIR AllergyIntolerance.
+
+    Attributes:
+        concepts: what it is to, and every substance of its reactions.
+        reactions: how they showed.
+        is_severe: a reaction is recorded as severe, or the risk of one as high.
+    """
 
     reference: str
     clinical_status: str = ""
     verification_status: str = ""
     concepts: tuple[Concept, ...] = ()
     recorded: Span | None = None
+    reactions: tuple[Concept, ...] = ()
+    is_severe: bool = False
 
 
 class Gap(StrEnum):
@@ -299,7 +339,10 @@ class Drafts:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Everything known about one patient at one hook call. `drafts` is None where the hook has no orders."""
+    """Everything known about one patient at one hook call. `drafts` is None where the hook has no orders.
+
+    `devices` may also stand among `procedures`; its own prefetch key is optional.
+    """
 
     patient: PrefetchResult[Patient] = field(default_factory=PrefetchResult)
     conditions: PrefetchResult[Condition] = field(default_factory=PrefetchResult)
@@ -309,12 +352,13 @@ class Chart:
     diagnostic_reports: PrefetchResult[Study] = field(default_factory=PrefetchResult)
     procedures: PrefetchResult[Study] = field(default_factory=PrefetchResult)
     allergies: PrefetchResult[Allergy] = field(default_factory=PrefetchResult)
+    devices: PrefetchResult[Study] = field(default_factory=PrefetchResult)
     current_encounter: str = ""
     drafts: Drafts | None = None
 
     def by_prefetch_key(self) -> Mapping[str, PrefetchResult[object]]:
-        """What was read of each prefetch key."""
-        return {
+        """What was read of each prefetch key; of the optional one, where it came."""
+        known: dict[str, PrefetchResult[object]] = {
             "patient": self.patient,
             "conditions": self.conditions,
             "observations": self.observations,
@@ -324,3 +368,6 @@ class Chart:
             "procedures": self.procedures,
             "allergies": self.allergies,
         }
+        if self.devices.gap is not Gap.NOT_SUPPLIED:
+            known["devices"] = self.devices
+        return known

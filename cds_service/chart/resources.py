@@ -61,7 +61,6 @@ def read_patient(resource: Json, reading: Reading) -> Patient:
 def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Condition:
     """A Condition. Its onset may be a date, a period, an age, a range of ages or text."""
     onset_text = reading.text(resource.get("onsetString"), "onsetString")
-    recorded = resource.get("recordedDate") or resource.get("assertedDate") or resource.get("dateRecorded")
     abatement = (
         reading.date(resource.get("abatementDateTime"), "abatementDateTime")
         or reading.period(resource.get("abatementPeriod"), "abatementPeriod")
@@ -77,7 +76,8 @@ def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Cond
         verification_status=verification,
         onset=_lived(_onset(resource, reading, birth), birth, reading),
         onset_text=onset_text,
-        recorded=reading.date(recorded, "recordedDate"),
+        recorded=_recorded(resource, reading),
+        is_visit_diagnosis=_is_visit_diagnosis(resource, reading),
         encounter=reading.reference(resource.get("encounter") or resource.get("context"), "encounter"),
         abated=is_abated(resource, reading),
         abatement=abatement,
@@ -104,6 +104,38 @@ def _statuses(resource: Json, reading: Reading, clinical_element: str = "clinica
     if certainty in NOT_TRUE and verification not in NOT_TRUE:
         return clinical, certainty
     return clinical, verification or certainty
+
+
+# When the author first stated it, where that is another day than the one of its recording (HL7 extension).
+_ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
+
+
+def _recorded(resource: Json, reading: Reading) -> Span | None:
+    """The day on which a Condition was recorded or asserted, the first of both."""
+    asserted = [item.get("valueDateTime") for item in resource.get("extension") or () if _is_asserted(item)]
+    days = [resource.get("recordedDate"), resource.get("assertedDate"), resource.get("dateRecorded"), *asserted]
+    spans = [span for day in days if day and (span := reading.date(day, "recordedDate"))]
+    return min(spans, key=lambda span: span.earliest, default=None)
+
+
+def _is_asserted(extension: object) -> bool:
+    return isinstance(extension, dict) and extension.get("url") == _ASSERTED
+
+
+def _is_visit_diagnosis(resource: Json, reading: Reading) -> bool | None:
+    """Whether a Condition is of one visit and not on a list, by its categories (FHIR condition-category and local)."""
+    categories = reading.concepts(resource.get("category"), "category")
+    named = {
+        word.strip().lower().replace(" ", "-")
+        for category in categories
+        for word in (category.text, *(item for coding in category.codings for item in (coding.code, coding.display)))
+        if word.strip()
+    }
+    if not named:
+        return None
+    if any("problem" in name or "health-concern" in name for name in named):
+        return False
+    return any(name.startswith(("encounter", "visit", "admission", "discharge")) for name in named) or None
 
 
 def _lived(onset: Span | None, birth: Span | None, reading: Reading) -> Span | None:
@@ -312,6 +344,9 @@ _STUDY_DATES = {
     "ServiceRequest": ("occurrenceDateTime", "occurrencePeriod", "authoredOn"),
     "Device": (),
 }
+# The last date of a request is the one on which it was written.
+_REQUEST = "ServiceRequest"
+
 _STUDY_CODES = {"ImagingStudy": "procedureCode", "Device": "type"}
 
 
@@ -332,8 +367,18 @@ def read_study(resource: Json, reading: Reading) -> Study:
         concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
         when=_first_date(resource, reading, _STUDY_DATES[kind]),
         priority=reading.text(resource.get("priority"), "priority").strip().lower(),
+        written=reading.date(resource.get("authoredOn"), "authoredOn") if kind == _REQUEST else None,
+        due=_first_date(resource, reading, _STUDY_DATES[kind][:-1]) if kind == _REQUEST else None,
+        fulfills=tuple(
+            reading.reference(item, "basedOn") for item in reading.items(resource.get("basedOn"), "basedOn")
+        ),
+        reasons=reading.concepts(resource.get("reasonCode"), "reasonCode"),
         not_to_be_done=reading.truth(resource.get("doNotPerform"), "doNotPerform") is True,
     )
+
+
+def _references(resource: Json, element: str, reading: Reading) -> tuple[str, ...]:
+    return tuple(reading.reference(item, element) for item in reading.items(resource.get(element), element))
 
 
 def _first_date(resource: Json, reading: Reading, elements: tuple[str, ...]) -> Span | None:
@@ -345,11 +390,21 @@ def _first_date(resource: Json, reading: Reading, elements: tuple[str, ...]) -> 
     return None
 
 
+# How R4 writes that a reaction was severe, or that the next one may be.
+_SEVERE = frozenset({"severe", "high"})
+
+
 def read_allergy(resource: Json, reading: Reading) -> Allergy:
-    substances = [
-        reading.concept(reaction.get("substance"), "reaction.substance")
-        for reaction in reading.items(resource.get("reaction"), "reaction")
-    ]
+    """An AllergyIntolerance. R5 puts a manifestation into a `concept`."""
+    substances = []
+    showed = []
+    grades = [resource.get("criticality")]
+    for reaction in reading.items(resource.get("reaction"), "reaction"):
+        substances.append(reading.concept(reaction.get("substance"), "reaction.substance"))
+        for item in reading.items(reaction.get("manifestation"), "reaction.manifestation"):
+            showed.append(reading.concept(item.get("concept", item), "reaction.manifestation"))
+        showed.append(Concept(text=reading.text(reaction.get("description"), "reaction.description")))
+        grades.append(reaction.get("severity"))
     concepts = [reading.concept(resource.get("code"), "code"), *substances]
     # DSTU2 had one status for both.
     clinical, verification = _statuses(resource, reading, "status" if "status" in resource else "clinicalStatus")
@@ -359,4 +414,6 @@ def read_allergy(resource: Json, reading: Reading) -> Allergy:
         verification_status=verification,
         concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
         recorded=reading.date(resource.get("recordedDate"), "recordedDate"),
+        reactions=tuple(concept for concept in showed if concept.codings or concept.text),
+        is_severe=any(isinstance(grade, str) and grade in _SEVERE for grade in grades),
     )

@@ -2,49 +2,95 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cds_service.content.bounds import EGFR_RECENT_DAYS
+from cds_service.content.caution_model import (
+    AllergyWords,
+    Caution,
+    Cautions,
+    KidneyContent,
+    KidneyState,
+    PregnancyContent,
+    PregnancyState,
+    ResultTest,
+)
 from cds_service.content.cross_checks import check_known
 from cds_service.content.error import ContentError
 from cds_service.content.files import ContentFiles
-from cds_service.content.model import Caution, Cautions
 from cds_service.content.terminology import Terminology
 from cds_service.content.wording import check_placeholders
 
 # What a sentence on a caution may name.
-CAUTION_NAMES = frozenset({"finding", "when", "value"})
+CAUTION_NAMES = frozenset({"finding", "when", "value", "egfr", "contrast", "reaction"})
+_EGFR_NAMES = frozenset({"value", "when"})
 
-_SETS = ("sets", "newest_of", "unless_later", "taken_back")
+_STATES = {"kidneys": frozenset(KidneyState), "pregnancy": frozenset(PregnancyState)}
+
+_SETS = ("sets", "unless_later", "taken_back")
 
 
 def read_cautions(files: ContentFiles, terminology: Terminology) -> Cautions:
-    """The cautions in the order in which they stand on a card.
+    """The cautions in the order in which they stand on a card, and what is read to find them.
 
     Raises:
-        ContentError: the file cannot be used, a number is out of bounds, or a caution names a set that is neither a
-            value set nor a text concept.
+        ContentError: the file cannot be used, a number is out of bounds, a state is none, words are no regular
+            expression, or a caution names a set that is neither a value set nor a text concept.
     """
     file = files.own("cautions")
     data = files.read_own("cautions")
     text_only = {item["id"] for item in files.read_own("text-patterns")["concept"] if item.get("text_only")}
-    cautions = []
     for item in data["caution"]:
         field = f"caution.{item['id']}"
         for key in _SETS:
             check_known(file, f"{field}.{key}", (n for n in item.get(key, ()) if n not in text_only), terminology)
-        if item.get("egfr_from", 0) >= item.get("egfr_below", math.inf):
-            raise ContentError(file, f"{field}.egfr_from", "must be below egfr_below")
+        if item["found_in"] in _STATES and item["state"] not in _STATES[item["found_in"]]:
+            raise ContentError(file, f"{field}.state", f"must be one of {', '.join(sorted(_STATES[item['found_in']]))}")
         check_placeholders(file, f"{field}.sentence", item["sentence"], CAUTION_NAMES)
-        cautions.append(_caution(item))
-    tests = {item["observation"]: (item["positive"], item["negative"]) for item in data["test"]}
-    names = [data["egfr"]["tests"], *tests, *(name for pair in tests.values() for name in pair)]
-    check_known(file, "test, egfr", names, terminology)
-    if problem := EGFR_RECENT_DAYS.problem(data["egfr"]["recent_days"]):
-        raise ContentError(file, "egfr.recent_days", problem)
-    return Cautions(tuple(cautions), data["egfr"]["tests"], data["egfr"]["recent_days"], tests)
+    tests = {item["observation"]: _test(file, item) for item in data["test"]}
+    for name, test in tests.items():
+        check_known(file, f"test.{name}", (name, test.positive, test.negative), terminology)
+    check_known(file, "pregnancy.shown_by", data["pregnancy"]["shown_by"], terminology)
+    return Cautions(
+        cautions=tuple(_caution(item) for item in data["caution"]),
+        tests=tests,
+        kidneys=_kidneys(file, data["kidneys"]),
+        pregnancy=PregnancyContent(**data["pregnancy"] | {"shown_by": frozenset(data["pregnancy"]["shown_by"])}),
+        allergies=AllergyWords(**{name: _any_of(file, name, words) for name, words in data["allergies"].items()}),
+    )
+
+
+def _kidneys(file: str, data: Mapping[str, Any]) -> KidneyContent:
+    if problem := EGFR_RECENT_DAYS.problem(data["recent_days"]):
+        raise ContentError(file, "kidneys.recent_days", problem)
+    if data["contrast_from"] >= data["weigh_below"]:
+        raise ContentError(file, "kidneys.contrast_from", "must be below weigh_below")
+    check_placeholders(file, "kidneys.newest_egfr", data["newest_egfr"], _EGFR_NAMES)
+    return KidneyContent(**data)
+
+
+def _test(file: str, item: Mapping[str, Any]) -> ResultTest:
+    numbers = item.get("unclear_from"), item.get("positive_from")
+    if numbers[0] is not None and numbers[1] is not None and numbers[0] > numbers[1]:
+        raise ContentError(file, f"test.{item['observation']}.unclear_from", "must not be above positive_from")
+    return ResultTest(
+        positive=item["positive"],
+        negative=item["negative"],
+        is_question=item.get("question", False),
+        unclear=item.get("unclear", ""),
+        unclear_from=numbers[0],
+        positive_from=numbers[1],
+        units=frozenset(item.get("units", ())),
+    )
+
+
+def _any_of(file: str, name: str, patterns: Sequence[str]) -> re.Pattern[str]:
+    try:
+        return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+    except re.error as error:
+        raise ContentError(file, f"allergies.{name}", f"not a regular expression: {error}") from error
 
 
 def _caution(item: Mapping[str, Any]) -> Caution:
@@ -54,15 +100,11 @@ def _caution(item: Mapping[str, Any]) -> Caution:
         found_in=item["found_in"],
         sentence=item["sentence"],
         concerns=tuple(item["concerns"]),
+        state=item.get("state", ""),
         value_sets=frozenset(item.get("sets", ())),
         without_contrast=frozenset(item.get("without_contrast", ())),
         withdraws=frozenset(item.get("withdraws", ())),
-        not_for_gender=item.get("not_for_gender", ""),
-        within_days=item.get("within_days"),
-        newest_of=tuple(item.get("newest_of", ())),
         unless_later=frozenset(item.get("unless_later", ())),
         taken_back=frozenset(item.get("taken_back", item.get("sets", ()))),
-        egfr_from=item.get("egfr_from", 0),
-        egfr_below=item.get("egfr_below", 0),
-        group=item.get("group", ""),
+        in_emergency=item.get("in_emergency", ""),
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cds_service.content.caution_model import Cautions
 from cds_service.content.evidence_base import EvidenceBase
 from cds_service.content.terminology import Terminology
 
@@ -18,7 +19,8 @@ class OrderDefinition:
     """One study by its slug.
 
     `name` says nothing of contrast, `label` does; `answered_by` are combinations of value sets, each of which makes
-    the study unnecessary.
+    the study unnecessary. `without_contrast` is the slug that stands in for it where contrast is forbidden, if it is
+    not its own with the suffix.
     """
 
     slug: str
@@ -29,6 +31,7 @@ class OrderDefinition:
     codings: tuple[CodingData, ...]
     body_site: CodingData | None
     answered_by: tuple[frozenset[str], ...]
+    without_contrast: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,12 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """What a text says of the time or kind of a pain.
+    """What a text says of the time or kind of a pain, or a list of words that code looks for.
 
     Attributes:
         patterns: words in the same phrase.
-        alone: what a neighbouring phrase says where it speaks of the same pain and of nothing else.
+        alone: what a neighbouring phrase says where it speaks of the same pain and of nothing
+            else; empty for a list of words.
     """
 
     patterns: tuple[str, ...]
@@ -138,41 +142,6 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Caution:
-    """One caution of `cautions.toml`: how it is found, beside which orders it stands, and what it changes.
-
-    `found_in` is `chart`, `allergies` or `egfr`; `concerns`, `without_contrast` and `withdraws` are modalities.
-    """
-
-    id: str
-    name: str
-    found_in: str
-    sentence: str
-    concerns: tuple[str, ...]
-    value_sets: frozenset[str] = frozenset()
-    without_contrast: frozenset[str] = frozenset()
-    withdraws: frozenset[str] = frozenset()
-    not_for_gender: str = ""
-    within_days: int | None = None
-    newest_of: tuple[str, ...] = ()
-    unless_later: frozenset[str] = frozenset()
-    taken_back: frozenset[str] = frozenset()
-    egfr_from: float = 0
-    egfr_below: float = 0
-    group: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Cautions:
-    """All cautions, the eGFR tests with the days for which a result is recent, and tests with two answers."""
-
-    cautions: tuple[Caution, ...]
-    egfr_tests: str
-    egfr_recent_days: int
-    tests: Mapping[str, tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
 class OverrideReason:
     """What a clinician may answer when the card is not taken.
 
@@ -238,12 +207,9 @@ class Content:
     @property
     def value_sets_read(self) -> frozenset[str]:
         """The value sets that the rule reads: by name in code, or named in its files for orders, cautions or text."""
-        cautions = self.cautions
         return self.read_by_name.union(
             *(combination for order in self.orders.values() for combination in order.answered_by),
-            *(item.value_sets | item.unless_later | item.taken_back | {*item.newest_of} for item in cautions.cautions),
-            {cautions.egfr_tests},
-            *({test, *results} for test, results in cautions.tests.items()),
+            self.cautions.value_sets,
             self.rule.prefetch_observations,
             self.rule.relevant_orders,
             (concept.id for concept in self.text_patterns.concepts),

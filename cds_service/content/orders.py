@@ -30,5 +30,6 @@ def read_orders(files: ContentFiles, terminology: Terminology) -> Mapping[str, O
             codings=tuple(item["codings"]),
             body_site=item.get("body_site"),
             answered_by=combinations,
+            without_contrast=item.get("without_contrast", ""),
         )
     return orders

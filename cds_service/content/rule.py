@@ -90,7 +90,8 @@ def _slugs(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _check_order(files: ContentFiles, slug: str, suffix: str, orders: Mapping[str, OrderDefinition]) -> None:
-    if slug.startswith("mri-") and slug in orders and slug + suffix not in orders:
-        raise ContentError(files.own("orders"), slug + suffix, "is missing; a caution may ask for it")
+    plain = orders[slug].without_contrast or slug + suffix if slug in orders else ""
+    if slug.startswith("mri-") and slug in orders and plain not in orders:
+        raise ContentError(files.own("orders"), plain, "is missing; a caution may ask for it")
     if slug not in orders:
         raise ContentError(files.own("rule"), "mri_of_region, studies.staging", f"there is no order '{slug}'")

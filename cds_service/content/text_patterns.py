@@ -17,11 +17,11 @@ from cds_service.content.terminology import Terminology
 # What `<it>` becomes: the place of the match in its sentence, a character that no text holds (private use).
 MATCH_MARK = "\ue000"
 
-# The lists of words that say of a pain when it began and how it is.
-PAIN_FLAGS = frozenset({"chronic", "changed", "new", "night", "mechanical", "unremitting"})
+# What words may say of the course of a complaint; each has patterns that mean it `alone` in their phrase too.
+COURSES = frozenset({"chronic", "changed", "new", "night", "mechanical", "unremitting"})
 
 # The lists of words that reading text needs, whatever the rule.
-SHARED_FLAGS = frozenset({"chronic", "changed", "course"})
+SHARED_FLAGS = COURSES | {"course"}
 
 _NO_STATEMENT: Mapping[str, Sequence[str]] = {"begins": (), "own": (), "abbreviations": ()}
 
@@ -39,8 +39,11 @@ def read_text_patterns(files: ContentFiles, names: TextNames, terminology: Termi
     data = files.read_own("text-patterns")
     _check_read(file, "guard", names.guards, data["guard"].keys())
     _check_read(file, "flag", names.flags | SHARED_FLAGS, data["flag"].keys())
+    for name in sorted(COURSES):
+        if "alone" not in data["flag"][name]:
+            raise ContentError(file, f"flag.{name}.alone", "is missing; a neighbouring phrase may say it")
     _check_read(file, "concept", names.concepts, {item["id"] for item in data["concept"]})
-    for name in sorted(data["flag"].keys() - names.flags - SHARED_FLAGS - PAIN_FLAGS):
+    for name in sorted(data["flag"].keys() - names.flags - SHARED_FLAGS):
         raise ContentError(file, f"flag.{name}", "no code reads these words")
     coded = (item["id"] for item in data["concept"] if not item.get("text_only"))
     check_known(file, "concept.id", coded, terminology)
@@ -61,6 +64,11 @@ def read_text_patterns(files: ContentFiles, names: TextNames, terminology: Termi
         own=words.in_all(statement["own"]),
         abbreviations=words.in_all(statement["abbreviations"]),
     )
+
+
+def _check_read(file: str, kind: str, read: AbstractSet[str], written: AbstractSet[str]) -> None:
+    for name in sorted(read - written):
+        raise ContentError(file, f"{kind}.{name}", "is missing; code reads it")
 
 
 def _concept(item: Mapping[str, Any], words: _Words) -> TextConcept:
@@ -97,8 +105,3 @@ class _Words:
             except re.error as error:
                 raise ContentError(self._file, pattern, f"not a regular expression: {error}") from error
             yield written
-
-
-def _check_read(file: str, kind: str, read: AbstractSet[str], written: AbstractSet[str]) -> None:
-    for name in sorted(read - written):
-        raise ContentError(file, f"{kind}.{name}", "is missing; code reads it")

@@ -106,7 +106,7 @@ def _additional_findings(assessment: Assessment, wording: Wording) -> list[str]:
     for group in assessment.groups:
         lines += [f"{wording['group'][group.id]}:", *(f"    - {_finding(entry)}" for entry in group.findings)]
     for raised in assessment.cautions:
-        value_shown = f", eGFR {raised.value}" if raised.value else ""
+        value_shown = f", {raised.value}" if raised.value else ""
         lines.append(f"Caution {raised.caution.id}: {_finding(raised.finding)}{value_shown}")
     return ["", *lines] if lines else []
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from cds_service.clinical.rules.rule import Rule
+from cds_service.content.caution_model import Caution
 from cds_service.content.evidence_base import Proportion
-from cds_service.content.model import Caution, Content, OverrideReason
+from cds_service.content.model import Content, OverrideReason
 from cds_service.plots.svg import Figures, Range, Value, bar_chart, table
 from cds_service.settings import Settings
 from cds_service.web.pages import capital, page

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cds_service.chart.records import Chart, Concept, Observation, Value
+from cds_service.chart.records import Chart, Concept, Condition, Observation, Value
 from cds_service.chart.span import Span
-from cds_service.clinical.reading.assertion import denies, is_present, selected_drafts, visit_periods
+from cds_service.clinical.reading.assertion import denies, is_present, selected_drafts, words_in
 from cds_service.clinical.reading.findings import DateSource, Finding
+from cds_service.clinical.reading.measured import measured
 from cds_service.clinical.reading.observations import component_observations, kinds_of
 from cds_service.clinical.reading.onset import Calendar, Start, start_of, written_on
 from cds_service.clinical.reading.recognition import Question, Recognizer, words_of
 from cds_service.clinical.reading.value_sets import SharedValueSet
+from cds_service.clinical.reading.visits import Visits
+from cds_service.content.caution_model import ResultTest
 
 _NOT_DONE = frozenset({"entered-in-error", "not-done", "preparation", "unknown", "inactive"})
 
@@ -31,6 +34,9 @@ _VALUE_SAYS = frozenset(
 )
 
 
+_NO_CONCEPT = Concept()
+
+
 @dataclass(frozen=True, slots=True)
 class AssertedConcept:
     """One asserted concept.
@@ -39,15 +45,36 @@ class AssertedConcept:
         sets: the value sets (or text concepts) it is in.
         finding: what and where, with its date.
         holds: it is true now, as far as the chart says (an active condition, a device in place).
-        current_visit: it belongs to the encounter of the hook.
+        present: the entry itself is not over; words that call it chronic do not change that.
+        current_visit: it belongs to the current visit.
         suspected: recorded as provisional or differential.
+        point: it tells of one day (a visit, an observation); else it lasts.
+        day: the day on which it was written, as far as it is known.
+        encounter: the reference of its visit, or an empty string.
+        worse: its words say that it became worse.
+        concept, sites: what the entry says, by its codes and words, and where.
     """
 
     value_sets: frozenset[str]
     finding: Finding
     holds: bool = True
+    present: bool = True
     current_visit: bool = False
     suspected: bool = False
+    point: bool = False
+    day: Span | None = None
+    encounter: str = ""
+    worse: bool = False
+    concept: Concept = _NO_CONCEPT
+    sites: tuple[Concept, ...] = ()
+
+    def same_visit(self, other: AssertedConcept) -> bool:
+        """Whether both were written in one visit, or, where no visit is named, on one day."""
+        if self.encounter and other.encounter:
+            return self.encounter == other.encounter
+        if self.current_visit and other.current_visit:
+            return True
+        return self.day is not None and self.day == other.day
 
     def is_new(self, calendar: Calendar) -> bool:
         """Whether it holds and began inside the window of new pain, or is undated in the current visit."""
@@ -64,6 +91,7 @@ class _Reading:
 
     recognizer: Recognizer
     calendar: Calendar
+    visits: Visits
     questions: Sequence[Question]
 
 
@@ -71,16 +99,16 @@ def asserted_concepts(
     chart: Chart,
     recognizer: Recognizer,
     calendar: Calendar,
-    tests: Mapping[str, tuple[str, str]],
+    tests: Mapping[str, ResultTest],
     questions: Sequence[Question],
 ) -> tuple[AssertedConcept, ...]:
     """Everything stated in conditions, observations, visits, procedures and devices, as far as a set knows it.
 
     Args:
-        tests: by observation set, the sets that a positive and a negative result stand for.
+        tests: by observation set, what a result of it stands for.
         questions: what words may state where no code of the same entry answers it.
     """
-    reading = _Reading(recognizer, calendar, questions)
+    reading = _Reading(recognizer, calendar, Visits(chart, calendar), questions)
     found = [
         *_from_conditions(chart, reading),
         *_from_observations(chart, reading, tests),
@@ -102,66 +130,137 @@ def _stated(concept: Concept, where: Finding, reading: _Reading) -> Iterator[tup
         yield value_sets, replace(where, quote=matches[0].quote, from_text=True)
 
 
-def _asserted_on(
-    concept: Concept, where: Finding, start: Start, reading: _Reading, current: bool
-) -> Iterator[AssertedConcept]:
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """The visit, or the day, of which an entry tells."""
+
+    start: Start
+    current: bool
+    point: bool = True
+    encounter: str = ""
+    sites: tuple[Concept, ...] = ()
+
+
+def _asserted_on(concept: Concept, where: Finding, visit: _Visit, reading: _Reading) -> Iterator[AssertedConcept]:
     """What a concept states, all of it true on one day."""
-    for value_sets, finding in _stated(concept, where, reading):
+    for sets, finding in _stated(concept, where, reading):
         yield AssertedConcept(
-            value_sets, replace(finding, when=start.when, date_source=start.date_source), current_visit=current
+            sets,
+            replace(finding, when=visit.start.when, date_source=visit.start.date_source),
+            current_visit=visit.current,
+            point=visit.point,
+            day=visit.start.when,
+            encounter=visit.encounter,
+            worse=_is_worse(concept, reading),
+            concept=concept,
+            sites=visit.sites,
         )
 
 
+def _is_worse(concept: Concept, reading: _Reading) -> bool:
+    return "changed" in reading.recognizer.flags("", *words_of(concept))
+
+
 def _from_conditions(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
-    recognizer, calendar = reading.recognizer, reading.calendar
-    visits = visit_periods(chart, calendar)
+    recognizer, calendar, visits = reading.recognizer, reading.calendar, reading.visits
     for condition in chart.conditions.items:
-        if condition.is_refuted:
+        if condition.is_refuted or not visits.was_held(condition.encounter):
             continue
-        visit = visits.get(condition.encounter)
-        for value_sets, finding in _stated(condition.concept, Finding(condition.reference, "Condition"), reading):
+        visit = visits.period(condition.encounter)
+        day = visits.day(condition.encounter) or calendar.past(condition.recorded)
+        point = bool(condition.is_visit_diagnosis)
+        for sets, finding in _stated(condition.concept, Finding(condition.reference, "Condition"), reading):
             beside_a_code = finding.from_text and bool(recognizer.value_sets(condition.concept))
             start = (written_on if beside_a_code else start_of)(condition, visit, calendar)
+            present = is_present(condition, calendar) or (point and not condition.is_over)
             yield AssertedConcept(
-                value_sets,
+                sets,
                 replace(finding, when=start.when, date_source=start.date_source),
-                holds=is_present(condition, calendar) and not recognizer.says_chronic(finding.quote),
-                current_visit=bool(condition.encounter) and condition.encounter == chart.current_encounter,
+                holds=present and not recognizer.says_chronic(finding.quote),
+                present=present,
+                current_visit=_in_current_visit(condition, chart, day, visits),
                 suspected=condition.is_suspected,
+                point=point,
+                day=day or start.when,
+                encounter=condition.encounter,
+                worse=_is_worse(condition.concept, reading),
+                concept=condition.concept,
+                sites=condition.sites,
             )
 
 
-def _from_observations(
-    chart: Chart, reading: _Reading, tests: Mapping[str, tuple[str, str]]
-) -> Iterator[AssertedConcept]:
+def _in_current_visit(condition: Condition, chart: Chart, day: Span | None, visits: Visits) -> bool:
+    """Whether a condition was written in the current visit; an entry of a list only names the visit that made it."""
+    if condition.encounter and condition.encounter == chart.current_encounter:
+        return True
+    return bool(condition.is_visit_diagnosis) and visits.is_current(condition.encounter, day)
+
+
+def _from_observations(chart: Chart, reading: _Reading, tests: Mapping[str, ResultTest]) -> Iterator[AssertedConcept]:
+    recognizer = reading.recognizer
     for observation in chart.observations.items:
         if not observation.is_reported:
             continue
-        start = Start(reading.calendar.past(observation.effective), DateSource.OBSERVED)
-        current = bool(observation.encounter) and observation.encounter == chart.current_encounter
+        when = reading.calendar.past(observation.effective)
+        current = reading.visits.is_current(observation.encounter, when)
+        visit = _Visit(Start(when, DateSource.OBSERVED), current, encounter=observation.encounter)
         if not observation.value.absent:
-            yield from _from_observation(observation, start, current, reading, tests)
+            yield from _from_observation(observation, visit, reading, tests)
         if observation.components:
-            for part in component_observations(observation, reading.recognizer):
-                yield from _from_observation(part, start, current, reading, tests)
+            for part in component_observations(observation, recognizer):
+                yield from _from_observation(part, visit, reading, tests)
 
 
 def _from_observation(
-    observation: Observation, start: Start, current: bool, reading: _Reading, tests: Mapping[str, tuple[str, str]]
+    observation: Observation, visit: _Visit, reading: _Reading, tests: Mapping[str, ResultTest]
 ) -> Iterator[AssertedConcept]:
     recognizer = reading.recognizer
     where = Finding(observation.reference, "Observation")
-    code_sets = recognizer.value_sets(observation.concept)
-    if test := next((name for name in tests if name in code_sets), ""):
-        positive, negative = tests[test]
-        result = sign_of(observation.value, observation.interpretation, recognizer)
-        if result is not None:
-            finding = recognizer.coded(where, code_sets[test], observation.concept)
-            dated = replace(finding, when=start.when, date_source=start.date_source)
-            yield AssertedConcept(frozenset({positive if result else negative}), dated, current_visit=current)
-            return
-    if concept := _asserted(observation, kinds_of(observation, recognizer), recognizer):
-        yield from _asserted_on(concept, where, start, reading, current)
+    visit = replace(visit, sites=observation.sites)
+    kinds = kinds_of(observation, recognizer)
+    test = recognizer.named(observation.concept, frozenset(tests))
+    if test and (result := _result(observation, tests[test], recognizer)):
+        dated = replace(where, when=visit.start.when, date_source=visit.start.date_source)
+        yield AssertedConcept(
+            frozenset({result, test}),
+            _of_test(observation, test, dated, recognizer),
+            current_visit=visit.current,
+            point=True,
+            day=visit.start.when,
+            encounter=visit.encounter,
+        )
+    elif concept := _asserted(observation, {*kinds, test} if test else kinds, recognizer):
+        yield from _asserted_on(concept, where, visit, reading)
+
+
+def _of_test(observation: Observation, test: str, where: Finding, recognizer: Recognizer) -> Finding:
+    if coding := recognizer.value_sets(observation.concept).get(test):
+        return recognizer.coded(where, coding, observation.concept)
+    return replace(where, quote=next(iter(words_of(observation.concept)), ""), from_text=True)
+
+
+def _result(observation: Observation, test: ResultTest, recognizer: Recognizer) -> str:
+    """What a result stands for: a set of the test, `unclear`, or an empty string where it says nothing."""
+    number = measured(observation.value) if test.positive_from is not None else None
+    if number and test.positive_from is not None and (not number.unit or number.plain_unit in test.units):
+        if number.bounded >= test.positive_from:
+            return test.positive
+        unclear = test.unclear_from is not None and number.bounded >= test.unclear_from
+        return test.unclear if unclear else test.negative
+    sign = sign_of(observation.value, observation.interpretation, recognizer)
+    if sign is None and test.is_question:
+        sign = answer_of(observation.value, recognizer)
+    return "" if sign is None else test.positive if sign else test.negative
+
+
+def answer_of(value: Value, recognizer: Recognizer) -> bool | None:
+    """Whether a question is answered by yes or no; None where it is neither."""
+    for words in words_in(value):
+        if recognizer.result_words.negative.search(words.strip()):
+            return False
+        if recognizer.result_words.affirmative.search(words.strip()):
+            return True
+    return None
 
 
 def sign_of(value: Value, interpretation: tuple[Concept, ...], recognizer: Recognizer) -> bool | None:
@@ -206,9 +305,9 @@ def _from_visits(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
             continue
         period = reading.calendar.past(encounter.period)
         start = Start(Span.day(period.earliest) if period else None, DateSource.ENCOUNTER)
-        current = encounter.reference == chart.current_encounter
+        visit = _Visit(start, reading.visits.is_current(encounter.reference, start.when), encounter=encounter.reference)
         for reason in encounter.reasons:
-            yield from _asserted_on(reason, Finding(encounter.reference, "Encounter"), start, reading, current)
+            yield from _asserted_on(reason, Finding(encounter.reference, "Encounter"), visit, reading)
 
 
 def _from_drafts(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
@@ -216,14 +315,15 @@ def _from_drafts(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
     start = Start(Span.day(reading.calendar.today), DateSource.ORDERED)
     for draft in selected_drafts(chart):
         for reason in draft.reasons:
-            yield from _asserted_on(reason, Finding(draft.reference, "order"), start, reading, True)
+            yield from _asserted_on(reason, Finding(draft.reference, "order"), _Visit(start, current=True), reading)
 
 
 def _from_procedures(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
     """Procedures and devices: what was put in is taken to be in place."""
-    for item in chart.procedures.items:
+    for item in (*chart.procedures.items, *chart.devices.items):
         if item.status in _NOT_DONE:
             continue
         for concept in item.concepts:
             start = Start(reading.calendar.past(item.when), DateSource.RECORDED)
-            yield from _asserted_on(concept, Finding(item.reference, item.kind), start, reading, False)
+            visit = _Visit(start, current=False, point=False)
+            yield from _asserted_on(concept, Finding(item.reference, item.kind), visit, reading)

@@ -11,16 +11,6 @@ from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.reading.value_sets import SharedValueSet
 
-_OVER = frozenset({"inactive", "remission", "resolved"})
-
-
-def visit_periods(chart: Chart, calendar: Calendar) -> dict[str, Span | None]:
-    """The period of every Encounter at hand; the current one counts as today where it has none."""
-    visits = {item.reference: item.period for item in chart.encounters.items}
-    if chart.current_encounter and visits.get(chart.current_encounter) is None:
-        visits[chart.current_encounter] = Span.day(calendar.today)
-    return visits
-
 
 def selected_drafts(chart: Chart) -> tuple[Order, ...]:
     """The drafts whose reason counts: those the user selected, or all where the hook selects none."""
@@ -35,7 +25,7 @@ def is_present(condition: Condition, calendar: Calendar) -> bool:
     An abatement to come is none yet, and one on the day of the onset, today, is the day of the visit: some EHRs end
     every visit diagnosis with its visit (decision 11.8).
     """
-    if condition.clinical_status in _OVER:
+    if condition.is_over:
         return False
     end = condition.abatement
     if not condition.abated or end is None:

@@ -13,7 +13,7 @@ from itertools import islice
 
 from cds_service.clinical.reading.reach import Passage, Statements
 from cds_service.content.model import TextConcept, TextPatterns
-from cds_service.content.text_patterns import PAIN_FLAGS
+from cds_service.content.text_patterns import COURSES
 
 # Texts are read up to here: a chief complaint is one line, a problem text a few words. A longer note is cut.
 LONGEST_TEXT = 2000
@@ -28,8 +28,6 @@ _SAME_LETTERS = str.maketrans({"_": " ", "’": "'", "‘": "'", "`": "'", "–"
 _BULLET = re.compile(r"^\s*[-*•]\s+", re.MULTILINE)
 _PLUS_LINE = re.compile(r"^\s*\+", re.MULTILINE)
 
-_CHANGES = PAIN_FLAGS - {"chronic"}
-
 
 @dataclass(frozen=True, slots=True)
 class TextMatch:
@@ -42,15 +40,6 @@ class TextMatch:
     concept: str
     quote: str
     flags: frozenset[str] = frozenset()
-
-    @property
-    def chronic(self) -> bool:
-        return "chronic" in self.flags
-
-    @property
-    def changed(self) -> bool:
-        """Whether the words make an old pain a new one."""
-        return not _CHANGES.isdisjoint(self.flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +104,7 @@ class TextReader:
         self._flags = {
             name: _Flag(_any_of(flag.patterns), _any_of(flag.alone)) for name, flag in patterns.flags.items()
         }
-        self._pain_flags = {name: flag for name, flag in self._flags.items() if name in PAIN_FLAGS}
+        self._courses = {name: self._flags[name] for name in sorted(COURSES)}
         # Look-behinds one by one: Python takes none of varying width.
         whole = "".join(rf"(?<!\b{word})" for word in patterns.abbreviations)
         self._sentence_end = re.compile(rf"{whole}[.;\r\n]+(?=\s|$)|[;\r\n]+", re.IGNORECASE)
@@ -168,32 +157,30 @@ class TextReader:
             for passage in passages
         )
 
+    def flags(self, text: str, family: str) -> frozenset[str]:
+        """What a text says of the course of a complaint: where it names one of this family, of that; else of all."""
+        named = [item.match.flags for item in self.read(text) if item.match.concept.startswith(f"{family}-")]
+        if named:
+            return frozenset().union(*named)
+        sentences = self._sentences(text)
+        return frozenset(
+            name for name, flag in self._courses.items() if any(flag.pattern.search(sentence) for sentence in sentences)
+        )
+
     def has_words(self, flag: str, text: str) -> bool:
         """Whether a text holds words of the list `flag`, wherever they stand."""
         return bool(self._flags[flag].pattern.search(text))
 
-    def is_chronic(self, text: str) -> bool:
-        """Whether the text calls a complaint long-standing."""
-        return self._says(text, frozenset(["chronic"]))
-
-    def says_changed(self, text: str) -> bool:
-        """Whether the text says that a complaint is new, worse or different."""
-        return self._says(text, _CHANGES)
-
     def _sentences(self, text: str) -> list[str]:
         cut = self._sentence_end.split(_plain(text))
         return [words for sentence in cut if (words := " ".join(sentence.split()))]
-
-    def _says(self, text: str, names: frozenset[str]) -> bool:
-        flags = [flag for name, flag in self._pain_flags.items() if name in names]
-        return any(flag.pattern.search(sentence) for sentence in self._sentences(text) for flag in flags)
 
     def _flags_of(self, passage: Passage, following: str) -> frozenset[str]:
         """The flags of a match: in its own phrase, or in a neighbouring one that says nothing else."""
         neighbours = passage.neighbours(following)
         return frozenset(
             name
-            for name, flag in self._pain_flags.items()
+            for name, flag in self._courses.items()
             if flag.pattern.search(passage.phrase) or any(flag.alone.search(phrase) for phrase in neighbours)
         )
 

@@ -26,6 +26,9 @@ MOST_TEXT = 1_000_000
 # code does.
 Question: TypeAlias = frozenset[str]
 
+Narrowed: TypeAlias = Mapping[str, frozenset[str]]
+_NOTHING_NARROWED: Narrowed = {}
+
 # What SNOMED CT appends to its fully specified names.
 _SEMANTIC_TAG = re.compile(
     r" \((disorder|finding|situation|procedure|regime/therapy|physical object|substance|body structure)\)$"
@@ -54,11 +57,19 @@ class Recognizer:
         content: value sets and text patterns.
         text_match: whether text is evidence.
         ordered: the question which order or study an entry is.
+        narrowed: a study by its set, and the sets of wider studies whose code its words overrule.
     """
 
-    def __init__(self, content: Content, text_match: bool = True, ordered: Question = frozenset()) -> None:
+    def __init__(
+        self,
+        content: Content,
+        text_match: bool = True,
+        ordered: Question = frozenset(),
+        narrowed: Narrowed = _NOTHING_NARROWED,
+    ) -> None:
         self._terminology = content.terminology
         self._ordered = ordered
+        self._narrowed = narrowed
         # A code that is only in sets of other rules is as good as unknown.
         self._known = _value_sets_read(content)
         self._text = _text_reader(content)
@@ -112,8 +123,13 @@ class Recognizer:
         return frozenset(by_code).union(match.concept for matches in self._read_words(concept) for match in matches)
 
     def ordered(self, concept: Concept) -> frozenset[str]:
-        """What an order or a study is, by the code of a concept or else by its words."""
-        return self.meaning(concept, self._ordered)
+        """What an order or a study is, by the code of a concept or else by its words; these may narrow the code."""
+        found = self.meaning(concept, self._ordered)
+        said = {match.concept for matches in self._read_words(concept) for match in matches}
+        for narrow, wide in self._narrowed.items():
+            if narrow in said and not wide.isdisjoint(found):
+                return found - wide | {narrow}
+        return found
 
     def ordered_by_code(self, concept: Concept) -> Coding | None:
         """The coding of a concept that says which order or study it is."""
@@ -122,6 +138,19 @@ class Recognizer:
     def in_words(self, concept: Concept, question: Question) -> list[TextMatch]:
         """What the words of a concept state for `question`; nothing where one of its codes answers it."""
         return next(self.answers_in_words(concept, self.value_sets(concept), (question,)), [])
+
+    def named(self, concept: Concept, question: Question) -> str:
+        """Which test or observation of `question` a concept is, by its code or else by its words; empty if none.
+
+        Quicker than `in_words`, for the thousands of laboratory results of a chart.
+        """
+        if by_code := self.value_sets(concept):
+            return next((name for name in by_code if name in question), "")
+        for text in words_of(concept):
+            for mention in self._mentions(text):
+                if mention.is_stated and mention.match.concept in question:
+                    return mention.match.concept
+        return ""
 
     def answers_in_words(
         self, concept: Concept, by_code: Collection[str], questions: Sequence[Question]
@@ -185,11 +214,14 @@ class Recognizer:
         """Whether the text names a concept with this prefix only to deny it, or as a thing of the past."""
         return denied(self._mentions(text), prefix)
 
-    def says_chronic(self, *texts: str) -> bool:
-        return self.text_match and any(text and self._text.is_chronic(text) for text in texts)
+    def flags(self, family: str, *texts: str) -> frozenset[str]:
+        """What texts say of the course of a complaint of this family (the first word of its concepts)."""
+        if not self.text_match:
+            return frozenset()
+        return frozenset().union(*(self._text.flags(text, family) for text in texts if text))
 
-    def says_changed(self, *texts: str) -> bool:
-        return self.text_match and any(text and self._text.says_changed(text) for text in texts)
+    def says_chronic(self, *texts: str) -> bool:
+        return self.text_match and any(text and "chronic" in self._text.flags(text, "") for text in texts)
 
     def has_words(self, flag: str, *texts: str) -> bool:
         """Whether any text holds words of a list of the content, also where free text is no evidence."""

@@ -1,4 +1,4 @@
-"""The value sets that every rule reads by name: kinds of observations, test results, contrast allergies, CT studies."""
+"""The value sets that every rule reads by name: observations, results, kidneys, pregnancy, contrast, CT studies."""
 
 from __future__ import annotations
 
@@ -16,6 +16,23 @@ class SharedValueSet(StrEnum):
     RESULT_POSITIVE = "result-positive"
     RESULT_NEGATIVE = "result-negative"
 
+    EGFR_TEST = "egfr-test"
+    CREATININE_TEST = "creatinine-test"
+    DIALYSIS = "dialysis"
+    KIDNEY_TRANSPLANT = "kidney-transplant"
+    ACUTE_KIDNEY_INJURY = "acute-kidney-injury"
+    CKD_SEVERE = "ckd-severe"
+
+    HCG_TEST = "hcg-test"
+    PREGNANT = "pregnant"
+    PREGNANCY_COMPLICATION = "pregnancy-complication"
+    NOT_PREGNANT = "not-pregnant"
+    POSSIBLY_PREGNANT = "possibly-pregnant"
+    IN_LABOR = "in-labor"
+    PREGNANCY_ENDED = "pregnancy-ended"
+    PREGNANCY_LOST = "pregnancy-lost"
+    HYSTERECTOMY = "hysterectomy"
+
     NO_KNOWN_ALLERGY = "no-known-allergy"
     CONTRAST_ALLERGY_ANY_CLASS = "contrast-allergy-any-class"
     CONTRAST_ALLERGY_GADOLINIUM = "contrast-allergy-gadolinium"
@@ -27,6 +44,11 @@ class SharedValueSet(StrEnum):
     CT_CHEST_ABDOMEN_PELVIS = "imaging-ct-chest-abdomen-pelvis"
     CT_CHEST_ABDOMEN_PELVIS_WITHOUT_CONTRAST = "imaging-ct-chest-abdomen-pelvis-without-contrast"
 
+
+# Concepts of `text-patterns.toml` that no code says: observations whose value is a date, and what a reaction only was.
+DELIVERY_DATE = "delivery-date"
+LAST_PERIOD = "last-menstrual-period"
+PHYSIOLOGIC_REACTION = "contrast-reaction-physiologic"
 
 CONTRAST_ALLERGIES = frozenset(
     {

@@ -1,7 +1,7 @@
 """Which studies were done or ordered since the pain began (decisions 5.1 and 5.3).
 
-A study from before the pain does not answer it; a CT of the trunk counts from some days before. An order that is still
-open counts whenever it was written, up to a time: it will be done now. How many days, the rule says.
+A study from before the pain does not answer it; a CT of the trunk counts from some days before. An open order answers
+where it was written for this pain and is due soon; any other is named. How many days, the rule says.
 """
 
 from __future__ import annotations
@@ -32,62 +32,105 @@ _OPEN = {
 
 @dataclass(frozen=True, slots=True)
 class ImagingWindow:
-    """How far back studies and orders count, in days.
+    """When studies and orders answer the pain, in days.
 
     Attributes:
-        without_onset: where the onset of the pain is not recorded, from so many days ago.
+        without_onset: where the onset of the pain is not recorded, studies from so many days ago.
         ct_before_onset: a CT of the trunk, from so many days before the onset: it still stages the patient.
-        open_order: an order that has been open longer counts as never carried out.
+        open_order: an order that has been open longer is not spoken of.
+        order_before_pain: an order may have been written so long before the first record of the pain.
+        order_before_onset: the same, where the onset itself is known.
+        due_within: an order that is due later does not answer.
     """
 
     without_onset: int
     ct_before_onset: int
     open_order: int
+    order_before_pain: int
+    order_before_onset: int
+    due_within: int
 
 
 @dataclass(frozen=True, slots=True)
 class PriorStudy:
-    """One study that counts: what it is, when, whether it is done or only ordered, and whether as an emergency."""
+    """One study that counts.
+
+    Attributes:
+        value_sets: what it is.
+        finding: where it stands, and when.
+        done: it was done; else it is only ordered.
+        is_stat: it was ordered as an emergency.
+        written: the day on which an order was written.
+        is_stale: an open order that does not answer the pain: written for something else, or due too late.
+    """
 
     value_sets: frozenset[str]
     finding: Finding
     done: bool
     is_stat: bool = False
+    written: Span | None = None
+    is_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PainBegan:
+    """The first day of the pain, if it is recorded, and whether that is its onset or only its first record."""
+
+    day: date | None
+    is_onset: bool = False
 
 
 def studies_since(
-    onset: date | None, chart: Chart, recognizer: Recognizer, calendar: Calendar, window: ImagingWindow
+    began: PainBegan, chart: Chart, recognizer: Recognizer, calendar: Calendar, window: ImagingWindow
 ) -> tuple[PriorStudy, ...]:
-    """The studies done or ordered since the pain began.
+    """The studies done or ordered since the pain began, and open orders that do not answer it.
 
     Args:
-        onset: the first day of the new pain; None where it is not recorded. Then only studies of the last days
-            count: nobody knows whether an older one came after the pain.
-        chart: with the studies and orders.
-        recognizer, calendar: what the chart is read with.
-        window: how far back they count.
+        began: when the pain began; where that is not recorded nobody knows whether an older study came after it.
+        window: how far back studies count.
     """
-    start = onset or calendar.today - timedelta(days=window.without_onset)
-    return tuple(_counted(chart, start, recognizer, calendar, window))
+    return tuple(_counted(chart, began, recognizer, calendar, window))
 
 
 def _counted(
-    chart: Chart, start: date, recognizer: Recognizer, calendar: Calendar, window: ImagingWindow
+    chart: Chart, began: PainBegan, recognizer: Recognizer, calendar: Calendar, window: ImagingWindow
 ) -> Iterator[PriorStudy]:
+    start = began.day or calendar.today - timedelta(days=window.without_onset)
+    fulfilled = _fulfilled(chart)
     for study in (*chart.diagnostic_reports.items, *chart.procedures.items, *chart.service_requests.items):
         value_sets = frozenset().union(*(recognizer.ordered(concept) for concept in study.concepts))
-        if not value_sets or study.not_to_be_done:
+        if not value_sets or study.not_to_be_done or study.reference in fulfilled:
             continue
         done = study.status in _DONE.get(study.kind, ())
-        if not done and study.status not in _OPEN.get(study.kind, ()):
-            continue
-        # An open order may be due in the future; a study that was done cannot.
-        when = calendar.past(study.when) if done else study.when
-        first = start - timedelta(days=window.ct_before_onset if value_sets & CT_OF_TRUNK else 0)
-        if not done:
-            first = calendar.today - timedelta(days=window.open_order)
-        if when.latest >= first if when else not done:
-            yield PriorStudy(value_sets, _finding(study, when, recognizer), done, study.is_stat)
+        if done:
+            # A study that was done cannot lie in the future.
+            when = calendar.past(study.when)
+            first = start - timedelta(days=window.ct_before_onset if value_sets & CT_OF_TRUNK else 0)
+            if when and when.latest >= first:
+                yield PriorStudy(value_sets, _finding(study, when, recognizer), True, study.is_stat)
+        elif study.status in _OPEN.get(study.kind, ()):
+            written = study.written or study.when
+            if written is None or written.latest >= calendar.today - timedelta(days=window.open_order):
+                finding = _finding(study, study.when, recognizer)
+                stale = _is_stale(study, began, calendar, window)
+                yield PriorStudy(value_sets, finding, False, study.is_stat, written, stale)
+
+
+def _fulfilled(chart: Chart) -> frozenset[str]:
+    """Orders that a report or a study names: they are done, whatever their status says."""
+    studies = (*chart.diagnostic_reports.items, *chart.procedures.items)
+    return frozenset(order for study in studies for order in study.fulfills if order)
+
+
+def _is_stale(study: Study, began: PainBegan, calendar: Calendar, window: ImagingWindow) -> bool:
+    """Whether an open order was written well before the pain, or is due too late to answer it."""
+    if study.due and study.due.earliest > calendar.today + timedelta(days=window.due_within):
+        return True
+    if study.written is None:
+        return False
+    start = began.day or calendar.today
+    allowed = window.order_before_onset if began.is_onset else window.order_before_pain
+    return study.written.latest < start - timedelta(days=allowed)
 
 
 def _finding(study: Study, when: Span | None, recognizer: Recognizer) -> Finding:

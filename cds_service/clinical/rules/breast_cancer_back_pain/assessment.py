@@ -11,7 +11,7 @@ from cds_service.clinical.rules.assessment import RED_FLAG
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags
-from cds_service.clinical.rules.cautions import Egfr
+from cds_service.clinical.rules.kidney import KidneyFunction
 
 # The ids of the questions; their words stand in the content.
 ORDER, PATIENT, CANCER_HISTORY, NEW_PAIN = "relevant-order", "current-patient", "breast-cancer-history", "new-back-pain"
@@ -28,9 +28,12 @@ class Assessment(every_rule.Assessment):
         region: the spine region of the new pain (`several`, `unspecified`), empty if there is none.
         flags: what is recorded beside the pain.
         brain: new symptoms that point to the brain, and `receptors` as far as they matter.
+        listed: entries of the problem list that tell of earlier pain of a region that hurts anew.
+        open_orders: open orders of a spine MRI that do not answer this pain.
+        outdated_mri, outdated_orders: spine MRI done, or ordered, before the newest sign of an emergency.
         pain_quality: the words that make the pain suspicious, from the EHR.
         vague_onset: an onset too vague to be used, as it is recorded (`2026`).
-        egfr: the newest eGFR, if any, for what is not recent.
+        kidneys: the newest laboratory results of the kidneys, and what they come to.
         read: what the chart says, read once at most; None where no chart was at hand.
     """
 
@@ -41,8 +44,12 @@ class Assessment(every_rule.Assessment):
     vague_onset: str = ""
     pain_quality: str = ""
     injuries: tuple[Finding, ...] = ()
+    listed: tuple[Finding, ...] = ()
     radiographs: tuple[Finding, ...] = ()
-    egfr: Egfr | None = None
+    open_orders: tuple[Finding, ...] = ()
+    outdated_mri: tuple[Finding, ...] = ()
+    outdated_orders: tuple[Finding, ...] = ()
+    kidneys: KidneyFunction = field(default_factory=KidneyFunction)
     egfr_recent_days: int = 90
     read: Callable[[], Evidence] | None = field(repr=False, compare=False, default=None)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from cds_service.chart.records import Chart, Observation
@@ -111,9 +112,34 @@ def _percent(words: str) -> float | None:
     return float(found[1]) if found else None
 
 
-def brain_symptoms(asserted: Iterable[AssertedConcept], calendar: Calendar) -> tuple[Finding, ...]:
-    """New symptoms that point to the brain; weak ones (vomiting, syncope) only beside another."""
-    fresh = [item for item in asserted if item.is_new(calendar) and not item.suspected]
+def brain_symptoms(statements: Sequence[AssertedConcept], calendar: Calendar, point_days: int) -> tuple[Finding, ...]:
+    """New symptoms that point to the brain; weak ones (vomiting, syncope) only beside another.
+
+    Args:
+        point_days: for so many days after its visit a symptom that is noted at one visit counts.
+    """
+    certain = [item for item in statements if not item.suspected]
+    fresh = [item for item in certain if _is_new(item, certain, calendar, point_days)]
     strong = [item.finding for item in fresh if RuleValueSet.BRAIN_SYMPTOM in item.value_sets]
     weak = [item.finding for item in fresh if RuleValueSet.BRAIN_SYMPTOM_WEAK in item.value_sets]
     return tuple(strong + weak) if strong else ()
+
+
+_SYMPTOMS = frozenset({RuleValueSet.BRAIN_SYMPTOM, RuleValueSet.BRAIN_SYMPTOM_WEAK})
+
+
+def _is_new(item: AssertedConcept, others: Iterable[AssertedConcept], calendar: Calendar, point_days: int) -> bool:
+    """Inside the window, not known before it, and, if it was noted at one visit, not long ago."""
+    if item.value_sets.isdisjoint(_SYMPTOMS) or not item.is_new(calendar):
+        return False
+    told = item.day or item.finding.when
+    first = calendar.today - timedelta(days=point_days)
+    if item.point and not item.current_visit and told is not None and told.until(calendar.today).latest < first:
+        return False
+    return not any(
+        (item.finding.label, item.finding.coding) == (other.finding.label, other.finding.coding)
+        and (when := other.finding.when or other.day) is not None
+        and when.latest < calendar.window_start
+        for other in others
+        if other is not item and not other.value_sets.isdisjoint(_SYMPTOMS)
+    )

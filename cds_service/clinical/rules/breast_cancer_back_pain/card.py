@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.rules.assessment import CoveredStudy, State
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import CANCER_HISTORY, NEW_PAIN, Assessment
-from cds_service.clinical.rules.breast_cancer_back_pain.pain import PAIN_EQUIVALENT
+from cds_service.clinical.rules.breast_cancer_back_pain.episodes import FRACTURE, PAIN_EQUIVALENT
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import WITHOUT_IMAGING, Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri, spine_mri_of
 from cds_service.clinical.rules.cautions import RaisedCaution
@@ -71,6 +71,8 @@ def _emergency_sentence(assessment: Assessment, spine: CoveredStudy | None) -> s
     """The sentence of an emergency whose MRI is not to be ordered any more."""
     if spine is not None and spine.state is State.DONE:
         return "critical_done"
+    if Note.SIGN_AFTER_ORDER in assessment.notes:
+        return "critical_upgrade"
     return "critical_at_once" if Note.MRI_AT_ONCE in assessment.notes else "critical_imaged"
 
 
@@ -91,10 +93,19 @@ class _Detail:
         self._most_cautions = most_cautions
 
     def sections(self) -> tuple[tuple[Sentence, ...], ...]:
-        built: list[tuple[str, Callable[[], Iterator[Sentence]]]] = [("why", self._why), ("proposed", self._proposed)]
+        built: list[tuple[str, Callable[[], Iterator[Sentence]]]] = [
+            ("first", self._first),
+            ("why", self._why),
+            ("proposed", self._proposed),
+        ]
         if self._assessment.reason == Reason.IMAGING_ADVISED:
             built += [("unchecked", self._unchecked), ("evidence", self._evidence)]
         return tuple((Sentence(self._words[name]["heading"]), *sentences()) for name, sentences in built)
+
+    def _first(self) -> Iterator[Sentence]:
+        """What comes before all imaging."""
+        if self._assessment.flags.neutropenia:
+            yield Sentence(self._words["first"]["febrile_neutropenia"])
 
     def _why(self) -> Iterator[Sentence]:
         """Each finding with its date and source; emergencies first."""
@@ -105,10 +116,15 @@ class _Detail:
         yield from self._listed(cancer, found.criterion(CANCER_HISTORY).findings, 2, STAYS)
         yield from self._listed("metastasis", (*flags.bone_metastasis, *flags.other_metastasis), 1, NEEDED)
         yield from self._listed("pain", self._pain(), 3, STAYS)
-        yield from self._listed("vertebral_compression_fracture", flags.vertebral_compression_fracture, 1, NEEDED)
+        yield from self._listed("vertebral_fracture", flags.vertebral_compression_fracture, 1, NEEDED)
+        yield from self._listed("traumatic_fracture", flags.traumatic_fracture, 1, NEEDED)
         if not flags.nonspecific_is_critical:
             yield from self._listed("nonspecific", flags.nonspecific, 2, NEEDED)
+        yield from self._listed("asked", flags.asked, 2, STAYS)
+        yield from self._listed("known_sign", flags.known, 1, NEEDED)
+        yield from self._listed("fever_with_a_cause", flags.explained_fever, 1, HELPS)
         yield from self._listed("systemic", flags.systemic, 2, HELPS)
+        yield from self._listed("neoplasm_related_pain", flags.neoplasm_related_pain, 1, HELPS)
         yield from self._listed("brain", found.brain, 1, NEEDED)
         yield from self._listed("recent_injury", found.injuries[:1], 1, MORE)
         yield from self._provisos()
@@ -116,11 +132,10 @@ class _Detail:
     def _pain(self) -> tuple[Finding, ...]:
         """The findings of pain, without those that stand for it and are named as what they are."""
         flags = self._assessment.flags
-        others = {
-            item.source for item in (*flags.vertebral_compression_fracture, *flags.emergencies, *flags.nonspecific)
-        }
+        fractures = (*flags.vertebral_compression_fracture, *flags.traumatic_fracture)
+        others = {item.source for item in (*fractures, *flags.emergencies, *flags.nonspecific)}
         findings = self._assessment.criterion(NEW_PAIN).findings
-        if self._assessment.region != PAIN_EQUIVALENT:
+        if self._assessment.region not in (PAIN_EQUIVALENT, FRACTURE):
             return findings
         return tuple(item for item in findings if item.source not in others)
 
@@ -130,6 +145,8 @@ class _Detail:
             yield Sentence(words["pain_quality"], {"finding": Quote(quality)}, MORE)
         if Note.PAIN_CHANGED in notes:
             yield Sentence(words["changed"], goes=MORE)
+        for listed in self._assessment.listed[:1]:
+            yield Sentence(words["listed"], {"finding": What(listed), "date": listed.when or ""}, NEEDED)
         if Note.TEXT_ONLY in notes:
             yield Sentence(words["text_only"], goes=NEEDED)
         if Note.ONSET_IMPRECISE in notes:
@@ -157,7 +174,24 @@ class _Detail:
         staging = [slug for slug in found.studies if slug not in spine and slug not in brain]
         for slug in spine:
             yield Sentence(words["mri_critical" if found.critical else "mri"], {"study": self._label(slug)})
+        if found.critical and found.flags.cord_emergency:
+            yield Sentence(words["call"])
+        if found.flags.infection:
+            yield Sentence(words["infection"])
+        for possible in found.flags.possible_infection[:1] if not found.flags.infection else ():
+            values: Mapping[str, Value] = {"finding": What(possible), "when": When(possible)}
+            yield Sentence(words["possible_infection"], values)
         yield from self._already_there()
+        for finding in () if found.outdated_orders else found.open_orders[:1]:
+            yield Sentence(words["bring_forward"], {"date": finding.when or ""}, NEEDED)
+        for finding in found.outdated_mri[:1]:
+            sign = found.flags.emergencies[0]
+            yield Sentence(words["repeat_mri"], {"date": finding.when or "", "finding": What(sign)})
+        for finding in found.outdated_orders[:1]:
+            sign = found.flags.emergencies[0]
+            yield Sentence(words["upgrade_order"], {"date": finding.when or "", "finding": What(sign)})
+        if Note.INCLUDE_SACRUM in found.notes:
+            yield Sentence(words["include_sacrum"])
         if staging:
             yield Sentence(
                 words[self._staging_sentence()], {"studies": Listed([self._label(slug) for slug in staging])}
@@ -188,7 +222,11 @@ class _Detail:
         words = self._words["proposed"]
         for item in self._assessment.covered:
             if is_spine_mri(item.slug):
-                yield Sentence(words[self._mri_sentence()], {"state": self._state(item)})
+                emergency = self._assessment.flags.emergencies
+                values: dict[str, Value] = {"state": self._state(item)}
+                if Note.SIGN_AFTER_ORDER in self._assessment.notes:
+                    values["finding"] = What(emergency[0])
+                yield Sentence(words[self._mri_sentence()], values)
         rest = [item for item in self._assessment.covered if not is_spine_mri(item.slug)]
         for state in dict.fromkeys((item.state, item.when) for item in rest):
             same = [item for item in rest if (item.state, item.when) == state]
@@ -196,6 +234,8 @@ class _Detail:
             yield Sentence(words["present"], {"studies": names, "state": self._state(same[0])}, NEEDED)
 
     def _mri_sentence(self) -> str:
+        if Note.SIGN_AFTER_ORDER in self._assessment.notes:
+            return "mri_present_upgrade"
         if self._assessment.critical and not self._mri_is_done():
             return "mri_present_at_once" if Note.MRI_AT_ONCE in self._assessment.notes else "mri_present_critical"
         return "without_contrast_present" if Note.MRI_WITHOUT_CONTRAST in self._assessment.notes else "mri_present"
@@ -211,9 +251,26 @@ class _Detail:
         raised = self._assessment.cautions
         for item in raised[: self._most_cautions]:
             modalities = Listed(item.caution.concerns)
-            yield Sentence(words["caution"], {"modalities": modalities, "sentence": _caution(item)})
+            yield Sentence(words["caution"], {"modalities": modalities, "sentence": self._caution(item)})
         if rest := raised[self._most_cautions :]:
             yield Sentence(words["more_cautions"], {"names": Listed([item.caution.name for item in rest])})
+
+    def _caution(self, item: RaisedCaution) -> Sentence:
+        named = item.finding.label or item.finding.quote
+        egfr: Value = ""
+        if item.egfr:
+            shown: Mapping[str, Value] = {"value": item.egfr.reported, "when": When(item.egfr.finding)}
+            egfr = Sentence(self._content.cautions.kidneys.newest_egfr, shown)
+        values: Mapping[str, Value] = {
+            "finding": What(item.finding) if named else "",
+            "when": When(item.finding),
+            "value": item.value,
+            "egfr": egfr,
+            "contrast": item.contrast,
+            "reaction": Quote(item.reaction),
+        }
+        added = item.caution.in_emergency if self._assessment.critical else ""
+        return Sentence(f"{item.caution.sentence} {added}".rstrip(), values)
 
     def _unchecked(self) -> Iterator[Sentence]:
         """What could not be checked, in one line."""
@@ -243,13 +300,15 @@ class _Detail:
         return any("with IV contrast" in self._label(slug) for slug in self._assessment.studies)
 
     def _no_recent_egfr(self, words: Words) -> Iterator[Sentence]:
-        egfr = self._assessment.egfr
+        egfr = self._assessment.kidneys.egfr
         if egfr is None:
             yield Sentence(words["no_egfr"], {"days": self._assessment.egfr_recent_days})
         elif not egfr.usable:
             yield Sentence(words["odd_egfr"])
         elif not egfr.recent:
             yield Sentence(words["old_egfr"], {"value": egfr.reported, "when": When(egfr.finding)})
+        if creatinine := self._assessment.kidneys.creatinine:
+            yield Sentence(words["creatinine"], {"value": creatinine.reported, "when": When(creatinine.finding)})
 
     def _evidence(self) -> Iterator[Sentence]:
         """The statements that belong on the card, each with its citation."""
@@ -260,13 +319,3 @@ class _Detail:
 
     def _label(self, slug: str) -> str:
         return self._content.orders[slug].label
-
-
-def _caution(item: RaisedCaution) -> Sentence:
-    named = item.finding.label or item.finding.quote
-    values: Mapping[str, Value] = {
-        "finding": What(item.finding) if named else "",
-        "when": When(item.finding),
-        "value": item.value,
-    }
-    return Sentence(item.caution.sentence, values)

@@ -9,7 +9,7 @@ from cds_service.chart.records import Chart
 from cds_service.clinical.rules.assessment import Answer, Criterion, FindingGroup, Indicator, Outcome
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import NEW_PAIN, Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import visits_without_date
-from cds_service.clinical.rules.breast_cancer_back_pain.reasons import WITHOUT_IMAGING, Reason
+from cds_service.clinical.rules.breast_cancer_back_pain.reasons import WITHOUT_IMAGING, Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import spine_mri_of
 
 # The reasons that say that nothing was found, and the prefetch keys that were searched.
@@ -69,7 +69,7 @@ def _deciding(assessment: Assessment, open_keys: Sequence[str]) -> tuple[str, ..
 
 def indicator(assessment: Assessment) -> Indicator:
     """`critical` where an emergency needs an MRI, `warning` where one is missing or something is wrong, or `info`."""
-    if spine_mri_of(assessment.studies):
+    if spine_mri_of(assessment.studies) or Note.SIGN_AFTER_ORDER in assessment.notes:
         return "critical" if assessment.critical else "warning"
     without_imaging = assessment.reason in WITHOUT_IMAGING
     return "warning" if assessment.critical or not (assessment.studies or without_imaging) else "info"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from cds_service.chart.records import Chart
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept, asserted_concepts
@@ -11,13 +12,16 @@ from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.rules.breast_cancer_back_pain.cancer import CancerHistory, cancer_history
+from cds_service.clinical.rules.breast_cancer_back_pain.episodes import BackPain, back_pain
+from cds_service.clinical.rules.breast_cancer_back_pain.fractures import Fracture, new_fractures
+from cds_service.clinical.rules.breast_cancer_back_pain.infection import infection_of_the_spine
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
-from cds_service.clinical.rules.breast_cancer_back_pain.pain import NewPainResult, new_back_pain
-from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord, pain_records
+from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord, import_days, pain_records
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import stated_in_words
-from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags, red_flags
+from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags, SignTimes, red_flags
+from cds_service.clinical.rules.breast_cancer_back_pain.sited_findings import at_their_sites
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
-from cds_service.clinical.rules.imaging_history import ImagingWindow, PriorStudy, studies_since
+from cds_service.clinical.rules.imaging_history import ImagingWindow, PainBegan, PriorStudy, studies_since
 from cds_service.content.model import Content
 
 
@@ -34,20 +38,24 @@ class Evidence:
     flags: RedFlags
     history: CancerHistory
     records: tuple[PainRecord, ...]
-    pain: NewPainResult
+    pain: BackPain
 
     def number(self, name: Threshold) -> int:
         """A number of the content."""
         return self.content.rule.thresholds[name]
 
-    def studies_since(self, onset: date | None) -> tuple[PriorStudy, ...]:
+    def studies_since(self, began: PainBegan) -> tuple[PriorStudy, ...]:
         """The studies done or ordered since that day; see `imaging_history`."""
+        due = Threshold.EMERGENCY_DUE_DAYS if self.flags.critical else Threshold.ORDER_DUE_DAYS
         window = ImagingWindow(
             without_onset=self.number(Threshold.IMAGED_WITHOUT_ONSET_DAYS),
             ct_before_onset=self.number(Threshold.CT_BEFORE_ONSET_DAYS),
             open_order=self.number(Threshold.OPEN_ORDER_DAYS),
+            order_before_pain=self.number(Threshold.ORDER_BEFORE_PAIN_DAYS),
+            order_before_onset=self.number(Threshold.ORDER_BEFORE_ONSET_DAYS),
+            due_within=self.number(due),
         )
-        return studies_since(onset, self.chart, self.recognizer, self.calendar, window)
+        return studies_since(began, self.chart, self.recognizer, self.calendar, window)
 
 
 def calendar_of(options: RuleOptions, now: datetime) -> Calendar:
@@ -59,12 +67,20 @@ def read_evidence(
     chart: Chart, content: Content, options: RuleOptions, recognizer: Recognizer, calendar: Calendar
 ) -> Evidence:
     """Read the chart."""
-    stated = asserted_concepts(chart, recognizer, calendar, content.cautions.tests, stated_in_words(content))
-    flags = red_flags(stated, calendar, options, content.rule.thresholds[Threshold.NONSPECIFIC_SIGN_GROUPS])
+    stated = at_their_sites(
+        asserted_concepts(chart, recognizer, calendar, content.cautions.tests, stated_in_words(content)), recognizer
+    )
     records = pain_records(chart, recognizer, calendar)
-    pain = new_back_pain(records, calendar, options, red_flag=flags.neurological)
-    if not pain.new:
-        pain = replace(pain, equivalents=_pain_equivalents(flags, options))
+    pain = back_pain(records, calendar, options)
+    infection = infection_of_the_spine(chart, stated, recognizer, calendar)
+    fractures = new_fractures(stated, recognizer, calendar, import_days(chart))
+    times = SignTimes(calendar, content.rule.thresholds[Threshold.SIGN_DAYS], pain.onset)
+    groups = content.rule.thresholds[Threshold.NONSPECIFIC_SIGN_GROUPS]
+    flags = red_flags(stated, infection, fractures, times, options, groups)
+    if flags.neurological:
+        pain = back_pain(records, calendar, options, red_flag=True)
+    equivalents = () if pain.new else _pain_equivalents(flags, fractures, options)
+    pain = replace(pain, equivalents=equivalents, fractures=fractures)
     return Evidence(
         chart=chart,
         content=content,
@@ -79,8 +95,8 @@ def read_evidence(
     )
 
 
-def _pain_equivalents(flags: RedFlags, options: RuleOptions) -> tuple[Finding, ...]:
-    """Findings that stand for pain: a new vertebral collapse, and signs of cord compression where a site says so."""
+def _pain_equivalents(flags: RedFlags, fractures: Iterable[Fracture], options: RuleOptions) -> tuple[Finding, ...]:
+    """Findings that stand for pain: new vertebral fractures, and signs of cord compression where a site says so."""
     if not options.pain_required_for_cord_signs and flags.neurological:
         return flags.cord or flags.nonspecific
-    return flags.vertebral_compression_fracture
+    return tuple(fracture.finding for fracture in fractures if fracture.stands_for_pain)

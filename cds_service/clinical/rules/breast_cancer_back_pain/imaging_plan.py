@@ -10,6 +10,7 @@ from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.rules.assessment import CoveredStudy, Outcome, ProposedOrder, State
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import CANCER_HISTORY, NEW_PAIN, Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors, brain_symptoms, receptors
+from cds_service.clinical.rules.breast_cancer_back_pain.episodes import SEVERAL
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import (
     covered_studies,
@@ -18,14 +19,15 @@ from cds_service.clinical.rules.breast_cancer_back_pain.orders import (
     inadequate_drafts,
     meaning,
 )
-from cds_service.clinical.rules.breast_cancer_back_pain.pain import SEVERAL
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import injuries
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri, spine_mri_of, wanted_studies
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BONE_SCANS, PREGNANCY_RECORDS, RuleValueSet
-from cds_service.clinical.rules.cautions import RaisedCaution, newest_egfr, raised_cautions
-from cds_service.clinical.rules.imaging_history import PriorStudy
+from cds_service.clinical.rules.cautions import RaisedCaution, raised_cautions
+from cds_service.clinical.rules.imaging_history import PainBegan, PriorStudy
+from cds_service.clinical.rules.kidney import kidney_function
+from cds_service.content.model import Content
 
 # Of each kind, so many findings go on an order as its reasons.
 _MOST_REASONS = 3
@@ -38,6 +40,7 @@ def plan_imaging(evidence: Evidence, assessment: Assessment) -> Assessment:
         assessment,
         region=pain.region,
         vague_onset=pain.vague_onset,
+        listed=tuple(episode.listed for episode in pain.new if episode.listed),
         notes=_pain_notes(assessment, evidence),
         critical=flags.critical,
         flags=flags,
@@ -56,21 +59,36 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
     """The studies to propose, those that are there, and what stands beside them."""
     chart, content, recognizer, calendar = evidence.chart, evidence.content, evidence.recognizer, evidence.calendar
     flags, pain = evidence.flags, evidence.pain
-    egfr = newest_egfr(chart, content.cautions, recognizer, calendar, evidence.options.egfr_recent_days)
-    raised = raised_cautions(evidence.asserted, chart, content.cautions, recognizer, calendar, egfr)
+    asserted, cautions = evidence.asserted, content.cautions
+    recent = evidence.options.egfr_recent_days
+    kidneys = kidney_function(chart, asserted, cautions.kidneys, recognizer, calendar, recent)
+    gadolinium = evidence.options.renal_gadolinium
+    raised = raised_cautions(chart, asserted, cautions, recognizer, calendar, kidneys, gadolinium)
     status = receptors(chart, evidence.asserted, recognizer, evidence.number(Threshold.RECEPTOR_POSITIVE_PERCENT))
-    brain = brain_symptoms(evidence.asserted, calendar)
-    region = SEVERAL if flags.whole_spine else pain.region
+    brain = brain_symptoms(evidence.asserted, calendar, evidence.number(Threshold.BRAIN_POINT_DAYS))
+    whole = flags.whole_spine or evidence.options.mri_extent == "whole-spine"
+    region = SEVERAL if whole else pain.imaging_region
     wants_brain = _wants_brain_mri(brain, status, evidence)
     wanted = wanted_studies(region, content, evidence.options, raised, wants_brain)
-    prior = evidence.studies_since(pain.onset)
+    if flags.infection or (pain.is_injury_alone and not flags.critical):
+        # Staging would delay the search for an infection, and is no answer to it; nor is an injury a reason for it.
+        wanted = tuple(slug for slug in wanted if is_spine_mri(slug))
+    prior = evidence.studies_since(pain.began)
     drafted = drafted_sets(chart.drafts, recognizer)
     covered = _covered(wanted, prior, drafted, brain, evidence)
     studies = tuple(slug for slug in wanted if slug not in {item.slug for item in covered})
     still_open = drafted.union(*(study.value_sets for study in prior if not study.done))
-    cautions = _relevant_cautions(studies, still_open, raised, evidence)
+    relevant = _relevant_cautions(studies, still_open, raised, evidence)
     orders = proposed_orders(studies, assessment)
-    assessment = replace(assessment, orders=orders, covered=covered, cautions=cautions, receptors=status, egfr=egfr)
+    sign_day = _first_day(flags.emergencies, calendar.today, newest=True)
+    mri = [study for study in prior if study.value_sets & _spine_mri_sets(content)]
+    outdated = [study for study in mri if sign_day and _is_from_before(study, sign_day)]
+    covered_mri = spine_mri_of(item.slug for item in covered if item.state is State.ORDERED)
+    if covered_mri and all(study in outdated for study in mri if not study.done and not study.is_stale):
+        assessment = replace(assessment, notes=assessment.notes | {Note.SIGN_AFTER_ORDER})
+    assessment = replace(
+        assessment, orders=orders, covered=covered, cautions=relevant, receptors=status, kidneys=kidneys
+    )
     if not studies and not _must_be_said(assessment, prior, evidence):
         all_drafted = all(item.state is State.DRAFTED for item in covered)
         reason = Reason.ALREADY_DRAFTED if all_drafted else Reason.ALREADY_IMAGED
@@ -79,6 +97,9 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
     return replace(
         assessment,
         removals=inadequate_drafts(chart.drafts, recognizer) if proposes_mri else (),
+        open_orders=tuple(_with_order_date(study) for study in mri if study.is_stale) if proposes_mri else (),
+        outdated_mri=tuple(study.finding for study in outdated if study.done) if proposes_mri else (),
+        outdated_orders=tuple(_with_order_date(study) for study in outdated if not study.done) if proposes_mri else (),
         brain=brain if any(slug.startswith(content.rule.brain) for slug in studies) else (),
         notes=assessment.notes | _study_notes(studies, covered, prior, drafted, evidence),
         pain_quality=next((item.quality for new in pain.new for item in new.records if item.quality), ""),
@@ -118,9 +139,27 @@ def _must_be_said(assessment: Assessment, prior: Sequence[PriorStudy], evidence:
     """
     mri = [item.slug for item in assessment.covered if is_spine_mri(item.slug) and item.state is not State.DONE]
     if assessment.critical and mri:
-        return not _is_stat(mri, prior, evidence)
+        return Note.SIGN_AFTER_ORDER in assessment.notes or not _is_stat(mri, prior, evidence)
     drafted = any(item.state is State.DRAFTED for item in assessment.covered)
     return drafted and any(item.caution.without_contrast or item.caution.withdraws for item in assessment.cautions)
+
+
+def _spine_mri_sets(content: Content) -> frozenset[str]:
+    """The value sets by which any MRI of the spine is known."""
+    return frozenset().union(
+        *(names for slug, order in content.orders.items() if is_spine_mri(slug) for names in order.answered_by)
+    )
+
+
+def _is_from_before(study: PriorStudy, day: date) -> bool:
+    """Whether a study was done, or an order written, before a day."""
+    when = study.finding.when if study.done else study.written
+    return when is not None and when.latest < day
+
+
+def _with_order_date(study: PriorStudy) -> Finding:
+    """An open order, dated by the day on which it was written."""
+    return replace(study.finding, when=study.written or study.finding.when)
 
 
 def _is_stat(slugs: Sequence[str], prior: Sequence[PriorStudy], evidence: Evidence) -> bool:
@@ -166,7 +205,7 @@ def _covered(
     today = evidence.calendar.today
     spine_prior = done_since(prior, _first_day(evidence.flags.emergencies, today, newest=True))
     brain_day = _first_day(brain, today, newest=False)
-    brain_prior = evidence.studies_since(brain_day) if brain_day else prior
+    brain_prior = evidence.studies_since(PainBegan(brain_day)) if brain_day else prior
     found: list[CoveredStudy] = []
     for slug in wanted:
         counted = spine_prior if is_spine_mri(slug) else brain_prior if slug.startswith(brain_slug) else prior
@@ -221,6 +260,8 @@ def _study_notes(
             notes.add(Note.MRI_AT_ONCE)
     elif any(study.done and study.value_sets & BONE_SCANS for study in prior):
         notes.add(Note.BONE_SCAN_DONE)
+    if evidence.pain.imaging_region == "sacral" and spine_mri_of(studies).startswith("mri-lumbar-spine" + suffix):
+        notes.add(Note.INCLUDE_SACRUM)
     if _should_check_pregnancy(studies, evidence):
         notes.add(Note.CHECK_PREGNANCY)
     return frozenset(notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from cds_service.chart.records import Drafts, Order
 from cds_service.clinical.reading.recognition import Recognizer
@@ -11,15 +11,18 @@ from cds_service.clinical.rules.assessment import Answer, CoveredStudy, Criterio
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BACK_PAIN
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import regions_in
-from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BACK_PAIN, RuleValueSet
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BACK_PAIN, FRACTURES, RuleValueSet
 from cds_service.clinical.rules.imaging_history import PriorStudy
 from cds_service.content.model import OrderDefinition, Rule
+
+# A CT of the chest and one of the abdomen and pelvis are the whole where they lie so many days apart at the most.
+_PARTS_WITHIN_DAYS = 30
 
 # A card offers to remove a few drafts; nobody selects more at once.
 _MOST_REMOVALS = 5
 
 _PAIN_IN_GENERAL = frozenset(
-    {RuleValueSet.PAIN_NEEDING_SPINE_SITE, RuleValueSet.CHRONIC_PAIN_ANY_SITE, RuleValueSet.BACK_INJURY}
+    {RuleValueSet.PAIN_NEEDING_SPINE_SITE, RuleValueSet.CHRONIC_PAIN_ANY_SITE, RuleValueSet.BACK_INJURY, *FRACTURES}
 )
 
 
@@ -72,24 +75,41 @@ def covered_studies(
     drafted: frozenset[str],
     orders: Mapping[str, OrderDefinition],
 ) -> tuple[CoveredStudy, ...]:
-    """Those of `slugs` that were done, are ordered or are drafted, each with how far it has come."""
-    done = frozenset().union(*(study.value_sets for study in prior if study.done))
-    ordered = frozenset().union(*(study.value_sets for study in prior))
+    """Those of `slugs` that were done, are ordered or are drafted, each with how far it has come.
+
+    Args:
+        slugs: of the wanted studies.
+        prior: studies and orders; an open order that is stale covers nothing.
+        drafted: what the draft orders are.
+        orders: by slug.
+    """
+    current = [study for study in prior if not study.is_stale]
+    done = [study for study in current if study.done]
+    ordered = frozenset().union(*(study.value_sets for study in current))
     found = []
     for slug in slugs:
         covering = orders[slug].answered_by
         named = frozenset().union(*covering)
-        if any(combination <= done for combination in covering):
-            when = [item.finding.when for item in prior if item.done and item.value_sets & named and item.finding.when]
+        if any(_were_done_together(combination, done) for combination in covering):
+            when = [item.finding.when for item in done if item.value_sets & named and item.finding.when]
             found.append(CoveredStudy(slug, State.DONE, max(when, key=lambda span: span.latest, default=None)))
         elif any(combination <= ordered for combination in covering):
-            dates = [
-                item.finding.when for item in prior if not item.done and item.value_sets & named and item.finding.when
-            ]
+            still_open = [item for item in current if not item.done and item.value_sets & named]
+            dates = [item.finding.when for item in still_open if item.finding.when]
             found.append(CoveredStudy(slug, State.ORDERED, max(dates, key=lambda span: span.latest, default=None)))
         elif any(combination <= ordered | drafted for combination in covering):
             found.append(CoveredStudy(slug, State.DRAFTED))
     return tuple(found)
+
+
+def _were_done_together(combination: frozenset[str], done: Sequence[PriorStudy]) -> bool:
+    """Whether all parts of a study were done; two parts are the whole where they lie close to each other."""
+    parts = [[study for study in done if name in study.value_sets] for name in combination]
+    if not all(parts):
+        return False
+    days = [max((study.finding.when.latest for study in part if study.finding.when), default=None) for part in parts]
+    known = [day for day in days if day]
+    return len(known) < 2 or max(known) - min(known) <= timedelta(days=_PARTS_WITHIN_DAYS)
 
 
 def removable(

@@ -1,4 +1,7 @@
-"""What a concept or a text says about back pain: which region of the spine, chronic or changed."""
+"""What a concept or a text says about back pain: of which region of the spine, and of which course.
+
+Nothing here knows of time; `pain_records` dates what is said.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,23 @@ from cds_service.clinical.rules.breast_cancer_back_pain.spine import UNSPECIFIED
 from cds_service.clinical.rules.breast_cancer_back_pain.spine_sites import regions_of, spine_sites
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BACK_PAIN, CHRONIC_BACK_PAIN, RuleValueSet
 
-# Free text of back pain is named by concepts that begin so.
+# Free text of back pain is named by concepts that begin so; the first word is their family.
 PAIN_IN_WORDS = "back-pain-"
+PAIN_FAMILY = "back"
+
+# Flags of the text patterns that tell the course of a pain.
+CHRONIC = frozenset({"chronic"})
+WORSE = frozenset({"changed", "night", "mechanical", "unremitting"})
+ACUTE = frozenset({"new"})
 
 
 @dataclass(frozen=True, slots=True)
 class PainMeaning:
-    """What a concept says about back pain."""
+    """What a concept says about back pain; `course` holds flags of the text patterns."""
 
     regions: frozenset[str]
     finding: Finding
-    chronic: bool = False
-    any_site: bool = False
-    changed: bool = False
+    course: frozenset[str] = frozenset()
 
 
 def pain_at_sites(
@@ -52,14 +59,15 @@ def pain_meanings(
         return []
     if chronic := regions_in(value_sets, CHRONIC_BACK_PAIN):
         coding = next(value_sets[name] for name in value_sets if name in CHRONIC_BACK_PAIN)
-        return [PainMeaning(chronic, recognizer.coded(where, coding, concept), chronic=True)]
-    if RuleValueSet.CHRONIC_PAIN_ANY_SITE in value_sets and not regions_in(value_sets, BACK_PAIN):
-        coding = value_sets[RuleValueSet.CHRONIC_PAIN_ANY_SITE]
-        unsited = frozenset({UNSPECIFIED})
-        return [PainMeaning(unsited, recognizer.coded(where, coding, concept), chronic=True, any_site=True)]
+        return [PainMeaning(chronic, recognizer.coded(where, coding, concept), CHRONIC)]
+    chronic_somewhere = RuleValueSet.CHRONIC_PAIN_ANY_SITE in value_sets
     if regions := regions_in(value_sets, BACK_PAIN):
         meaning = _by_code(regions, concept, sites, where, recognizer)
-        return [replace(meaning, chronic=RuleValueSet.CHRONIC_PAIN_ANY_SITE in value_sets)]
+        return [replace(meaning, course=CHRONIC) if chronic_somewhere else meaning]
+    if chronic_somewhere:
+        # Chronic pain of a knee or a scar says nothing of the back; the spine must stand in the same entry.
+        named = pain_at_sites(sites, concept, where, recognizer) or pain_in_text(concept.text, where, recognizer)
+        return [replace(meaning, course=meaning.course | CHRONIC) for meaning in named]
     if RuleValueSet.BACK_PAIN_IN_PREGNANCY in value_sets:
         return [
             PainMeaning(
@@ -85,7 +93,9 @@ def _by_code(
     coding = next(found[name] for name in found if regions & regions_in([name], BACK_PAIN))
     if regions == {UNSPECIFIED}:
         regions = regions_of(spine_sites(sites, recognizer)) or regions
-    return PainMeaning(regions, recognizer.coded(where, coding, concept))
+    # "Acute low back pain" is a code of its own.
+    course = recognizer.flags(PAIN_FAMILY, recognizer.label(coding))
+    return PainMeaning(regions, recognizer.coded(where, coding, concept), course)
 
 
 def pain_in_text(text: str, where: Finding, recognizer: Recognizer) -> list[PainMeaning]:
@@ -98,8 +108,7 @@ def _in_words(matches: Sequence[TextMatch], where: Finding) -> list[PainMeaning]
         PainMeaning(
             regions_in([match.concept], BACK_PAIN),
             replace(where, quote=match.quote, from_text=True),
-            chronic=match.chronic and not match.changed,
-            changed=match.changed,
+            course=match.flags,
         )
         for match in named
     ]

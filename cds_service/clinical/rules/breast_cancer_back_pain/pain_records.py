@@ -1,25 +1,51 @@
-"""Every record of back pain in the chart: diagnoses, observations, visit reasons, reasons of draft orders.
+"""Every record of back pain in the chart, dated: diagnoses, observations, visit reasons, reasons of draft orders.
 
-Each becomes a `PainRecord`: which spine region, since when, still there or not, and whether it is called chronic
-or changed. Whether the pain is new is for `pain` to say.
+A record is a point, which tells of one day, or lasting, which tells of a time from its start on (decisions of
+chapter 2). Whether the pain is new is for `episodes` to say.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
-from cds_service.chart.records import Chart, Condition, Observation
-from cds_service.chart.span import Span
-from cds_service.clinical.reading.assertion import is_present, selected_drafts, visit_periods, words_in
+from cds_service.chart.records import Chart, Condition, Encounter, Observation
+from cds_service.chart.span import Span, lies_in_future
+from cds_service.clinical.reading.assertion import is_present, selected_drafts, words_in
 from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.onset import Calendar, start_of, written_on
 from cds_service.clinical.reading.recognition import Recognizer
-from cds_service.clinical.rules.breast_cancer_back_pain.pain_meaning import PAIN_IN_WORDS, PainMeaning, pain_meanings
+from cds_service.clinical.reading.visits import Visits
+from cds_service.clinical.rules.breast_cancer_back_pain.pain_meaning import (
+    ACUTE,
+    CHRONIC,
+    PAIN_FAMILY,
+    PAIN_IN_WORDS,
+    WORSE,
+    PainMeaning,
+    pain_meanings,
+)
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_observations import observed_pain
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BACK_INJURY, IS_BACK_PAIN
-from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import PAIN_QUALITY, RuleValueSet
+from cds_service.clinical.rules.breast_cancer_back_pain.spine import UNSPECIFIED
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
+    CHRONIC_WITH_PAIN_CODE,
+    PAIN_QUALITY,
+    SPINAL_PROCEDURE,
+    RuleValueSet,
+)
+
+# A visit that is planned for the pain within two weeks says that it is there now.
+_PLANNED_DAYS = 14
+
+# So many list entries of one day were imported on that day, not found on it.
+_BULK_ENTRIES = 10
+
+# Procedures and orders with these statuses tell of no treatment.
+_NOT_DONE = frozenset({"entered-in-error", "not-done", "preparation", "revoked", "draft", "unknown"})
 
 _ENCOUNTER = re.compile(r"Encounter/(?!\.+$)[A-Za-z0-9\-.]{1,64}")
 
@@ -29,50 +55,79 @@ class PainRecord:
     """One record of back pain.
 
     Attributes:
-        finding: what and where.
+        finding: what and where; its date is the start of the pain as far as the record tells.
         regions: spine regions; `unspecified` alone where none is named.
-        present: the pain is (or may be) there now; a past record only tells that pain is not new.
+        day: the day on which the record was made, as far as it is known.
+        point: it tells of its day only; else of a time that begins with its start.
+        present: the pain is (or may be) there now.
         until: when a past pain ended, where known.
+        onset: the record itself says when the pain began; else its date is that of the record.
         chronic: recorded as chronic: never new by itself.
-        any_site: chronic pain without a site.
-        changed: recorded as new, worse or different.
-        point: an observation or visit, which tells of one day; a diagnosis tells of a time from its start.
+        worse: recorded as worse, or of a suspicious kind: new, whatever is older.
+        acute: recorded as acute or new: it speaks of its own day.
+        imported: dated only by a day on which a whole list was recorded: not a date.
+        treatment: a treatment of the back, which tells of earlier pain only; `procedure` if it is one of the spine.
         vague: the onset as written, where it was too vague to use.
         quality: the words that make the pain suspicious (at night, unremitting), if any.
     """
 
     finding: Finding
     regions: frozenset[str]
+    day: Span | None = None
+    point: bool = False
     present: bool = True
     until: Span | None = None
+    onset: bool = False
     chronic: bool = False
-    any_site: bool = False
-    changed: bool = False
-    point: bool = False
+    worse: bool = False
+    acute: bool = False
+    imported: bool = False
+    treatment: bool = False
+    procedure: bool = False
     vague: str = ""
     quality: str = ""
 
+    def onset_is_old(self, calendar: Calendar) -> bool:
+        """Whether the record itself says that the pain began before the window."""
+        return self.onset and self.start is not None and not calendar.in_window(self.start)
+
+    @property
+    def start(self) -> Span | None:
+        """When the pain began, as far as the record tells."""
+        return self.finding.when
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a chart is read with."""
+
+    chart: Chart
+    recognizer: Recognizer
+    calendar: Calendar
+    visits: Visits
+    import_days: frozenset[date]
+    chronic_visits: frozenset[str]
+
 
 def pain_records(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> list[PainRecord]:
-    """All records of back pain, in the order of the chart."""
-    visits = visit_periods(chart, calendar)
+    """All records of back pain and of its treatment, in the order of the chart."""
+    visits = Visits(chart, calendar)
+    reading = _Reading(
+        chart, recognizer, calendar, visits, import_days(chart), frozenset(_chronic_visits(chart, recognizer))
+    )
     records: list[PainRecord] = []
     for condition in chart.conditions.items:
-        records += _from_condition(condition, visits.get(condition.encounter), recognizer, calendar)
+        records += _from_condition(condition, reading)
     for observation in chart.observations.items:
-        records += _from_observation(observation, visits.get(observation.encounter), recognizer, calendar)
+        records += _from_observation(observation, reading)
     for encounter in chart.encounters.items:
-        if encounter.was_held:
-            when = calendar.past(encounter.period)
-            where = Finding(encounter.reference, "Encounter", date_source=DateSource.ENCOUNTER)
-            for reason in encounter.reasons:
-                first_day = Span.day(when.earliest) if when else None
-                records += _on_one_day(pain_meanings(reason, (), where, recognizer), first_day, calendar)
+        records += _from_visit(encounter, reading)
+    today = Span.day(calendar.today)
     for draft in selected_drafts(chart):
         where = Finding(draft.reference, "order", date_source=DateSource.ORDERED)
         for reason in draft.reasons:
-            records += _on_one_day(pain_meanings(reason, (), where, recognizer), Span.day(calendar.today), calendar)
-    return records
+            records += _points(pain_meanings(reason, (), where, recognizer), today, reading)
+    return [*records, *_treatments(reading)]
 
 
 def visits_without_date(chart: Chart, findings: Iterable[Finding]) -> tuple[str, ...]:
@@ -102,76 +157,182 @@ def injuries(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> tuple[
     return tuple(found)
 
 
-def _from_condition(
-    condition: Condition, visit: Span | None, recognizer: Recognizer, calendar: Calendar
-) -> Iterator[PainRecord]:
-    if condition.is_refuted:
+def import_days(chart: Chart) -> frozenset[date]:
+    """Days on which a whole list was recorded at once: they date no entry of it."""
+    days = Counter(
+        item.recorded.earliest
+        for item in chart.conditions.items
+        if item.recorded and item.recorded.is_exact and not item.is_visit_diagnosis
+    )
+    return frozenset(day for day, count in days.items() if count >= _BULK_ENTRIES)
+
+
+def _chronic_visits(chart: Chart, recognizer: Recognizer) -> Iterator[str]:
+    """Visits that pair a code of chronic pain with pain of the spine and of no other site (ICD-10-CM, I.C.6.b)."""
+    by_visit: dict[str, list[frozenset[str]]] = {}
+    for condition in chart.conditions.items:
+        if condition.encounter and not condition.is_refuted:
+            by_visit.setdefault(condition.encounter, []).append(frozenset(recognizer.value_sets(condition.concept)))
+    for visit, entries in by_visit.items():
+        pairs = any(sets & CHRONIC_WITH_PAIN_CODE for sets in entries)
+        if pairs and not any(RuleValueSet.PAIN_ELSEWHERE in sets for sets in entries):
+            yield visit
+
+
+def _from_condition(condition: Condition, reading: _Reading) -> Iterator[PainRecord]:
+    if condition.is_refuted or not reading.visits.was_held(condition.encounter):
         return
-    meanings = pain_meanings(condition.concept, condition.sites, Finding(condition.reference, "Condition"), recognizer)
+    recognizer, calendar = reading.recognizer, reading.calendar
+    where = Finding(condition.reference, "Condition")
+    meanings = pain_meanings(condition.concept, condition.sites, where, recognizer)
     if not meanings:
         return
-    if meanings[0].finding.from_text and recognizer.is_coded_otherwise(condition.concept, IS_BACK_PAIN):
-        yield from _beside_a_code(meanings, condition, visit, recognizer, calendar)
-        return
-    start = start_of(condition, visit, calendar)
-    changed = recognizer.says_changed(condition.concept.text)
+    visit = reading.visits.period(condition.encounter)
+    beside_a_code = recognizer.is_coded_otherwise(condition.concept, IS_BACK_PAIN)
+    start = (written_on if beside_a_code else start_of)(condition, visit, calendar)
     in_the_past = recognizer.denied_in_words(condition.concept.text, PAIN_IN_WORDS)
-    chronic = recognizer.says_chronic(condition.concept.text) and not changed
+    said = recognizer.flags(PAIN_FAMILY, condition.concept.text)
+    day = _day_of(condition, reading)
+    point = beside_a_code or _is_point(condition, day, calendar)
+    imported = (
+        start.date_source is DateSource.RECORDED
+        and start.when is not None
+        and start.when.earliest in reading.import_days
+    )
     for meaning in meanings:
+        course = meaning.course | said
+        paired = condition.encounter in reading.chronic_visits and not course & (WORSE | ACUTE)
         yield PainRecord(
             finding=replace(meaning.finding, when=start.when, date_source=start.date_source),
             regions=meaning.regions,
-            present=is_present(condition, calendar) and not in_the_past,
+            day=day,
+            point=point,
+            present=not in_the_past and _is_present(condition, day, point, calendar),
             until=calendar.past(condition.abatement),
-            chronic=meaning.chronic or chronic,
-            any_site=meaning.any_site,
-            changed=changed or meaning.changed,
+            onset=start.date_source is DateSource.ONSET,
+            chronic=(bool(course & CHRONIC) and not course & (WORSE | ACUTE)) or paired,
+            worse=bool(course & WORSE),
+            acute=bool(course & ACUTE),
+            imported=imported and not condition.is_visit_diagnosis,
             vague=start.vague,
             quality=_quality(recognizer, condition.concept.text, condition.note),
         )
 
 
-def _beside_a_code(
-    meanings: list[PainMeaning], condition: Condition, visit: Span | None, recognizer: Recognizer, calendar: Calendar
-) -> Iterator[PainRecord]:
-    """Pain in the words of a condition that is coded as something else ("breast cancer, low back pain for a week").
+def _day_of(condition: Condition, reading: _Reading) -> Span | None:
+    """The day on which a condition was written: that of its visit, else of its recording, else its onset."""
+    calendar = reading.calendar
+    recorded = calendar.past(condition.recorded)
+    if condition.is_visit_diagnosis is False:
+        return recorded or calendar.past(condition.onset)
+    return reading.visits.day(condition.encounter) or recorded or calendar.past(condition.onset)
 
-    Onset and course are those of what is coded; the words tell of the day on which they were written.
+
+def _is_point(condition: Condition, day: Span | None, calendar: Calendar) -> bool:
+    """Whether a condition tells of its visit only; one without category does where it could only block."""
+    if condition.is_visit_diagnosis is not None:
+        return condition.is_visit_diagnosis
+    return day is not None and not calendar.in_window(day)
+
+
+def _is_present(condition: Condition, day: Span | None, point: bool, calendar: Calendar) -> bool:
+    """Whether the pain is there now.
+
+    A visit diagnosis tells of its visit; active says no more than that, but an end that is recorded takes it back.
     """
-    start = written_on(condition, visit, calendar)
-    quality = _quality(recognizer, condition.concept.text, condition.note)
-    dated = [replace(meaning, finding=replace(meaning.finding, date_source=start.date_source)) for meaning in meanings]
-    for record in _on_one_day(dated, start.when, calendar):
-        yield replace(record, present=record.present and is_present(condition, calendar), quality=quality)
+    if not condition.is_visit_diagnosis:
+        return (not point or day is None or calendar.in_window(day)) and is_present(condition, calendar)
+    if day is not None and not calendar.in_window(day):
+        return False
+    if condition.is_over and (day is None or day.latest < calendar.today):
+        return False
+    ended = condition.abatement
+    if ended is None or lies_in_future(ended, calendar.now) or day is None:
+        return not condition.abated or ended is not None
+    return ended.latest <= day.latest or ended.latest >= calendar.today
 
 
-def _from_observation(
-    observation: Observation, visit: Span | None, recognizer: Recognizer, calendar: Calendar
-) -> Iterator[PainRecord]:
+def _from_observation(observation: Observation, reading: _Reading) -> Iterator[PainRecord]:
     if not observation.is_reported:
         return
+    recognizer, calendar = reading.recognizer, reading.calendar
     where = Finding(observation.reference, "Observation", date_source=DateSource.OBSERVED)
-    when = calendar.past(observation.effective) or calendar.past(visit)
-    changed = any(recognizer.says_changed(*words_in(component.value)) for component in observation.components)
-    meanings = observed_pain(observation, where, recognizer)
-    quality = _quality(recognizer, observation.value.text)
-    for record in _on_one_day(meanings, when, calendar):
-        yield replace(record, changed=record.changed or changed, quality=quality)
+    when = calendar.past(observation.effective) or reading.visits.period(observation.encounter)
+    told = recognizer.flags(
+        PAIN_FAMILY, *(words for component in observation.components for words in words_in(component.value))
+    )
+    meanings = [
+        replace(meaning, course=meaning.course | told) for meaning in observed_pain(observation, where, recognizer)
+    ]
+    for record in _points(meanings, when, reading):
+        yield replace(record, quality=_quality(recognizer, observation.value.text))
+
+
+def _from_visit(encounter: Encounter, reading: _Reading) -> Iterator[PainRecord]:
+    calendar = reading.calendar
+    if encounter.is_planned:
+        day = Span.day(calendar.today) if _is_soon(encounter, calendar) else None
+        if day is None:
+            return
+    elif encounter.was_held:
+        day = reading.visits.day(encounter.reference)
+    else:
+        return
+    where = Finding(encounter.reference, "Encounter", date_source=DateSource.ENCOUNTER)
+    for reason in encounter.reasons:
+        yield from _points(pain_meanings(reason, (), where, reading.recognizer), day, reading)
+
+
+def _is_soon(encounter: Encounter, calendar: Calendar) -> bool:
+    """Whether a planned visit lies within the next two weeks."""
+    if encounter.period is None:
+        return False
+    return calendar.today <= encounter.period.earliest <= calendar.today + timedelta(days=_PLANNED_DAYS)
+
+
+def _points(meanings: Iterable[PainMeaning], day: Span | None, reading: _Reading) -> Iterator[PainRecord]:
+    """Records that tell of one day; where it is not known, of now."""
+    for meaning in meanings:
+        course = meaning.course
+        yield PainRecord(
+            finding=replace(meaning.finding, when=day),
+            regions=meaning.regions,
+            day=day,
+            point=True,
+            present=day is None or reading.calendar.in_window(day),
+            chronic=bool(course & CHRONIC) and not course & (WORSE | ACUTE),
+            worse=bool(course & WORSE),
+            acute=bool(course & ACUTE),
+        )
+
+
+def _treatments(reading: _Reading) -> Iterator[PainRecord]:
+    """Treatments of the back, and what is written for them: each tells that there was pain on its day."""
+    chart, recognizer, calendar = reading.chart, reading.recognizer, reading.calendar
+    for condition in chart.conditions.items:
+        sets = recognizer.value_sets(condition.concept)
+        if RuleValueSet.BACK_TREATMENT in sets and not condition.is_refuted:
+            day = _day_of(condition, reading)
+            where = Finding(condition.reference, "Condition", when=day)
+            yield _treatment(recognizer.coded(where, sets[RuleValueSet.BACK_TREATMENT], condition.concept), day)
+    for study in (*chart.procedures.items, *chart.service_requests.items):
+        day = calendar.past(study.when)
+        if day is None or study.status in _NOT_DONE or study.not_to_be_done:
+            continue
+        where = Finding(study.reference, study.kind, when=day)
+        named = [recognizer.meaning(concept, SPINAL_PROCEDURE) for concept in study.concepts]
+        if any(sets & SPINAL_PROCEDURE for sets in named):
+            yield replace(_treatment(where, day), procedure=True)
+        elif any(pain_meanings(reason, (), where, recognizer) for reason in study.reasons):
+            yield _treatment(where, day)
+
+
+def _treatment(finding: Finding, day: Span | None) -> PainRecord:
+    return PainRecord(
+        finding=finding, regions=frozenset({UNSPECIFIED}), day=day, point=True, present=False, treatment=True
+    )
 
 
 def _quality(recognizer: Recognizer, *texts: str) -> str:
     """The sentence that calls the pain suspicious, or an empty string."""
     return next((match.quote for text in texts for match in recognizer.text(text, PAIN_QUALITY)), "")
-
-
-def _on_one_day(meanings: list[PainMeaning], when: Span | None, calendar: Calendar) -> Iterator[PainRecord]:
-    for meaning in meanings:
-        yield PainRecord(
-            finding=replace(meaning.finding, when=when),
-            regions=meaning.regions,
-            present=when is None or calendar.in_window(when),
-            chronic=meaning.chronic,
-            any_site=meaning.any_site,
-            changed=meaning.changed,
-            point=True,
-        )

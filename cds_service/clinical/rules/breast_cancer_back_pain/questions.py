@@ -12,8 +12,9 @@ from cds_service.clinical.reading.recognition import Question
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     BACK_PAIN,
     CHRONIC_BACK_PAIN,
-    NONSPECIFIC_SIGN_SENSORY,
+    FRACTURES,
     PAIN_QUALITY,
+    SPINAL_PROCEDURE,
     RuleValueSet,
 )
 from cds_service.clinical.rules.cautions import caution_questions
@@ -44,16 +45,28 @@ IS_BACK_PAIN: Question = frozenset(
 
 IS_BACK_INJURY: Question = frozenset({RuleValueSet.BACK_INJURY})
 
-# What words may state beside codes, beyond the cautions. Each sign is a question of its own: a foot drop says nothing
-# of the bladder. Codes of unspecific signs (weakness, falls) leave theirs open: words may be clearer.
+# A code of any fracture answers it; where the bone is not stated, the words are read as its site.
+IS_VERTEBRAL_FRACTURE: Question = FRACTURES | {RuleValueSet.HEALED_FRACTURE}
+
+# What words may state beside the codes of an entry. Each sign is a question of its own: a foot drop says nothing of the
+# bladder. Codes of unspecific signs (weakness, falls) leave theirs open, for words may be clearer.
 _STATED_IN_WORDS: tuple[Question, ...] = (
     frozenset({RuleValueSet.CORD_COMPRESSION}),
     frozenset({RuleValueSet.SIGN_MOTOR}),
     frozenset({RuleValueSet.SIGN_SPHINCTER, RuleValueSet.RED_FLAG_EXCLUSION}),
-    frozenset({RuleValueSet.SIGN_SENSORY, NONSPECIFIC_SIGN_SENSORY}),
-    frozenset({RuleValueSet.SIGN_GAIT, RuleValueSet.NONSPECIFIC_SIGN_GAIT}),
+    frozenset({RuleValueSet.SIGN_SENSORY}),
+    frozenset({RuleValueSet.SIGN_GAIT}),
+    frozenset({RuleValueSet.NONSPECIFIC_SIGN_SENSORY, RuleValueSet.SIGN_SENSORY, RuleValueSet.CORD_COMPRESSION}),
+    frozenset({RuleValueSet.NONSPECIFIC_SIGN_GAIT, RuleValueSet.SIGN_GAIT}),
+    frozenset({RuleValueSet.FEVER, RuleValueSet.FEVER_WITH_A_CAUSE}),
+    frozenset({RuleValueSet.SPINAL_INFECTION}),
+    frozenset({RuleValueSet.NEUTROPENIA}),
+    frozenset({RuleValueSet.BLOODSTREAM_INFECTION}),
+    frozenset({RuleValueSet.INFECTION_ELSEWHERE}),
     frozenset({RuleValueSet.METASTASIS_BONE}),
     frozenset({RuleValueSet.METASTASIS_BRAIN}),
+    SPINAL_PROCEDURE,
+    IS_VERTEBRAL_FRACTURE,
     IS_BACK_PAIN,
     IS_BACK_INJURY,
     frozenset({PAIN_QUALITY}),

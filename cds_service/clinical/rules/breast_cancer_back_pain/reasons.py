@@ -37,5 +37,7 @@ class Note(StrEnum):
     PAIN_CHANGED = "pain-changed"
     CHECK_PREGNANCY = "check-pregnancy"
     BONE_SCAN_DONE = "bone-scan-done"
+    SIGN_AFTER_ORDER = "sign-after-order"
+    INCLUDE_SACRUM = "include-sacrum"
     MRI_WITHOUT_CONTRAST = "mri-without-contrast"
     MRI_AT_ONCE = "mri-at-once"

@@ -1,21 +1,28 @@
-"""Red flags beside back pain, and known metastases (chapter 3 of docs/clinical-decisions.md).
+"""Red flags beside back pain, and known metastases (decisions of chapter 3).
 
-Red flags are signs of now: they count when they hold and began inside the window of the pain, or are undated and
-belong to the current visit (decision 3.1). An old paraplegia is history.
+A red flag is a sign of now: recorded in the current visit or in the last days, or lasting since the pain began. One
+that was recorded since the pain began, but weeks ago, is asked for; one that was known before the window is named.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from datetime import date, timedelta
 
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
+from cds_service.clinical.rules.breast_cancer_back_pain.fractures import Cause, Fracture, findings_of
+from cds_service.clinical.rules.breast_cancer_back_pain.infection import Infection
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import CORD_SIGNS, NONSPECIFIC_SIGNS, RuleValueSet
 
 _UNCLEAR = (*NONSPECIFIC_SIGNS, RuleValueSet.NONSPECIFIC_SIGN_FRACTURE)
+_SIGNS = (*CORD_SIGNS, *_UNCLEAR)
+
+# Numb feet and an unsteady gait together are what a neuropathy explains.
+_EXPLAINED_BY_NEUROPATHY = frozenset({"sensory", "gait"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +30,37 @@ class RedFlags:
     """What is recorded beside the pain, by what it means.
 
     Attributes:
-        cord: new signs of cord or cauda equina compression (NICE's list): an emergency.
-        nonspecific: new signs that may be one (weakness, falls ...): look for cord compression today.
-        infection, pathological_fracture: emergencies of their own.
+        cord: signs of cord or cauda equina compression of now (NICE's list): an emergency.
+        nonspecific: signs of now that may be one (weakness, falls ...): look for cord compression today.
+        asked: signs recorded since the pain began, but weeks ago: still there?
+        known: signs of now that were known before the window.
+        infection: an infection of the spine, or fever of now without another source: an emergency of its own.
+        possible_infection: what makes an infection of the spine possible.
+        neutropenia: beside fever of now: antibiotics come before imaging.
+        explained_fever: fever that has its cause.
+        pathological_fracture: new, through a tumor: an emergency of its own.
         cord_metastasis: known metastasis of the spinal cord or its meninges: an emergency with new pain.
-        vertebral_compression_fracture: new vertebral collapse, the equivalent of pain.
+        vertebral_compression_fracture: new, without an injury or a stated tumor: the equivalent of pain.
+        traumatic_fracture: new, from an injury.
         systemic: weight loss, hypercalcemia.
+        neoplasm_related_pain: pain that its code relates to a tumor: quoted.
         bone_metastasis, other_metastasis: known, at any time.
     """
 
     cord: tuple[Finding, ...] = ()
     nonspecific: tuple[Finding, ...] = ()
+    asked: tuple[Finding, ...] = ()
+    known: tuple[Finding, ...] = ()
     infection: tuple[Finding, ...] = ()
+    possible_infection: tuple[Finding, ...] = ()
+    neutropenia: tuple[Finding, ...] = ()
+    explained_fever: tuple[Finding, ...] = ()
     pathological_fracture: tuple[Finding, ...] = ()
     cord_metastasis: tuple[Finding, ...] = ()
     vertebral_compression_fracture: tuple[Finding, ...] = ()
+    traumatic_fracture: tuple[Finding, ...] = ()
     systemic: tuple[Finding, ...] = ()
+    neoplasm_related_pain: tuple[Finding, ...] = ()
     bone_metastasis: tuple[Finding, ...] = ()
     other_metastasis: tuple[Finding, ...] = ()
     nonspecific_is_critical: bool = False
@@ -49,14 +71,24 @@ class RedFlags:
         return bool(self.cord) or self.nonspecific_is_critical
 
     @property
+    def cord_emergency(self) -> bool:
+        """Whether the spinal cord is in danger, as far as the chart says."""
+        return self.neurological or bool(self.pathological_fracture or self.cord_metastasis)
+
+    @property
     def critical(self) -> bool:
         """Whether the card is an emergency, once there is back pain."""
-        return self.neurological or bool(self.infection or self.pathological_fracture or self.cord_metastasis)
+        return self.cord_emergency or bool(self.infection)
 
     @property
     def emergencies(self) -> tuple[Finding, ...]:
         unclear = self.nonspecific if self.nonspecific_is_critical else ()
         return (*self.cord, *unclear, *self.pathological_fracture, *self.infection, *self.cord_metastasis)
+
+    @property
+    def whole_spine(self) -> bool:
+        """Whether the whole spine is imaged, whatever the painful region."""
+        return self.critical or bool(self.bone_metastasis or self.asked)
 
     def named(self) -> Iterator[tuple[str, tuple[Finding, ...]]]:
         """The findings by the names of their fields."""
@@ -65,47 +97,126 @@ class RedFlags:
             if isinstance(value, tuple):
                 yield item.name, value
 
+
+@dataclass(frozen=True, slots=True)
+class SignTimes:
+    """When a sign is one of now.
+
+    Attributes:
+        calendar: the day of the call.
+        sign_days: for so many days a record is of now, and so long before the pain a lasting sign may begin.
+        onset: the first day of the pain, where it is known.
+    """
+
+    calendar: Calendar
+    sign_days: int
+    onset: date | None
+
+    def is_now(self, sign: AssertedConcept) -> bool:
+        """Recorded in the current visit or the last days, or lasting, and not from well before the pain."""
+        if not sign.holds:
+            return False
+        if sign.current_visit:
+            return True
+        told = sign.day or sign.finding.when
+        if told is None:
+            return False
+        today = self.calendar.today
+        if told.until(today).latest >= today - timedelta(days=self.sign_days):
+            return True
+        when = sign.finding.when or told
+        return not sign.point and when.until(today).latest >= self._first_day
+
+    def is_to_be_asked(self, sign: AssertedConcept) -> bool:
+        """A point since the pain began that is too old to be of now."""
+        told = sign.day or sign.finding.when
+        if not sign.holds or not sign.point or told is None or self.is_now(sign):
+            return False
+        return told.until(self.calendar.today).latest >= (self.onset or self.calendar.window_start)
+
+    def was_known(self, sign: AssertedConcept, others: Iterable[AssertedConcept]) -> bool:
+        """Whether the same kind of sign was recorded before the window, and the record of now says nothing of worse."""
+        if sign.worse:
+            return False
+        kinds = _kinds(sign)
+        return any(
+            not kinds.isdisjoint(_kinds(other))
+            and (told := other.finding.when or other.day) is not None
+            and told.latest < self.calendar.window_start
+            for other in others
+            if other is not sign
+        )
+
     @property
-    def whole_spine(self) -> bool:
-        """Whether the whole spine is imaged, whatever the painful region."""
-        return self.critical or bool(self.bone_metastasis or self.vertebral_compression_fracture)
+    def _first_day(self) -> date:
+        start = self.calendar.window_start
+        return max(start, (self.onset or start) - timedelta(days=self.sign_days))
 
 
 def red_flags(
-    asserted: Sequence[AssertedConcept], calendar: Calendar, options: RuleOptions, emergency_groups: int
+    statements: Sequence[AssertedConcept],
+    infection: Infection,
+    fractures: Sequence[Fracture],
+    times: SignTimes,
+    options: RuleOptions,
+    emergency_groups: int,
 ) -> RedFlags:
     """Sort what a chart states into red flags.
 
     Args:
-        asserted: what the chart states.
-        calendar: the day of the call.
+        statements: of the chart, at their sites.
+        infection: of the spine, as far as the chart tells.
+        fractures: the new ones of vertebrae.
+        times: when a sign is one of now.
         options: the site's choices.
         emergency_groups: nonspecific signs of so many groups together are an emergency.
     """
-    known = [item for item in asserted if not item.suspected]
-    stated = [item for item in known if RuleValueSet.RED_FLAG_EXCLUSION not in item.value_sets]
-    fresh = [item for item in stated if item.is_new(calendar)]
-    holding = [item for item in stated if item.holds]
-    groups = {NONSPECIFIC_SIGNS[name] for item in fresh for name in item.value_sets if name in NONSPECIFIC_SIGNS}
-    unclear = _in(fresh, _UNCLEAR)
+    known_for_sure = [item for item in statements if not item.suspected]
+    stated = [item for item in known_for_sure if RuleValueSet.RED_FLAG_EXCLUSION not in item.value_sets]
+    signs = [item for item in stated if not item.value_sets.isdisjoint(_SIGNS)]
+    of_now = [item for item in signs if times.is_now(item)]
+    known = [item for item in of_now if times.was_known(item, signs)]
+    new = [item for item in of_now if item not in known]
+    asked = [item for item in signs if times.is_to_be_asked(item) and not times.was_known(item, signs)]
+    fresh = [item for item in stated if item.is_new(times.calendar)]
+    unclear = _in(new, _UNCLEAR)
     return RedFlags(
-        cord=_gravest_first(fresh),
+        cord=_gravest_first(new),
         nonspecific=unclear,
-        infection=_in(fresh, {RuleValueSet.SPINAL_INFECTION}),
-        pathological_fracture=_in(fresh, {RuleValueSet.PATHOLOGICAL_FRACTURE}),
-        cord_metastasis=_in(holding, {RuleValueSet.METASTASIS_SPINAL_CORD}),
-        vertebral_compression_fracture=_in(fresh, {RuleValueSet.VERTEBRAL_COLLAPSE}),
+        asked=_gravest_first(asked),
+        known=_in(known, _SIGNS),
+        infection=infection.certain,
+        possible_infection=infection.possible,
+        neutropenia=infection.neutropenia,
+        explained_fever=infection.explained_fever,
+        pathological_fracture=findings_of(fractures, Cause.TUMOR),
+        cord_metastasis=_in((item for item in stated if item.holds), {RuleValueSet.METASTASIS_SPINAL_CORD}),
+        vertebral_compression_fracture=findings_of(fractures, Cause.NOT_STATED),
+        traumatic_fracture=findings_of(fractures, Cause.INJURY),
         systemic=_in(fresh, {RuleValueSet.SYSTEMIC_FLAG}),
-        bone_metastasis=_in(known, {RuleValueSet.METASTASIS_BONE}),
-        other_metastasis=_in(known, {RuleValueSet.METASTASIS_BRAIN, RuleValueSet.METASTASIS_OTHER}),
-        nonspecific_is_critical=len(groups) >= emergency_groups
+        neoplasm_related_pain=_in((item for item in stated if item.holds), {RuleValueSet.NEOPLASM_RELATED_PAIN}),
+        bone_metastasis=_in(known_for_sure, {RuleValueSet.METASTASIS_BONE}),
+        other_metastasis=_in(known_for_sure, {RuleValueSet.METASTASIS_BRAIN, RuleValueSet.METASTASIS_OTHER}),
+        nonspecific_is_critical=_are_an_emergency(new, stated, emergency_groups)
         or bool(unclear and options.nonspecific_signs == "critical"),
     )
 
 
-def _gravest_first(fresh: Sequence[AssertedConcept]) -> tuple[Finding, ...]:
-    """New signs of cord compression, the gravest first, each once."""
-    return _each_once([finding for name in CORD_SIGNS for finding in _in(fresh, {name})])
+def _are_an_emergency(new: Sequence[AssertedConcept], stated: Sequence[AssertedConcept], least: int) -> bool:
+    """Whether unclear signs of so many kinds stand beside each other, and no neuropathy explains them."""
+    groups = {NONSPECIFIC_SIGNS[name] for item in new for name in item.value_sets if name in NONSPECIFIC_SIGNS}
+    neuropathy = any(RuleValueSet.NEUROPATHY in item.value_sets and item.holds for item in stated)
+    return len(groups) >= least and not (neuropathy and groups == _EXPLAINED_BY_NEUROPATHY)
+
+
+def _kinds(sign: AssertedConcept) -> frozenset[str]:
+    """What a sign tells of: strength, bladder and bowel, sensation, gait, or the cord itself."""
+    return frozenset(name.rpartition("sign-")[2] for name in sign.value_sets if name in _SIGNS)
+
+
+def _gravest_first(signs: Sequence[AssertedConcept]) -> tuple[Finding, ...]:
+    """Signs of cord compression, the gravest first, each once."""
+    return _each_once([finding for name in CORD_SIGNS for finding in _in(signs, {name})])
 
 
 def _in(asserted: Iterable[AssertedConcept], value_sets: Iterable[str]) -> tuple[Finding, ...]:

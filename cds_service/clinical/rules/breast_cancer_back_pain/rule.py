@@ -24,7 +24,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.imaging_plan import plan_imaging
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import order_criterion
-from cds_service.clinical.rules.breast_cancer_back_pain.pain import pain_criterion
+from cds_service.clinical.rules.breast_cancer_back_pain.pain_criterion import pain_criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import what_is_ordered
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.services import SERVICES, prefetch_templates
@@ -33,6 +33,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.timeline import timeline
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     BREAST_CANCER_HALVES,
     BREAST_CANCER_HINTS,
+    NARROWED,
     NEEDS_SITE,
 )
 from cds_service.clinical.rules.sentences import CardText
@@ -65,7 +66,7 @@ class BreastCancerBackPain:
 
     def reader(self) -> Recognizer:
         """What codes and words are read with."""
-        return Recognizer(self.content, self.options.text_match, what_is_ordered(self.content))
+        return Recognizer(self.content, self.options.text_match, what_is_ordered(self.content), NARROWED)
 
     def assess(self, chart: Chart, reader: Recognizer, now: datetime) -> Assessment:
         """Answer the rule for one patient; days are counted in UTC."""

@@ -10,7 +10,7 @@ _WHEN = frozenset({"finding", "when"})
 _DATE = frozenset({"date", "ago"})
 _COUNT = frozenset({"count"})
 _STUDIES = frozenset({"studies"})
-_REGIONS = ("cervical", "thoracic", "lumbar", "sacral", "several", "unspecified", "instead")
+_REGIONS = ("cervical", "thoracic", "lumbar", "sacral", "several", "unspecified", "fracture", "instead")
 _KEYS = (
     "patient",
     "conditions",
@@ -20,6 +20,7 @@ _KEYS = (
     "diagnosticReports",
     "procedures",
     "allergies",
+    "devices",
 )
 
 _VERDICTS = (
@@ -34,11 +35,18 @@ _VERDICTS = (
 _GROUPS = (
     "cord",
     "nonspecific",
+    "asked",
+    "known",
     "infection",
+    "possible_infection",
+    "neutropenia",
+    "explained_fever",
     "pathological_fracture",
     "cord_metastasis",
     "vertebral_compression_fracture",
+    "traumatic_fracture",
     "systemic",
+    "neoplasm_related_pain",
     "bone_metastasis",
     "other_metastasis",
     "brain_her2_positive",
@@ -57,6 +65,8 @@ _NOTES = (
     "bone-scan-done",
     "mri-at-once",
     "mri-without-contrast",
+    "sign-after-order",
+    "include-sacrum",
 )
 
 SENTENCES: Sentences = {
@@ -65,6 +75,7 @@ SENTENCES: Sentences = {
         "critical": frozenset({"pain", "study"}),
         "critical_imaged": frozenset({"pain"}),
         "critical_at_once": frozenset({"pain"}),
+        "critical_upgrade": frozenset({"pain"}),
         "critical_done": frozenset({"pain"}),
         "known_metastases": frozenset({"pain", "study"}),
         "imaging": frozenset({"pain", "study"}),
@@ -76,6 +87,7 @@ SENTENCES: Sentences = {
     },
     "pain": dict.fromkeys(_REGIONS, _NONE),
     "pain_undated": dict.fromkeys(_REGIONS, _NONE),
+    "first": {"heading": _NONE, "febrile_neutropenia": _NONE},
     "why": {
         "heading": _NONE,
         "emergency": _FINDING,
@@ -83,12 +95,18 @@ SENTENCES: Sentences = {
         "in_situ": _FINDING,
         "metastasis": _FINDING,
         "pain": _FINDING,
-        "vertebral_compression_fracture": _FINDING,
+        "vertebral_fracture": _FINDING,
+        "traumatic_fracture": _FINDING,
         "nonspecific": _WHEN,
+        "asked": _WHEN,
+        "known_sign": _WHEN,
+        "fever_with_a_cause": _WHEN,
         "systemic": _WHEN,
+        "neoplasm_related_pain": _WHEN,
         "brain": _FINDING,
         "more": _COUNT,
         "quoted": frozenset({"quote"}),
+        "listed": frozenset({"finding", "date"}),
         "text_only": _NONE,
         "onset_not_recorded": _NONE,
         "onset_imprecise": frozenset({"onset"}),
@@ -106,7 +124,15 @@ SENTENCES: Sentences = {
         "heading": _NONE,
         "mri_critical": frozenset({"study"}),
         "mri": frozenset({"study"}),
+        "call": _NONE,
+        "infection": _NONE,
+        "possible_infection": _WHEN,
         "mri_present": frozenset({"state"}),
+        "mri_present_upgrade": frozenset({"state", "finding"}),
+        "bring_forward": frozenset({"date"}),
+        "repeat_mri": frozenset({"date", "finding"}),
+        "upgrade_order": frozenset({"date", "finding"}),
+        "include_sacrum": _NONE,
         "mri_present_critical": frozenset({"state"}),
         "mri_present_at_once": frozenset({"state"}),
         "without_contrast_present": frozenset({"state"}),
@@ -135,6 +161,7 @@ SENTENCES: Sentences = {
         "no_egfr": frozenset({"days"}),
         "odd_egfr": _NONE,
         "old_egfr": frozenset({"value", "when"}),
+        "creatinine": frozenset({"value", "when"}),
         "pregnancy": _NONE,
         "unread": _COUNT,
         "nothing": _NONE,

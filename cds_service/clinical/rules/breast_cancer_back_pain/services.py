@@ -65,5 +65,6 @@ def prefetch_templates(content: Content) -> dict[str, str]:
         "diagnosticReports": f"DiagnosticReport?{_PATIENT}&_sort=-date&_count=100",
         "procedures": f"Procedure?{_PATIENT}&_sort=-date&_count=100",
         "allergies": f"AllergyIntolerance?{_PATIENT}&_count=100",
+        "devices": f"Device?{_PATIENT}&_count=50",
         "encounters": f"Encounter?{_PATIENT}&_sort=-date&_count=50",
     }

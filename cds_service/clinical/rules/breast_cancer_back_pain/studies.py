@@ -40,6 +40,6 @@ def wanted_studies(
         modality = orders[slug].modality
         if withdrawn(modality, raised):
             continue
-        plain = slug + rule.without_contrast_suffix
+        plain = orders[slug].without_contrast or slug + rule.without_contrast_suffix
         wanted.append(plain if without_contrast(modality, raised) and plain in orders else slug)
     return tuple(wanted)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from cds_service.clinical.reading.value_sets import (
+    CONTRAST_ALLERGIES,
+    DELIVERY_DATE,
+    LAST_PERIOD,
+    PHYSIOLOGIC_REACTION,
+)
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     BACK_PAIN,
-    NONSPECIFIC_SIGN_SENSORY,
+    FRACTURE_IN_WORDS,
+    OTHER_BONE,
     PAIN_QUALITY,
+    SPINE_SITE,
     RuleValueSet,
 )
 from cds_service.content.rule_source import TextNames
@@ -27,7 +35,19 @@ _BACK_PAIN = frozenset(BACK_PAIN) - {RuleValueSet.BACK_PAIN_THORACOLUMBAR}
 
 TEXT_NAMES = TextNames(
     concepts=frozenset(
-        {RuleValueSet.BREAST_CANCER, RuleValueSet.BACK_INJURY, NONSPECIFIC_SIGN_SENSORY, PAIN_QUALITY, *_BACK_PAIN}
+        {
+            RuleValueSet.BREAST_CANCER,
+            RuleValueSet.BACK_INJURY,
+            PAIN_QUALITY,
+            FRACTURE_IN_WORDS,
+            OTHER_BONE,
+            *SPINE_SITE,
+            *_BACK_PAIN,
+            *CONTRAST_ALLERGIES,
+            PHYSIOLOGIC_REACTION,
+            DELIVERY_DATE,
+            LAST_PERIOD,
+        }
     ),
     guards=frozenset({"takes-back-before", "takes-back-after", "takes-back-alone"}),
     flags=frozenset(WordList),

@@ -24,13 +24,19 @@ class Threshold(StrEnum):
     OPEN_ORDER_DAYS = "open_order_days"
     RECEPTOR_POSITIVE_PERCENT = "receptor_positive_percent"
     SURVEILLANCE_FROM_DAYS = "surveillance_from_days"
+    ORDER_BEFORE_PAIN_DAYS = "order_before_pain_days"
+    ORDER_BEFORE_ONSET_DAYS = "order_before_onset_days"
+    ORDER_DUE_DAYS = "order_due_days"
+    EMERGENCY_DUE_DAYS = "emergency_due_days"
+    SIGN_DAYS = "sign_days"
+    BRAIN_POINT_DAYS = "brain_point_days"
 
 
 THRESHOLDS: Mapping[str, Bounds] = {
     Threshold.NEW_WINDOW_DAYS: Bounds(1, MOST_DAYS),
     Threshold.CLEAN_DAYS: Bounds(0, MOST_DAYS),
     # One group alone is the choice of a site (the setting `nonspecific_signs`); there are four.
-    Threshold.NONSPECIFIC_SIGN_GROUPS: Bounds(2, 3),
+    Threshold.NONSPECIFIC_SIGN_GROUPS: Bounds(2, 4),
     Threshold.ADULT_FROM_YEARS: Bounds(12, 25),
     Threshold.HOSPICE_DAYS: Bounds(1, MOST_DAYS),
     Threshold.PREGNANCY_RECENT_DAYS: Bounds(0, 300),
@@ -41,4 +47,10 @@ THRESHOLDS: Mapping[str, Bounds] = {
     Threshold.OPEN_ORDER_DAYS: Bounds(1, MOST_DAYS),
     Threshold.RECEPTOR_POSITIVE_PERCENT: Bounds(1, 10),
     Threshold.SURVEILLANCE_FROM_DAYS: Bounds(1, MOST_DAYS),
+    Threshold.ORDER_BEFORE_PAIN_DAYS: Bounds(0, 365),
+    Threshold.ORDER_BEFORE_ONSET_DAYS: Bounds(0, 365),
+    Threshold.ORDER_DUE_DAYS: Bounds(1, 365),
+    Threshold.EMERGENCY_DUE_DAYS: Bounds(0, 7),
+    Threshold.SIGN_DAYS: Bounds(1, 90),
+    Threshold.BRAIN_POINT_DAYS: Bounds(1, 365),
 }

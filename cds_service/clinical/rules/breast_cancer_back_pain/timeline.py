@@ -18,7 +18,13 @@ from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assess
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import brain_symptoms
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord
-from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import CORD_SIGNS, NONSPECIFIC_SIGNS, RuleValueSet
+from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
+    CORD_SIGNS,
+    FRACTURES,
+    NONSPECIFIC_SIGNS,
+    RuleValueSet,
+)
 from cds_service.clinical.rules.timeline import Entry, Row, Timeline, Window
 
 
@@ -38,10 +44,8 @@ _RED_FLAGS = _Kind(
         {
             *CORD_SIGNS,
             *NONSPECIFIC_SIGNS,
-            RuleValueSet.NONSPECIFIC_SIGN_FRACTURE,
+            *FRACTURES,
             RuleValueSet.SPINAL_INFECTION,
-            RuleValueSet.PATHOLOGICAL_FRACTURE,
-            RuleValueSet.VERTEBRAL_COLLAPSE,
             RuleValueSet.SYSTEMIC_FLAG,
         }
     )
@@ -145,10 +149,10 @@ def _pain(evidence: Evidence) -> Iterator[Entry]:
 
 
 def _pain_remark(record: PainRecord, is_new: bool) -> str:
-    said = ["new by its words" if is_new and record.changed else "new" if is_new else "not new"]
+    said = ["new by its words" if is_new and (record.worse or record.acute) else "new" if is_new else "not new"]
     if record.chronic:
         said.append("chronic")
-    if record.changed and not is_new:
+    if (record.worse or record.acute) and not is_new:
         said.append("changed by its words")
     if not record.present and not record.point:
         said.append("over")
@@ -164,7 +168,7 @@ def _counted(evidence: Evidence) -> frozenset[tuple[str, str]]:
     """The words of all findings beside the pain that the rule counts."""
     flags = (getattr(evidence.flags, item.name) for item in fields(evidence.flags))
     groups = [group for group in flags if isinstance(group, tuple)]
-    groups.append(brain_symptoms(evidence.asserted, evidence.calendar))
+    groups.append(_brain_symptoms(evidence))
     groups.append(tuple(item.finding for item in evidence.asserted if _HOSPICE.holds(item.value_sets)))
     return frozenset((finding.label, finding.quote) for group in groups for finding in group)
 
@@ -199,7 +203,7 @@ def _why_not(item: AssertedConcept) -> str:
 
 def _imaging(evidence: Evidence) -> Iterator[Entry]:
     """Every imaging study and every order of one, whether or not it answers the pain."""
-    counting = evidence.studies_since(evidence.pain.onset)
+    counting = evidence.studies_since(evidence.pain.began)
     done_by_source = {study.finding.source: study.done for study in counting}
     chart = evidence.chart
     for study in (*chart.diagnostic_reports.items, *chart.procedures.items, *chart.service_requests.items):
@@ -258,7 +262,7 @@ def _order_label(order: Order, evidence: Evidence) -> str:
 
 
 def _cautions(evidence: Evidence, assessment: Assessment) -> Iterator[Entry]:
-    egfr = assessment.egfr
+    egfr = assessment.kidneys.egfr
     for raised in assessment.cautions:
         if egfr is None or raised.finding != egfr.finding:
             yield replace(_entry(raised.finding), remark=raised.caution.name)
@@ -269,3 +273,8 @@ def _cautions(evidence: Evidence, assessment: Assessment) -> Iterator[Entry]:
             _entry(egfr.finding), label=f"eGFR {egfr.reported}", counts=bool(concerning), remark=remark, quoted=False
         )
     yield from _stated(evidence, _HOSPICE, _counted(evidence))
+
+
+def _brain_symptoms(evidence: Evidence) -> tuple[Finding, ...]:
+    days = evidence.number(Threshold.BRAIN_POINT_DAYS)
+    return brain_symptoms(evidence.asserted, evidence.calendar, days)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from cds_service.clinical.reading.value_sets import SharedValueSet
+
 
 class RuleValueSet(StrEnum):
     """A value set by the name of its file in `cards/value-sets`."""
@@ -49,6 +51,10 @@ class RuleValueSet(StrEnum):
     CHRONIC_BACK_PAIN_SACRAL = "chronic-back-pain-sacral"
     CHRONIC_BACK_PAIN_UNSPECIFIED = "chronic-back-pain-unspecified"
     CHRONIC_PAIN_ANY_SITE = "chronic-pain-any-site"
+    CHRONIC_PAIN_BESIDE_A_SITE = "chronic-pain-beside-a-site"
+    PAIN_ELSEWHERE = "pain-elsewhere"
+    NEOPLASM_RELATED_PAIN = "neoplasm-related-pain"
+    BACK_TREATMENT = "back-treatment"
 
     SPINE_SITE_CERVICAL = "spine-site-cervical"
     SPINE_SITE_CERVICOTHORACIC = "spine-site-cervicothoracic"
@@ -70,10 +76,28 @@ class RuleValueSet(StrEnum):
     NONSPECIFIC_SIGN_MOTOR = "nonspecific-sign-motor"
     NONSPECIFIC_SIGN_GAIT = "nonspecific-sign-gait"
     NONSPECIFIC_SIGN_SPHINCTER = "nonspecific-sign-sphincter"
+    NONSPECIFIC_SIGN_SENSORY = "nonspecific-sign-sensory"
+    NEUROPATHY = "neuropathy"
+    FEVER = "fever"
+    FEVER_WITH_A_CAUSE = "fever-with-a-cause"
+    BODY_TEMPERATURE = "body-temperature"
+    NEUTROPENIA = "neutropenia"
+    BLOODSTREAM_INFECTION = "bloodstream-infection"
+    INFECTION_ELSEWHERE = "infection-elsewhere"
     NONSPECIFIC_SIGN_FRACTURE = "nonspecific-sign-fracture"
     SPINAL_INFECTION = "spinal-infection"
     PATHOLOGICAL_FRACTURE = "pathological-fracture"
+    PATHOLOGICAL_FRACTURE_NEEDING_SPINE_SITE = "pathological-fracture-needing-spine-site"
     VERTEBRAL_COLLAPSE = "vertebral-collapse"
+    TRAUMATIC_VERTEBRAL_FRACTURE = "traumatic-vertebral-fracture"
+    HEALED_FRACTURE = "healed-fracture"
+    HIGH_ENERGY_CAUSE = "high-energy-cause"
+    SPINE_FRACTURE_CERVICAL = "spine-fracture-cervical"
+    SPINE_FRACTURE_CERVICOTHORACIC = "spine-fracture-cervicothoracic"
+    SPINE_FRACTURE_THORACIC = "spine-fracture-thoracic"
+    SPINE_FRACTURE_THORACOLUMBAR = "spine-fracture-thoracolumbar"
+    SPINE_FRACTURE_LUMBAR = "spine-fracture-lumbar"
+    SPINE_FRACTURE_SACRAL = "spine-fracture-sacral"
     SYSTEMIC_FLAG = "systemic-flag"
     RED_FLAG_EXCLUSION = "red-flag-exclusion"
 
@@ -95,9 +119,6 @@ class RuleValueSet(StrEnum):
     DX_TRIPLE_NEGATIVE = "dx-triple-negative"
 
     HOSPICE = "hospice"
-    PREGNANT = "pregnant"
-    NOT_PREGNANT = "not-pregnant"
-    POSSIBLY_PREGNANT = "possibly-pregnant"
 
     ANALGESIC_DRUG = "analgesic-drug"
     SPINE_RADIOGRAPH = "imaging-spine-radiograph"
@@ -140,6 +161,27 @@ SPINE_SITE: Mapping[str, tuple[str, ...]] = {
     RuleValueSet.SPINE_SITE_UNSPECIFIED: ("unspecified",),
 }
 
+# Fractures of vertebrae by the regions of the spine that their code names.
+SPINE_FRACTURE: Mapping[str, tuple[str, ...]] = {
+    RuleValueSet.SPINE_FRACTURE_CERVICAL: ("cervical",),
+    RuleValueSet.SPINE_FRACTURE_CERVICOTHORACIC: ("cervical", "thoracic"),
+    RuleValueSet.SPINE_FRACTURE_THORACIC: ("thoracic",),
+    RuleValueSet.SPINE_FRACTURE_THORACOLUMBAR: ("thoracic", "lumbar"),
+    RuleValueSet.SPINE_FRACTURE_LUMBAR: ("lumbar",),
+    RuleValueSet.SPINE_FRACTURE_SACRAL: ("sacral",),
+}
+
+# Whatever is a fracture of a vertebra, or may be one where the entry names the spine.
+FRACTURES = frozenset(
+    {
+        RuleValueSet.PATHOLOGICAL_FRACTURE,
+        RuleValueSet.PATHOLOGICAL_FRACTURE_NEEDING_SPINE_SITE,
+        RuleValueSet.NONSPECIFIC_SIGN_FRACTURE,
+        RuleValueSet.VERTEBRAL_COLLAPSE,
+        RuleValueSet.TRAUMATIC_VERTEBRAL_FRACTURE,
+    }
+)
+
 # NICE's signs of cord or cauda equina compression, the gravest first: so they stand on the card.
 CORD_SIGNS = (
     RuleValueSet.CORD_COMPRESSION,
@@ -149,15 +191,12 @@ CORD_SIGNS = (
     RuleValueSet.SIGN_GAIT,
 )
 
-# A concept of `text-patterns.toml` that no code says: one leg or foot that is numb or tingles.
-NONSPECIFIC_SIGN_SENSORY = "nonspecific-sign-sensory"
-
 # Signs that may be one of cord compression, by the group in which two make an emergency.
 NONSPECIFIC_SIGNS: Mapping[str, str] = {
-    NONSPECIFIC_SIGN_SENSORY: "sensory",
     RuleValueSet.NONSPECIFIC_SIGN_MOTOR: "motor",
     RuleValueSet.NONSPECIFIC_SIGN_GAIT: "gait",
     RuleValueSet.NONSPECIFIC_SIGN_SPHINCTER: "sphincter",
+    RuleValueSet.NONSPECIFIC_SIGN_SENSORY: "sensory",
 }
 
 METASTASES = frozenset(
@@ -194,15 +233,37 @@ BONE_SCANS = frozenset(
     }
 )
 
+# A bone scan of a foot is billed under the code of a whole one.
+NARROWED: Mapping[str, frozenset[str]] = {
+    RuleValueSet.BONE_SCAN_LIMITED: frozenset(
+        {RuleValueSet.BONE_SCAN_WHOLE_BODY, RuleValueSet.BONE_SCAN_UNSTATED_EXTENT}
+    )
+}
+
 # Whatever is recorded of pregnancy; then nobody is told to ask.
 PREGNANCY_RECORDS = frozenset(
     {
-        RuleValueSet.PREGNANT,
-        RuleValueSet.NOT_PREGNANT,
-        RuleValueSet.POSSIBLY_PREGNANT,
+        SharedValueSet.PREGNANT,
+        SharedValueSet.PREGNANCY_COMPLICATION,
+        SharedValueSet.NOT_PREGNANT,
+        SharedValueSet.POSSIBLY_PREGNANT,
+        SharedValueSet.PREGNANCY_LOST,
         RuleValueSet.BACK_PAIN_IN_PREGNANCY,
     }
 )
+
+# A concept of `text-patterns.toml` that no code says: words that make the pain suspicious.
+PAIN_QUALITY = "pain-quality"
+
+# Codes that call the pain chronic whose site another code of the same visit names.
+CHRONIC_WITH_PAIN_CODE = frozenset({RuleValueSet.CHRONIC_PAIN_BESIDE_A_SITE})
+
+# Concepts of `text-patterns.toml` that no code says: a fracture of whichever bone; a bone that is none of the spine.
+FRACTURE_IN_WORDS = "fracture-in-words"
+OTHER_BONE = "other-bone"
+
+# A concept of `text-patterns.toml` that no code says: an injection into the spine, or an operation on it.
+SPINAL_PROCEDURE = frozenset({"spinal-procedure"})
 
 # Whatever may be why metastases are searched for: pain, signs, spread, another cancer, and codes that are unclear.
 REASONS_TO_SEARCH = frozenset(
@@ -211,7 +272,8 @@ REASONS_TO_SEARCH = frozenset(
         *CHRONIC_BACK_PAIN,
         *CORD_SIGNS,
         *NONSPECIFIC_SIGNS,
-        RuleValueSet.NONSPECIFIC_SIGN_FRACTURE,
+        *FRACTURES,
+        OTHER_BONE,
         RuleValueSet.BACK_PAIN_IN_PREGNANCY,
         RuleValueSet.BACK_PAIN_AMBIGUOUS,
         RuleValueSet.BACK_PAIN_EXCLUSION,
@@ -219,8 +281,7 @@ REASONS_TO_SEARCH = frozenset(
         RuleValueSet.PAIN_NEEDING_SPINE_SITE,
         RuleValueSet.CHRONIC_PAIN_ANY_SITE,
         RuleValueSet.SPINAL_INFECTION,
-        RuleValueSet.PATHOLOGICAL_FRACTURE,
-        RuleValueSet.VERTEBRAL_COLLAPSE,
+        RuleValueSet.FEVER,
         RuleValueSet.SYSTEMIC_FLAG,
         RuleValueSet.BRAIN_SYMPTOM,
         RuleValueSet.BRAIN_SYMPTOM_WEAK,
@@ -228,9 +289,6 @@ REASONS_TO_SEARCH = frozenset(
         RuleValueSet.OTHER_CANCER,
     }
 )
-
-# A concept of `text-patterns.toml` that no code says: words that make the pain suspicious.
-PAIN_QUALITY = "pain-quality"
 
 # Traces of treatment hint at breast cancer and never prove it; they are counted.
 BREAST_CANCER_HINTS = frozenset({RuleValueSet.BREAST_CANCER_SUPPORTING, RuleValueSet.BREAST_CANCER_THERAPY})

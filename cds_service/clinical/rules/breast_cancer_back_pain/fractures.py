@@ -1,0 +1,188 @@
+"""New fractures of vertebrae: each stands for pain where none is recorded (decision 2.10).
+
+Whether a fracture is new, its dates say: the seventh character of ICD-10-CM says "A" as long as the fracture is
+treated. Any other character but "B" (open) tells of a fracture that is past.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from cds_service.clinical.reading.asserted_concepts import AssertedConcept
+from cds_service.clinical.reading.findings import DateSource, Finding
+from cds_service.clinical.reading.onset import Calendar
+from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.clinical.rules.breast_cancer_back_pain.sited_findings import spine_regions
+from cds_service.clinical.rules.breast_cancer_back_pain.spine import UNSPECIFIED, regions_in
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
+    FRACTURE_IN_WORDS,
+    SPINE_FRACTURE,
+    RuleValueSet,
+)
+
+# The seventh character of an ICD-10-CM code of the chapters in which fractures of vertebrae stand.
+_SEVENTH = re.compile(r"[MS][0-9][0-9A-Z]\.?[0-9A-Z]{3}([A-Z])")
+
+# What is done to a patient is no finding of its own: a vertebroplasty says when, not that the fracture is new.
+_NO_FINDINGS = frozenset({"Procedure", "Device"})
+
+
+class Cause(StrEnum):
+    """Why a vertebra is broken, as far as the chart says; the gravest first."""
+
+    TUMOR = "tumor"
+    NOT_STATED = "not stated"
+    INJURY = "injury"
+
+
+_CAUSES: Mapping[str, Cause] = {
+    RuleValueSet.PATHOLOGICAL_FRACTURE: Cause.TUMOR,
+    RuleValueSet.PATHOLOGICAL_FRACTURE_NEEDING_SPINE_SITE: Cause.TUMOR,
+    RuleValueSet.VERTEBRAL_COLLAPSE: Cause.NOT_STATED,
+    RuleValueSet.TRAUMATIC_VERTEBRAL_FRACTURE: Cause.INJURY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fracture:
+    """One new fracture.
+
+    Attributes:
+        cause: why the vertebra is broken.
+        regions: of the spine; `unspecified` alone where none is named, empty where the bone is not.
+        finding: what and where.
+        stands_for_pain: it is one of the spine, and no case for the trauma pathway.
+    """
+
+    cause: Cause
+    regions: frozenset[str]
+    finding: Finding
+    stands_for_pain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A record of a fracture, new or not; `day` is the one of which it tells, where that is known."""
+
+    item: AssertedConcept
+    cause: Cause
+    regions: frozenset[str]
+    is_past: bool
+    is_open: bool
+    day: date | None
+
+    def may_be_the_same(self, other: _Record) -> bool:
+        """Whether two records may tell of one fracture."""
+        anywhere = {UNSPECIFIED} & (self.regions | other.regions)
+        return self.cause is other.cause and bool(anywhere or self.regions & other.regions)
+
+
+def new_fractures(
+    asserted: Sequence[AssertedConcept], recognizer: Recognizer, calendar: Calendar, import_days: AbstractSet[date]
+) -> tuple[Fracture, ...]:
+    """The new fractures of vertebrae, newest first.
+
+    Args:
+        asserted: what the chart states, at its sites.
+        recognizer: reads regions and the past in words.
+        calendar: the day of the call.
+        import_days: days on which a whole list was recorded; they date no entry of it.
+    """
+    records = list(_records(asserted, recognizer))
+    causes_of_injury = [item for item in asserted if RuleValueSet.HIGH_ENERGY_CAUSE in item.value_sets]
+    found = [
+        Fracture(
+            cause=record.cause,
+            regions=record.regions,
+            finding=record.item.finding,
+            stands_for_pain=bool(record.regions) and not _is_for_the_trauma_pathway(record, causes_of_injury),
+        )
+        for record in records
+        if not record.is_past
+        and record.item.is_new(calendar)
+        and not _is_imported(record.item, import_days)
+        and not _was_known(record, records, calendar)
+    ]
+    return tuple(sorted(found, key=_newest_first))
+
+
+def findings_of(fractures: Iterable[Fracture], cause: Cause) -> tuple[Finding, ...]:
+    """The findings of one cause, the same words once, and no words of an entry whose code says it already."""
+    findings = [fracture.finding for fracture in fractures if fracture.cause is cause]
+    coded = {finding.source for finding in findings if not finding.from_text}
+    told = [finding for finding in findings if not (finding.from_text and finding.source in coded)]
+    return tuple({(finding.label, finding.quote): finding for finding in told}.values())
+
+
+def _records(asserted: Iterable[AssertedConcept], recognizer: Recognizer) -> Iterator[_Record]:
+    for item in asserted:
+        causes = {_CAUSES[name] for name in item.value_sets & _CAUSES.keys()}
+        if not causes or item.suspected or item.finding.kind in _NO_FINDINGS:
+            continue
+        told = (item.day or item.finding.when) if item.point else (item.finding.when or item.day)
+        seventh = _seventh_characters(item)
+        yield _Record(
+            item=item,
+            cause=next(cause for cause in Cause if cause in causes),
+            regions=_regions(item, recognizer),
+            is_past=bool(seventh - {"A", "B"}) or _is_healed(item, recognizer),
+            is_open="B" in seventh,
+            day=told.latest if told else None,
+        )
+
+
+def _regions(item: AssertedConcept, recognizer: Recognizer) -> frozenset[str]:
+    """The regions by the code, else by words and body sites; none where nothing says that it is the spine."""
+    if by_code := regions_in(item.value_sets, SPINE_FRACTURE):
+        return by_code
+    if named := spine_regions(item, recognizer):
+        return named
+    bone_is_open = RuleValueSet.PATHOLOGICAL_FRACTURE_NEEDING_SPINE_SITE in item.value_sets
+    return frozenset() if bone_is_open else frozenset({UNSPECIFIED})
+
+
+def _seventh_characters(item: AssertedConcept) -> set[str]:
+    codes = (coding.code.strip().upper() for coding in item.concept.codings)
+    return {found[1] for code in codes if (found := _SEVENTH.fullmatch(code))}
+
+
+def _is_healed(item: AssertedConcept, recognizer: Recognizer) -> bool:
+    """Whether another code or the words of the entry say that the fracture is past, or that there is none."""
+    if RuleValueSet.HEALED_FRACTURE in item.value_sets:
+        return True
+    return recognizer.denied_in_words(item.concept.text, FRACTURE_IN_WORDS)
+
+
+def _is_imported(item: AssertedConcept, import_days: AbstractSet[date]) -> bool:
+    """Whether an entry of a list is dated only by a day on which the whole list was recorded."""
+    when = item.finding.when
+    by_recording = item.finding.date_source is DateSource.RECORDED and not item.point
+    return by_recording and when is not None and when.earliest in import_days
+
+
+def _was_known(record: _Record, records: Iterable[_Record], calendar: Calendar) -> bool:
+    """Whether the same fracture may have been recorded in the clean days, before the window."""
+    start = record.day or calendar.today
+    first = start - timedelta(days=calendar.clean_days)
+    return any(
+        other.day is not None and first <= other.day < calendar.window_start and record.may_be_the_same(other)
+        for other in records
+        if other is not record
+    )
+
+
+def _is_for_the_trauma_pathway(record: _Record, causes_of_injury: Iterable[AssertedConcept]) -> bool:
+    """Whether a fracture is open, or its visit records an injury with much force; a tumor is looked for anyway."""
+    if record.cause is Cause.TUMOR:
+        return False
+    return record.is_open or any(item.same_visit(record.item) for item in causes_of_injury)
+
+
+def _newest_first(fracture: Fracture) -> tuple[bool, int, str]:
+    when = fracture.finding.when
+    return fracture.finding.from_text, -when.latest.toordinal() if when else 0, fracture.finding.source
