@@ -207,6 +207,93 @@ def test_a_family_history_code_in_the_same_entry_takes_the_proof_away() -> None:
 
 
 # Decision 1.7.
+@codes(
+    "icd10cm Z15.01",
+    "icd9cm V84.01",
+    "snomed 718220008",
+    "icd10cm Z12.31",
+    "icd10cm Z12.39",
+    "icd10 Z12.3",
+    "icd10cm C79.81",
+    "snomed 94297009",
+    "icd10cm N63.0",
+    "icd10cm D24.9",
+    "icd10cm Z40.01",
+    "snomed 254845004",
+)
+@pytest.mark.parametrize("cancer", [BREAST_CANCER, BREAST_CANCER_HISTORY, "icd9cm 174.2", "snomed 254837009"])
+def test_a_code_of_a_gene_of_screening_or_of_spread_in_the_same_entry_takes_nothing_back(
+    cancer: str, code: str
+) -> None:
+    assert counts(condition(code, cancer))
+
+
+# Decision 1.7.
+@codes("icd10cm Z80.3", "icd10 Z80.3", "icd9cm V16.3", "snomed 429740004", "snomed 160392000", "snomed 313376005")
+def test_every_code_of_family_history_in_the_same_entry_takes_the_proof_away(code: str) -> None:
+    assert not counts(condition(BREAST_CANCER, code, "icd10cm Z15.01"))
+
+
+# Decision 1.7.
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Screening mammogram, history of breast cancer", True),
+        ("Screening mammogram in breast cancer survivor", True),
+        ("Screening for recurrence of breast cancer", True),
+        ("Personal history of breast cancer; screening mammogram", True),
+        ("Breast cancer in BRCA2 carrier", True),
+        ("Screening mammogram", False),
+        ("Encounter for screening mammogram for malignant neoplasm of breast", False),
+        ("Screening for breast cancer", False),
+        ("Breast cancer screening", False),
+        ("Annual screening", False),
+        ("Family history of breast cancer", False),
+        ("r/o breast cancer", False),
+    ],
+)
+def test_beside_a_code_of_screening_words_that_speak_of_nothing_else_take_the_proof_away(
+    text: str, expected: bool
+) -> None:
+    assert counts(condition(BREAST_CANCER_HISTORY, "icd10cm Z12.31", text=text)) is expected
+
+
+# Decision 1.7.
+def test_the_words_of_a_code_of_cancer_alone_may_speak_of_screening() -> None:
+    assert counts(condition(BREAST_CANCER_HISTORY, text="Screening mammogram"))
+
+
+# Decision 1.3.
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Metastatic breast cancer", True),
+        ("Stage IV breast cancer", True),
+        ("Breast carcinoma, metastatic", True),
+        ("Breast cancer metastasized to contralateral breast", True),
+        ("Metastasis of the breast", False),
+        ("Secondary malignant neoplasm of breast", False),
+        ("Metastatic melanoma to breast", False),
+        ("Breast metastasis from lung cancer", False),
+        ("Mother: metastatic breast cancer", False),
+        ("r/o metastatic breast cancer", False),
+        ("", False),
+    ],
+)
+@pytest.mark.parametrize("code", ["icd10cm C79.81", "snomed 94297009", "snomed 12241031000119108"])
+def test_words_may_name_the_primary_beside_a_code_of_metastasis_to_the_breast(
+    code: str, text: str, expected: bool
+) -> None:
+    assert counts(condition(code, text=text)) is expected
+
+
+# Decision 1.3.
+@codes("icd10cm C34.90", "icd10cm C43.9", "icd10cm Z80.3", "icd10cm Z12.31")
+def test_no_words_name_a_primary_beside_a_code_of_another_cancer_of_a_relative_or_of_screening(code: str) -> None:
+    assert not counts(condition("icd10cm C79.81", code, text="Metastatic breast cancer"))
+
+
+# Decision 1.7.
 @pytest.mark.parametrize("text", ["Mother: breast cancer", "FH breast cancer", "r/o breast cancer", "Breast cancer?"])
 def test_a_text_that_contradicts_the_code_takes_the_proof_away(text: str) -> None:
     assert not counts(condition(BREAST_CANCER, text=text))

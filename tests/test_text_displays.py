@@ -15,7 +15,8 @@ CONTENT = load_content()
 READER = TextReader(CONTENT.text_patterns)
 CANCER = "breast-cancer"
 CANCER_EXCLUDING = (
-    "breast-cancer-exclusion", "breast-cancer-ambiguous", "breast-cancer-in-situ", "breast-cancer-supporting",
+    "breast-cancer-exclusion", "breast-cancer-family-history", "metastasis-to-breast", "breast-cancer-ambiguous",
+    "breast-cancer-in-situ", "breast-cancer-supporting",
     "breast-cancer-therapy", "metastasis-exclusion", "metastasis-other", "other-cancer",
 )  # fmt: skip
 PAIN_EXCLUDING = ("back-pain-exclusion", "chronic-pain-any-site", "pain-needing-spine-site", "breast-cancer-exclusion")

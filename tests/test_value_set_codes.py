@@ -40,6 +40,8 @@ def test_a_changed_value_set_is_named_with_the_way_to_renew_the_record() -> None
 # A set of exclusions, and the beginnings of the names of the sets that must not hold any of its codes.
 EXCLUSIONS = {
     "breast-cancer-exclusion": ("breast-cancer", "dx-"),
+    "breast-cancer-family-history": ("breast-cancer", "dx-"),
+    "metastasis-to-breast": ("breast-cancer", "dx-", "metastasis-"),
     "breast-cancer-in-situ": ("breast-cancer", "dx-"),
     "breast-cancer-ambiguous": ("breast-cancer", "dx-"),
     "back-pain-exclusion": ("back-pain-",),

@@ -142,13 +142,18 @@ class TextReader:
         """Every concept whose id starts with `prefix` and that `text` states, at most once each."""
         return stated(self.read(text), prefix)
 
-    def contradicts(self, text: str, concept_id: str) -> bool:
+    def contradicts(self, text: str, concept_id: str, why: str = "takes-back") -> bool:
         """Whether the text of an entry takes back its code ("Mother: breast cancer", "r/o breast cancer").
 
         Every mention must be of a relative or a suspicion. A doubt about something else (possible metastases, a
         recurrence) leaves the diagnosis standing.
+
+        Args:
+            text: what the entry says in words.
+            concept_id: the concept of its code.
+            why: the guards that say so, without `-before`, `-after` and `-alone`.
         """
-        before, after, alone = (self._guards[f"takes-back-{name}"] for name in ("before", "after", "alone"))
+        before, after, alone = (self._guards[f"{why}-{place}"] for place in ("before", "after", "alone"))
         passages = list(self._passages(text, concept_id))
         if not passages:
             return bool(alone.pattern.search(_plain(text)))

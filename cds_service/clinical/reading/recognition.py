@@ -196,12 +196,19 @@ class Recognizer:
             mentions = self._read[text] = self._text.read(text)
         return mentions
 
-    def contradicts_itself(self, concept: Concept, coding: Coding, concept_id: str) -> bool:
-        """Whether the text of a concept takes back its coding; the coding's own name never does."""
+    def contradicts_itself(self, concept: Concept, coding: Coding, concept_id: str, why: str = "takes-back") -> bool:
+        """Whether the text of a concept takes back its coding; the coding's own name never does.
+
+        Args:
+            concept: what is coded and said.
+            coding: the coding that counts, if its text does not take it back.
+            concept_id: the value set that it is in.
+            why: the guards of the content that take it back.
+        """
         names = {_bare(coding.display), _bare(self.label(coding))}
         if not concept.text or _bare(concept.text) in names:
             return False
-        return self._text.contradicts(concept.text, concept_id)
+        return self._text.contradicts(concept.text, concept_id, why)
 
     def stated_in_words(self, concept: Concept, concept_id: str) -> str:
         """The sentence of a concept's words that states `concept_id`; its text outweighs its displays."""

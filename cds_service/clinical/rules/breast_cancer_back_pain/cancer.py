@@ -7,6 +7,7 @@ situ disease, family history, screening, benign disease and metastasis *to* the 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from cds_service.chart.records import Chart, Coding, Condition
@@ -40,8 +41,7 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
         value_sets = recognizer.value_sets(condition.concept)
         if RuleValueSet.BREAST_CANCER in value_sets:
             coding = value_sets[RuleValueSet.BREAST_CANCER]
-            excluded = RuleValueSet.BREAST_CANCER_EXCLUSION in value_sets
-            if why := _why_not(condition, coding, excluded, recognizer, options):
+            if why := _why_not(condition, coding, value_sets, recognizer, options):
                 passed_over.append(f"{condition.reference}: {why}")
             else:
                 proven.append(recognizer.coded(_finding(condition, calendar), coding, condition.concept))
@@ -51,11 +51,11 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
                 in_situ.append(
                     recognizer.coded(finding, value_sets[RuleValueSet.BREAST_CANCER_IN_SITU], condition.concept)
                 )
-        elif IS_BREAST_CANCER.isdisjoint(value_sets):
+        elif IS_BREAST_CANCER.isdisjoint(value_sets) or _is_spread_alone(value_sets):
             quote = recognizer.stated_in_words(condition.concept, RuleValueSet.BREAST_CANCER)
             # The site says more than words that name the cancer only.
             if sited := cancer_at_breast(condition, value_sets, recognizer):
-                if why := _why_not(condition, sited.coding, False, recognizer, options):
+                if why := _why_not(condition, sited.coding, value_sets, recognizer, options):
                     passed_over.append(f"{condition.reference}: {why}")
                 else:
                     found = replace(
@@ -65,15 +65,29 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
                         from_text=sited.coding is None,
                     )
                     (in_situ if sited.in_situ else proven).append(found)
-            elif quote and not _why_not(condition, None, False, recognizer, options):
+            elif quote and not _why_not(condition, None, value_sets, recognizer, options):
                 proven.append(_finding(condition, calendar, quote))
     return CancerHistory(_earliest_first(proven), _earliest_first(in_situ), tuple(passed_over))
 
 
+def _is_spread_alone(value_sets: Collection[str]) -> bool:
+    """Whether the codes tell of spread to the breast and of no primary; the words may ("metastatic breast cancer")."""
+    settled = (IS_BREAST_CANCER | {RuleValueSet.OTHER_CANCER}).intersection(value_sets)
+    return settled == {RuleValueSet.METASTASIS_TO_BREAST}
+
+
 def _why_not(
-    condition: Condition, coding: Coding | None, excluded: bool, recognizer: Recognizer, options: RuleOptions
+    condition: Condition,
+    coding: Coding | None,
+    value_sets: Collection[str],
+    recognizer: Recognizer,
+    options: RuleOptions,
 ) -> str:
-    """Why a condition that says breast cancer is no proof, or an empty string where it is."""
+    """Why a condition that says breast cancer is no proof, or an empty string where it is.
+
+    A code of breast cancer stands beside one of a gene, of screening or of spread; family history takes it back, and so
+    do words that speak of nothing but a relative, a suspicion or, beside such a code, screening (decision 1.7).
+    """
     status = condition.verification_status
     if condition.is_refuted:
         return f"verification status is {status}"
@@ -81,10 +95,15 @@ def _why_not(
         return f"suspected only ({status})"
     if status == "unconfirmed" and options.unconfirmed_cancer == "ignore":
         return "unconfirmed"
-    if excluded:
-        return "another code of the same entry contradicts it"
-    if coding and recognizer.contradicts_itself(condition.concept, coding, RuleValueSet.BREAST_CANCER):
+    if RuleValueSet.BREAST_CANCER_FAMILY_HISTORY in value_sets:
+        return "another code of the same entry says that it is of a relative"
+    if coding is None:
+        return ""
+    if recognizer.contradicts_itself(condition.concept, coding, RuleValueSet.BREAST_CANCER):
         return "its text speaks of family history or of a suspicion"
+    beside = RuleValueSet.BREAST_CANCER_EXCLUSION in value_sets
+    if beside and recognizer.contradicts_itself(condition.concept, coding, RuleValueSet.BREAST_CANCER, "screening"):
+        return "its text speaks of screening"
     return ""
 
 

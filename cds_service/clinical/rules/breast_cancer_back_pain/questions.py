@@ -25,6 +25,8 @@ IS_BREAST_CANCER: Question = frozenset(
         RuleValueSet.BREAST_CANCER,
         RuleValueSet.BREAST_CANCER_IN_SITU,
         RuleValueSet.BREAST_CANCER_EXCLUSION,
+        RuleValueSet.BREAST_CANCER_FAMILY_HISTORY,
+        RuleValueSet.METASTASIS_TO_BREAST,
         RuleValueSet.BREAST_CANCER_AMBIGUOUS,
     }
 )

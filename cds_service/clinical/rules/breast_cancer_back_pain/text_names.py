@@ -49,6 +49,15 @@ TEXT_NAMES = TextNames(
             LAST_PERIOD,
         }
     ),
-    guards=frozenset({"takes-back-before", "takes-back-after", "takes-back-alone"}),
+    guards=frozenset(
+        {
+            "takes-back-before",
+            "takes-back-after",
+            "takes-back-alone",
+            "screening-before",
+            "screening-after",
+            "screening-alone",
+        }
+    ),
     flags=frozenset(WordList),
 )

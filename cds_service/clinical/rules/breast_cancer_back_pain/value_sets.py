@@ -18,6 +18,8 @@ class RuleValueSet(StrEnum):
     BREAST_CANCER = "breast-cancer"
     BREAST_CANCER_IN_SITU = "breast-cancer-in-situ"
     BREAST_CANCER_EXCLUSION = "breast-cancer-exclusion"
+    BREAST_CANCER_FAMILY_HISTORY = "breast-cancer-family-history"
+    METASTASIS_TO_BREAST = "metastasis-to-breast"
     BREAST_CANCER_AMBIGUOUS = "breast-cancer-ambiguous"
     BREAST_CANCER_SUPPORTING = "breast-cancer-supporting"
     BREAST_CANCER_THERAPY = "breast-cancer-therapy"
