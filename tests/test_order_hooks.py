@@ -153,6 +153,61 @@ def test_orders_for_back_pain_are_recognized(drafts: list[Json]) -> None:
 
 # Decision 7.6.
 @pytest.mark.parametrize(
+    "product",
+    [
+        "Advil 200 mg tablet",
+        "Aleve 220 mg",
+        "Flexeril 10 mg",
+        "Medrol Dosepak 4 mg",
+        "Ultracet",
+        "Amrix 15 mg",
+        "Celebrex",
+    ],
+)
+def test_a_drug_against_pain_is_known_by_its_brand_name(product: str) -> None:
+    assert offered(draft(kind="MedicationRequest", text=product)) == STANDARD
+
+
+# Decision 7.6.
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Lumbar epidural steroid injection",
+        "ESI, L4-L5",
+        "TFESI left L5",
+        "Epidural steroids",
+        "Injection, facet joint, lumbar",
+        "Facet joint injection L4/5",
+        "Medial branch block",
+        "Sacroiliac joint injection",
+        "Lumbar transforaminal injection",
+        "Radiofrequency ablation of lumbar medial branches",
+    ],
+)
+def test_an_injection_against_pain_of_the_back_is_an_occasion(text: str) -> None:
+    assert offered(draft(text=text)) == STANDARD
+
+
+# Decision 7.6.
+@pytest.mark.parametrize(
+    "order",
+    [
+        draft(text="Epidural analgesia in labor"),
+        draft(text="Lumbar epidural steroid injection", reasons=[concept(text="Spinal stenosis of the neck in 2012")]),
+        draft(text="Radiofrequency ablation of the liver"),
+        draft(text="Influenza vaccine injection"),
+        draft(text="Knee joint injection"),
+        draft(kind="MedicationRequest", text="Lipitor 40 mg"),
+        draft(kind="MedicationRequest", text="Advil 200 mg", reasons=[concept(text="Migraine")]),
+    ],
+    ids=lambda order: str(order.get("code", order.get("medicationCodeableConcept"))["text"]),
+)
+def test_an_injection_or_drug_for_something_else_is_no_occasion(order: Json) -> None:
+    assert offered(order) == []
+
+
+# Decision 7.6.
+@pytest.mark.parametrize(
     "order",
     [
         LIPIDS,

@@ -17,11 +17,11 @@ from cds_service.content.terminology import Terminology
 # What `<it>` becomes: the place of the match in its sentence, a character that no text holds (private use).
 MATCH_MARK = "\ue000"
 
-# What words may say of the course of a complaint; each has patterns that mean it `alone` in their phrase too.
+# What words may say of the course of a complaint.
 COURSES = frozenset({"chronic", "changed", "new", "night", "mechanical", "unremitting"})
 
 # The lists of words that reading text needs, whatever the rule.
-SHARED_FLAGS = COURSES | {"course"}
+SHARED_FLAGS = frozenset({"chronic", "changed", "course"})
 
 _NO_STATEMENT: Mapping[str, Sequence[str]] = {"begins": (), "own": (), "abbreviations": ()}
 
@@ -39,11 +39,8 @@ def read_text_patterns(files: ContentFiles, names: TextNames, terminology: Termi
     data = files.read_own("text-patterns")
     _check_read(file, "guard", names.guards, data["guard"].keys())
     _check_read(file, "flag", names.flags | SHARED_FLAGS, data["flag"].keys())
-    for name in sorted(COURSES):
-        if "alone" not in data["flag"][name]:
-            raise ContentError(file, f"flag.{name}.alone", "is missing; a neighbouring phrase may say it")
     _check_read(file, "concept", names.concepts, {item["id"] for item in data["concept"]})
-    for name in sorted(data["flag"].keys() - names.flags - SHARED_FLAGS):
+    for name in sorted(data["flag"].keys() - names.flags - SHARED_FLAGS - COURSES):
         raise ContentError(file, f"flag.{name}", "no code reads these words")
     coded = (item["id"] for item in data["concept"] if not item.get("text_only"))
     check_known(file, "concept.id", coded, terminology)

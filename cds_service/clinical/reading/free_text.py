@@ -104,7 +104,7 @@ class TextReader:
         self._flags = {
             name: _Flag(_any_of(flag.patterns), _any_of(flag.alone)) for name, flag in patterns.flags.items()
         }
-        self._courses = {name: self._flags[name] for name in sorted(COURSES)}
+        self._courses = {name: flag for name, flag in self._flags.items() if name in COURSES}
         # Look-behinds one by one: Python takes none of varying width.
         whole = "".join(rf"(?<!\b{word})" for word in patterns.abbreviations)
         self._sentence_end = re.compile(rf"{whole}[.;\r\n]+(?=\s|$)|[;\r\n]+", re.IGNORECASE)

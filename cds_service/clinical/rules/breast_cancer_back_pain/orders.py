@@ -11,7 +11,12 @@ from cds_service.clinical.rules.assessment import Answer, CoveredStudy, Criterio
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BACK_PAIN
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import regions_in
-from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BACK_PAIN, FRACTURES, RuleValueSet
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
+    BACK_PAIN,
+    FRACTURES,
+    SPINAL_INJECTION,
+    RuleValueSet,
+)
 from cds_service.clinical.rules.imaging_history import PriorStudy
 from cds_service.content.model import OrderDefinition, Rule
 
@@ -20,6 +25,9 @@ _PARTS_WITHIN_DAYS = 30
 
 # A card offers to remove a few drafts; nobody selects more at once.
 _MOST_REMOVALS = 5
+
+# Ordered for many reasons; a stated one that is not pain of the back settles it.
+_OFTEN_FOR_OTHER_REASONS = frozenset({RuleValueSet.ANALGESIC_DRUG, SPINAL_INJECTION})
 
 _PAIN_IN_GENERAL = frozenset(
     {RuleValueSet.PAIN_NEEDING_SPINE_SITE, RuleValueSet.CHRONIC_PAIN_ANY_SITE, RuleValueSet.BACK_INJURY, *FRACTURES}
@@ -49,12 +57,12 @@ def order_criterion(drafts: Drafts, rule: Rule, recognizer: Recognizer) -> Crite
 
 
 def _is_relevant(order: Order, rule: Rule, recognizer: Recognizer) -> bool:
-    """Whether what is ordered is of interest; an analgesic for a stated other reason is not."""
-    what = meaning(order, recognizer) & rule.relevant_orders
+    """Whether what is ordered is of interest; an analgesic or injection for a stated other reason is not."""
+    what = meaning(order, recognizer) & (rule.relevant_orders | {SPINAL_INJECTION})
     for_something_else = any(reason.codings or reason.text for reason in order.reasons) and not any(
         recognizer.value_sets(reason).keys() & _PAIN_IN_GENERAL for reason in order.reasons
     )
-    return bool(what) and not (what <= {RuleValueSet.ANALGESIC_DRUG} and for_something_else)
+    return bool(what) and not (what <= _OFTEN_FOR_OTHER_REASONS and for_something_else)
 
 
 def _is_for_back_pain(order: Order, recognizer: Recognizer) -> bool:

@@ -15,10 +15,12 @@ from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     FRACTURE_IN_WORDS,
     OTHER_BONE,
     PAIN_QUALITY,
+    SPINAL_INJECTION,
     SPINE_SITE,
     RuleValueSet,
 )
 from cds_service.content.rule_source import TextNames
+from cds_service.content.text_patterns import COURSES
 
 
 class WordList(StrEnum):
@@ -41,6 +43,7 @@ TEXT_NAMES = TextNames(
             PAIN_QUALITY,
             FRACTURE_IN_WORDS,
             OTHER_BONE,
+            SPINAL_INJECTION,
             *SPINE_SITE,
             *_BACK_PAIN,
             *CONTRAST_ALLERGIES,
@@ -59,5 +62,5 @@ TEXT_NAMES = TextNames(
             "screening-alone",
         }
     ),
-    flags=frozenset(WordList),
+    flags=COURSES | frozenset(WordList),
 )

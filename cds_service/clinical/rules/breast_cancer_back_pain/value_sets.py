@@ -267,6 +267,9 @@ OTHER_BONE = "other-bone"
 # A concept of `text-patterns.toml` that no code says: an injection into the spine, or an operation on it.
 SPINAL_PROCEDURE = frozenset({"spinal-procedure"})
 
+# A concept of `text-patterns.toml` that no code says: an injection into the spine or its joints against pain.
+SPINAL_INJECTION = "spinal-injection"
+
 # Whatever may be why metastases are searched for: pain, signs, spread, another cancer, and codes that are unclear.
 REASONS_TO_SEARCH = frozenset(
     {
