@@ -113,6 +113,7 @@ def _additional_findings(assessment: Assessment, wording: Wording) -> list[str]:
 
 def _criterion(criterion: Criterion, wording: Wording) -> list[str]:
     lines = [f"[{_ANSWER_WORDS[criterion.answer]}] {wording['question'][criterion.id]}", f"    {criterion.because}"]
+    lines += [f"    {step}" for step in criterion.steps]
     return lines + [f"    - {_finding(finding)}" for finding in criterion.findings]
 
 

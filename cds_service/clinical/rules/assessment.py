@@ -49,7 +49,7 @@ class Criterion:
     """One question of the rule, answered; the question itself stands in the content, under this id.
 
     `because` says in one plain sentence how it was answered; `missing` names the prefetch keys that could
-    still change an unknown answer; `reason` is the code of a refusal.
+    still change an unknown answer; `reason` is the code of a refusal; `steps` are what led to the answer, a line each.
     """
 
     id: str
@@ -58,6 +58,7 @@ class Criterion:
     findings: tuple[Finding, ...] = ()
     missing: tuple[str, ...] = ()
     reason: str = ""
+    steps: tuple[str, ...] = ()
 
 
 class State(StrEnum):

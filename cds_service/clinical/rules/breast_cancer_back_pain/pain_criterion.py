@@ -19,24 +19,25 @@ def pain_criterion(
     chart: Chart, records: Sequence[PainRecord], pain: BackPain, understood: Sequence[Understanding] = ()
 ) -> Criterion:
     """The criterion. Data that is missing can only add pain: what is found stands."""
+    steps = tuple(episode.as_line for episode in pain.episodes)
     if pain.new:
         because = f"Pain is new: {'; '.join(f'{episode.region}, {episode.why}' for episode in pain.new)}."
-        return Criterion("new-back-pain", Answer.MET, because, _findings(pain))
+        return Criterion("new-back-pain", Answer.MET, because, _findings(pain), steps=steps)
     if pain.equivalents:
         because = "No back pain is recorded, but a finding that stands for it."
-        return Criterion("new-back-pain", Answer.MET, because, pain.equivalents)
-    aside = f" Not new: {'; '.join(pain.not_new)}." if pain.not_new else ""
+        return Criterion("new-back-pain", Answer.MET, because, pain.equivalents, steps=steps)
+    old = "; ".join(f"{episode.region}: {episode.why}" for episode in pain.episodes)
+    aside = f" Not new: {old}." if old else ""
     results = chart.by_prefetch_key()
     if missing := tuple(key for key in _PAIN_KEYS if not results[key].complete):
         gaps = ", ".join(f"{key} ({results[key].gap})" for key in missing)
         because = f"No new back pain in the data at hand, but it is not all: {gaps}.{aside}"
-        return Criterion("new-back-pain", Answer.UNKNOWN, because, missing=missing)
+        return Criterion("new-back-pain", Answer.UNKNOWN, because, missing=missing, steps=steps)
     visits = "conditions, observations or visits" if chart.encounters.complete else "conditions or observations"
     because = f"No new back pain in {visits}{_how_many(understood)}.{aside}"
     told = any(not record.treatment for record in records)
-    return Criterion(
-        "new-back-pain", Answer.NOT_MET, because, reason=Reason.PAIN_NOT_NEW if told else Reason.NO_BACK_PAIN
-    )
+    reason = Reason.PAIN_NOT_NEW if told else Reason.NO_BACK_PAIN
+    return Criterion("new-back-pain", Answer.NOT_MET, because, reason=reason, steps=steps)
 
 
 def _how_many(understood: Sequence[Understanding]) -> str:

@@ -73,6 +73,10 @@ _CONDITIONS_AND_OBSERVATIONS = ("conditions", "observations")
 _STUDIES = ("diagnosticReports", "procedures", "serviceRequests")
 
 
+# The first rows stand there also where they are empty: that a chart holds none of it is worth knowing.
+_ALWAYS_SHOWN = 5
+
+
 def timeline(evidence: Evidence, assessment: Assessment) -> Timeline:
     """What was read in a chart, in the order in which a reader asks for it."""
     chart = evidence.chart
@@ -80,6 +84,7 @@ def timeline(evidence: Evidence, assessment: Assessment) -> Timeline:
     rows = [
         Row("Breast cancer", tuple(_cancer(evidence)), _gaps(chart, _CONDITIONS)),
         Row("Back pain", tuple(_pain(evidence)), _gaps(chart, _CONDITIONS_AND_OBSERVATIONS)),
+        Row("Episodes of pain", tuple(_episodes(evidence)), _gaps(chart, _CONDITIONS_AND_OBSERVATIONS)),
         Row("Red flags", _stated(evidence, _RED_FLAGS, counted), _gaps(chart, _CONDITIONS_AND_OBSERVATIONS)),
         Row("Imaging", tuple(_imaging(evidence)), _gaps(chart, _STUDIES)),
         Row("Draft orders", tuple(_drafts(evidence))),
@@ -87,12 +92,12 @@ def timeline(evidence: Evidence, assessment: Assessment) -> Timeline:
         Row("Brain symptoms", _stated(evidence, _BRAIN, counted)),
         Row("Cautions", tuple(_cautions(evidence, assessment))),
     ]
-    always = rows[:4]
+    always = rows[:_ALWAYS_SHOWN]
     return Timeline(
         today=evidence.calendar.today,
         new=_new_window(evidence),
         clean=_clean_window(evidence),
-        rows=(*always, *(row for row in rows[4:] if row.entries)),
+        rows=(*always, *(row for row in rows[_ALWAYS_SHOWN:] if row.entries)),
         passed_over=evidence.history.passed_over,
     )
 
@@ -145,6 +150,20 @@ def _pain(evidence: Evidence) -> Iterator[Entry]:
             remark=_pain_remark(record, record in new),
             until=until,
             ongoing=course and record.present,
+        )
+
+
+def _episodes(evidence: Evidence) -> Iterator[Entry]:
+    """The pain of each region that is there now, with why it is new or not."""
+    for episode in evidence.pain.episodes:
+        yield Entry(
+            label=f"{episode.region.capitalize()}: {'new' if episode.is_new else 'not new'}",
+            when=Span.day(episode.since) if episode.since else None,
+            source=", ".join(dict.fromkeys(record.finding.source for record in episode.against or episode.records)),
+            counts=episode.is_new,
+            remark=episode.why,
+            until=evidence.calendar.today if episode.since else None,
+            ongoing=episode.since is not None,
         )
 
 
