@@ -8,6 +8,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assess
 from tests.builders import (
     BREAST_CANCER,
     LOW_BACK_PAIN,
+    OF_A_VISIT,
     Json,
     assessed,
     condition,
@@ -83,4 +84,4 @@ def named(text: str, days: int, **value: Any) -> Json:
 
 def visit_diagnosis(code: str, days: int) -> Json:
     """A diagnosis of one visit, so many days ago; its status stays active, as EHRs leave it."""
-    return condition(code, recorded=day(days), category=[{"coding": [{"code": "encounter-diagnosis"}]}])
+    return condition(code, recorded=day(days), category=OF_A_VISIT)

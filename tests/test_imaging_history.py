@@ -179,7 +179,7 @@ def test_an_active_order_is_not_offered_again() -> None:
     [("routine", "make the spine MRI stat", "make it an emergency"), ("stat", "as stat", "as an emergency")],
 )
 def test_an_emergency_says_whether_its_mri_still_has_to_be_made_stat(priority: str, summary: str, detail: str) -> None:
-    sign = condition("icd10cm G95.20", onset=day(0))
+    sign = condition("icd10cm G95.20", onset=day(1))
     card = only_card(decision(CANCER, PAIN, sign, ordered(WHOLE, 1, priority=priority)))
     assert summary in card["summary"]
     assert detail in card["detail"]
@@ -200,9 +200,38 @@ def test_an_active_order_that_is_due_in_the_future_counts() -> None:
 
 
 # Decision 5.3.
-@pytest.mark.parametrize(("days", "wanted"), [(41, STAGING), (365, STAGING), (366, STANDARD)])
-def test_an_order_still_open_counts_for_a_year_and_is_forgotten_then(days: int, wanted: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("days", "wanted"), [(17, STAGING), (18, STANDARD)])
+def test_an_order_written_up_to_a_week_before_a_known_onset_answers_the_pain(
+    days: int, wanted: tuple[str, ...]
+) -> None:
     assert studies(ordered(LUMBAR, days)) == wanted
+
+
+# Decision 5.3.
+@pytest.mark.parametrize(("days", "wanted"), [(40, STAGING), (41, STANDARD)])
+def test_an_order_written_up_to_30_days_before_the_first_record_of_the_pain_answers_it(
+    days: int, wanted: tuple[str, ...]
+) -> None:
+    assert beside(ordered(LUMBAR, days), pain=condition(LOW_BACK_PAIN, recorded=day(10))).studies == wanted
+
+
+# Decision 5.3.
+@pytest.mark.parametrize(("days", "wanted"), [(30, STAGING), (31, STANDARD)])
+def test_an_order_answers_the_pain_only_if_it_is_due_within_30_days(days: int, wanted: tuple[str, ...]) -> None:
+    assert studies(ordered(LUMBAR, 5, occurrenceDateTime=day(-days))) == wanted
+
+
+# Decision 5.3.
+def test_an_older_open_order_is_named_and_the_mri_is_proposed() -> None:
+    card = only_card(decision(CANCER, PAIN, ordered(LUMBAR, 300)))
+    assert f"{day(300)} is open" in card["detail"]
+    assert "24967-2" in [order["code"]["coding"][0]["code"] for order in created(card)]
+
+
+# Decision 5.3.
+def test_an_order_still_open_after_a_year_is_forgotten() -> None:
+    card = only_card(decision(CANCER, PAIN, ordered(LUMBAR, 366)))
+    assert "is open" not in card["detail"]
 
 
 def test_a_completed_order_counts_as_done() -> None:

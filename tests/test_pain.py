@@ -18,6 +18,7 @@ from tests.builders import (
     BACK_PAIN,
     BREAST_CANCER,
     CHIEF_COMPLAINT,
+    LISTED,
     LOW_BACK_PAIN,
     LOWER_BACK,
     LUMBAR_SPINE,
@@ -155,8 +156,16 @@ def test_a_site_may_choose_silence_for_pain_without_any_date() -> None:
     assert not is_new(condition(LOW_BACK_PAIN), options=RuleOptions(undated_pain="silent"))
 
 
-def test_pain_without_a_date_beside_old_pain_of_the_same_region_is_not_new() -> None:
-    assert not is_new(condition(LOW_BACK_PAIN), low_back_pain(900))
+# Decision 2.20.
+def test_pain_without_a_date_beside_an_old_entry_brings_a_card_that_says_that_its_onset_is_not_recorded() -> None:
+    found = assessment_of(condition(LOW_BACK_PAIN), low_back_pain(900))
+    assert found.outcome is Outcome.FIRED
+    assert Note.ONSET_NOT_RECORDED in found.notes
+
+
+# Decision 2.7.
+def test_pain_without_a_date_beside_old_chronic_pain_of_the_same_region_is_not_new() -> None:
+    assert not is_new(condition(LOW_BACK_PAIN), condition(CHRONIC_LOW_BACK_PAIN, onset=day(900)))
 
 
 # Decision 2.5.
@@ -299,8 +308,13 @@ def test_pain_is_a_new_episode_after_180_days_without_a_record(kind: str, days_b
 # Decision 2.2.
 @pytest.mark.parametrize(("days_before", "expected"), [(179, False), (180, False), (181, True)])
 def test_the_clean_days_count_from_the_end_of_the_last_episode(days_before: int, expected: bool) -> None:
-    earlier = low_back_pain(900, clinical="resolved", abatementDateTime=day(5 + days_before))
-    assert is_new(low_back_pain(5), earlier) is expected
+    ended = {"clinical": "resolved", "abatementDateTime": day(5 + days_before)}
+    assert is_new(low_back_pain(5), low_back_pain(900, category=LISTED, **ended)) is expected
+
+
+# Decision 2.19.
+def test_an_end_that_is_recorded_on_an_entry_of_no_category_does_not_make_pain_old() -> None:
+    assert is_new(low_back_pain(5), low_back_pain(900, clinical="resolved", abatementDateTime=day(100)))
 
 
 def test_a_new_episode_years_after_the_last_is_new() -> None:
@@ -364,12 +378,14 @@ def test_pain_that_is_coded_as_chronic_is_never_new_by_itself(code: str, days_ag
         (CHRONIC_NECK_PAIN, LOW_BACK_PAIN, True),
         (CHRONIC_BACK_PAIN, LOW_BACK_PAIN, False),
         (CHRONIC_BACK_PAIN, THORACIC_PAIN, False),
-        (CHRONIC_PAIN, LOW_BACK_PAIN, False),
-        ("icd10cm G89.29", LOW_BACK_PAIN, False),
-        ("icd10cm G89.4", NECK_PAIN, False),
+        (CHRONIC_PAIN, LOW_BACK_PAIN, True),
+        ("icd10cm G89.29", LOW_BACK_PAIN, True),
+        ("icd10cm G89.4", NECK_PAIN, True),
     ],
 )
-def test_an_old_chronic_code_makes_later_pain_of_its_region_old(chronic: str, fresh: str, expected: bool) -> None:
+def test_an_old_chronic_code_makes_later_pain_of_its_region_old_and_of_no_other(
+    chronic: str, fresh: str, expected: bool
+) -> None:
     assert is_new(condition(chronic, recorded=day(2000)), condition(fresh, recorded=day(0))) is expected
 
 
@@ -385,6 +401,13 @@ def test_chronic_pain_that_is_recorded_as_worse_is_new_and_the_card_says_so(text
     found = assessment_of(low_back_pain(2000), condition(LOW_BACK_PAIN, recorded=day(1), text=text))
     assert found.outcome is Outcome.FIRED
     assert Note.PAIN_CHANGED in found.notes
+
+
+# Decision 2.8.
+def test_the_card_quotes_the_words_that_call_a_coded_pain_worse() -> None:
+    worse = condition(LOW_BACK_PAIN, recorded=day(1), text="Low back pain, much worse since Monday")
+    found = assessment_of(worse, low_back_pain(2000))
+    assert found.course_words == "Low back pain, much worse since Monday"
 
 
 def test_pain_that_was_recorded_as_worse_years_ago_is_not_new() -> None:
@@ -436,7 +459,7 @@ def test_chronic_pain_in_text_that_is_not_worse_is_not_new(text: str) -> None:
         ([THORACIC_PAIN], "thoracic", "mri-thoracic-spine"),
         ([NECK_PAIN], "cervical", "mri-cervical-spine"),
         (["icd10cm M54.13"], "cervical", "mri-cervical-spine"),
-        (["icd10cm M53.3"], "sacral", "mri-lumbar-spine"),
+        (["icd10cm M53.3"], "sacral", "mri-lumbar-spine-and-sacrum"),
         ([BACK_PAIN], "unspecified", "mri-whole-spine"),
         (["icd9cm 724.5"], "unspecified", "mri-whole-spine"),
         (["icd10cm M54.15"], "several", "mri-whole-spine"),
@@ -712,9 +735,22 @@ def test_the_reason_of_a_visit_may_be_text() -> None:
 
 
 # Decision 2.11.
-@pytest.mark.parametrize("state", ["cancelled", "entered-in-error", "planned"])
-def test_a_visit_that_was_not_held_tells_nothing(state: str) -> None:
-    assert not is_new(encounter(concept(LOW_BACK_PAIN), when=day(0), status=state))
+@pytest.mark.parametrize("state", ["cancelled", "entered-in-error", "noshow"])
+@pytest.mark.parametrize("days_ago", [-7, 0, 3])
+def test_a_visit_that_was_not_held_tells_nothing(state: str, days_ago: int) -> None:
+    assert not is_new(encounter(concept(LOW_BACK_PAIN), when=day(days_ago), status=state))
+
+
+# Decision 2.11.
+@pytest.mark.parametrize(("days_ahead", "expected"), [(0, True), (14, True), (15, False)])
+def test_a_visit_that_is_planned_for_pain_within_two_weeks_says_that_it_is_there_now(
+    days_ahead: int, expected: bool
+) -> None:
+    assert is_new(encounter(concept(LOW_BACK_PAIN), when=day(-days_ahead), status="planned")) is expected
+
+
+def test_a_visit_that_was_planned_and_has_passed_tells_nothing() -> None:
+    assert not is_new(encounter(concept(LOW_BACK_PAIN), when=day(3), status="planned"))
 
 
 # Decision 2.11.
@@ -733,9 +769,12 @@ def test_the_reason_of_another_patients_draft_is_no_pain() -> None:
     assert assessment_of(drafts=[film, draft("cpt 72100")]).reason is Reason.NO_BACK_PAIN
 
 
-def test_a_draft_for_old_pain_does_not_make_it_new() -> None:
+# Decision 2.20.
+def test_a_draft_for_pain_is_a_new_record_beside_an_old_entry_and_none_beside_chronic_pain() -> None:
     film = draft("cpt 72100", reasons=[concept(LOW_BACK_PAIN)])
-    assert assessment_of(low_back_pain(900), drafts=[film]).reason is Reason.PAIN_NOT_NEW
+    assert assessment_of(low_back_pain(900), drafts=[film]).outcome is Outcome.FIRED
+    chronic = condition(CHRONIC_LOW_BACK_PAIN, onset=day(900))
+    assert assessment_of(chronic, drafts=[film]).reason is Reason.PAIN_NOT_NEW
 
 
 # --- Many records

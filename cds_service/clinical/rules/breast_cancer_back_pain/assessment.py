@@ -32,6 +32,7 @@ class Assessment(every_rule.Assessment):
         open_orders: open orders of a spine MRI that do not answer this pain.
         outdated_mri, outdated_orders: spine MRI done, or ordered, before the newest sign of an emergency.
         pain_quality: the words that make the pain suspicious, from the EHR.
+        course_words: the words that call the pain worse, acute or new, from the EHR.
         vague_onset: an onset too vague to be used, as it is recorded (`2026`).
         kidneys: the newest laboratory results of the kidneys, and what they come to.
         read: what the chart says, read once at most; None where no chart was at hand.
@@ -43,6 +44,7 @@ class Assessment(every_rule.Assessment):
     receptors: Receptors = Receptors.UNKNOWN
     vague_onset: str = ""
     pain_quality: str = ""
+    course_words: str = ""
     injuries: tuple[Finding, ...] = ()
     listed: tuple[Finding, ...] = ()
     radiographs: tuple[Finding, ...] = ()

@@ -145,6 +145,8 @@ class _Detail:
             yield Sentence(words["pain_quality"], {"finding": Quote(quality)}, MORE)
         if Note.PAIN_CHANGED in notes:
             yield Sentence(words["changed"], goes=MORE)
+        if (said := self._assessment.course_words) and said != quality:
+            yield Sentence(words["course_words"], {"finding": Quote(said)}, MORE)
         for listed in self._assessment.listed[:1]:
             yield Sentence(words["listed"], {"finding": What(listed), "date": listed.when or ""}, NEEDED)
         if Note.TEXT_ONLY in notes:

@@ -103,6 +103,7 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
         brain=brain if any(slug.startswith(content.rule.brain) for slug in studies) else (),
         notes=assessment.notes | _study_notes(studies, covered, prior, drafted, evidence),
         pain_quality=next((item.quality for new in pain.new for item in new.records if item.quality), ""),
+        course_words=next((item.course_words for new in pain.new for item in new.records if item.course_words), ""),
         injuries=injuries(chart, recognizer, calendar),
         radiographs=tuple(
             study.finding for study in prior if RuleValueSet.SPINE_RADIOGRAPH in study.value_sets and study.done

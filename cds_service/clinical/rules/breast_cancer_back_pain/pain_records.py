@@ -69,6 +69,7 @@ class PainRecord:
         treatment: a treatment of the back, which tells of earlier pain only; `procedure` if it is one of the spine.
         vague: the onset as written, where it was too vague to use.
         quality: the words that make the pain suspicious (at night, unremitting), if any.
+        course_words: the words that call it worse, acute or new, where the finding does not quote them already.
     """
 
     finding: Finding
@@ -86,6 +87,7 @@ class PainRecord:
     procedure: bool = False
     vague: str = ""
     quality: str = ""
+    course_words: str = ""
 
     def onset_is_old(self, calendar: Calendar) -> bool:
         """Whether the record itself says that the pain began before the window."""
@@ -207,7 +209,7 @@ def _from_condition(condition: Condition, reading: _Reading) -> Iterator[PainRec
             regions=meaning.regions,
             day=day,
             point=point,
-            present=not in_the_past and _is_present(condition, day, point, calendar),
+            present=not in_the_past and _is_present(condition, day, calendar),
             until=calendar.past(condition.abatement),
             onset=start.date_source is DateSource.ONSET,
             chronic=(bool(course & CHRONIC) and not course & (WORSE | ACUTE)) or paired,
@@ -216,6 +218,7 @@ def _from_condition(condition: Condition, reading: _Reading) -> Iterator[PainRec
             imported=imported and not condition.is_visit_diagnosis,
             vague=start.vague,
             quality=_quality(recognizer, condition.concept.text, condition.note),
+            course_words="" if meaning.finding.from_text else _course_words(recognizer, condition.concept.text),
         )
 
 
@@ -235,13 +238,13 @@ def _is_point(condition: Condition, day: Span | None, calendar: Calendar) -> boo
     return day is not None and not calendar.in_window(day)
 
 
-def _is_present(condition: Condition, day: Span | None, point: bool, calendar: Calendar) -> bool:
+def _is_present(condition: Condition, day: Span | None, calendar: Calendar) -> bool:
     """Whether the pain is there now.
 
     A visit diagnosis tells of its visit; active says no more than that, but an end that is recorded takes it back.
     """
     if not condition.is_visit_diagnosis:
-        return (not point or day is None or calendar.in_window(day)) and is_present(condition, calendar)
+        return is_present(condition, calendar)
     if day is not None and not calendar.in_window(day):
         return False
     if condition.is_over and (day is None or day.latest < calendar.today):
@@ -258,14 +261,14 @@ def _from_observation(observation: Observation, reading: _Reading) -> Iterator[P
     recognizer, calendar = reading.recognizer, reading.calendar
     where = Finding(observation.reference, "Observation", date_source=DateSource.OBSERVED)
     when = calendar.past(observation.effective) or reading.visits.period(observation.encounter)
-    told = recognizer.flags(
-        PAIN_FAMILY, *(words for component in observation.components for words in words_in(component.value))
-    )
+    trends = [words for component in observation.components for words in words_in(component.value)]
+    told = recognizer.flags(PAIN_FAMILY, *trends)
+    course_words = _course_words(recognizer, *trends)
     meanings = [
         replace(meaning, course=meaning.course | told) for meaning in observed_pain(observation, where, recognizer)
     ]
     for record in _points(meanings, when, reading):
-        yield replace(record, quality=_quality(recognizer, observation.value.text))
+        yield replace(record, quality=_quality(recognizer, observation.value.text), course_words=course_words)
 
 
 def _from_visit(encounter: Encounter, reading: _Reading) -> Iterator[PainRecord]:
@@ -331,6 +334,11 @@ def _treatment(finding: Finding, day: Span | None) -> PainRecord:
     return PainRecord(
         finding=finding, regions=frozenset({UNSPECIFIED}), day=day, point=True, present=False, treatment=True
     )
+
+
+def _course_words(recognizer: Recognizer, *texts: str) -> str:
+    """The first text that calls the pain worse, acute or new, or an empty string."""
+    return next((text for text in texts if text and recognizer.flags(PAIN_FAMILY, text) & (WORSE | ACUTE)), "")
 
 
 def _quality(recognizer: Recognizer, *texts: str) -> str:

@@ -141,11 +141,16 @@ class RegionalPain:
         when = record.start
         if when is not None and when.earliest >= self._calendar.window_start:
             return False
-        if record.present or record.point:
+        if record.present or (record.point and not self._ended_later(record)):
             return True
         clean_start = self._calendar.window_start - timedelta(days=self._calendar.clean_days)
         last_day = record.until or when
         return last_day is not None and last_day.latest >= clean_start
+
+    def _ended_later(self, record: PainRecord) -> bool:
+        """Whether an end is recorded that is not just that of the visit."""
+        told = record.day or record.start
+        return record.until is not None and (told is None or record.until.latest > told.latest)
 
     def _may_be_same(self, record: PainRecord) -> bool:
         """Whether a record may be of the same pain: the same region, or one of both is not named."""

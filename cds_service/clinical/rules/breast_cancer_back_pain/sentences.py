@@ -112,6 +112,7 @@ SENTENCES: Sentences = {
         "onset_imprecise": frozenset({"onset"}),
         "changed": _NONE,
         "pain_quality": frozenset({"finding"}),
+        "course_words": frozenset({"finding"}),
         "recent_injury": _WHEN,
     },
     "when": {
