@@ -59,7 +59,7 @@ SIGNS = {
         condition("snomed 94600009", onset=day(45)),
     ),
     "in words": tuple(
-        condition(text=long_text(words), recorded=day(40 + number))
+        condition(text=long_text(words), recorded=day(20 + number))
         for number, words in enumerate(
             ("bilateral leg weakness", "foot drop", "urinary retention", "perineal numbness", "paraplegia")
         )

@@ -112,14 +112,11 @@ _ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 
 def _recorded(resource: Json, reading: Reading) -> Span | None:
     """The day on which a Condition was recorded or asserted, the first of both."""
-    asserted = [item.get("valueDateTime") for item in resource.get("extension") or () if _is_asserted(item)]
+    extensions = reading.items(resource.get("extension"), "extension")
+    asserted = [item.get("valueDateTime") for item in extensions if item.get("url") == _ASSERTED]
     days = [resource.get("recordedDate"), resource.get("assertedDate"), resource.get("dateRecorded"), *asserted]
     spans = [span for day in days if day and (span := reading.date(day, "recordedDate"))]
     return min(spans, key=lambda span: span.earliest, default=None)
-
-
-def _is_asserted(extension: object) -> bool:
-    return isinstance(extension, dict) and extension.get("url") == _ASSERTED
 
 
 def _is_visit_diagnosis(resource: Json, reading: Reading) -> bool | None:

@@ -72,7 +72,7 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
     wanted = wanted_studies(region, content, evidence.options, raised, wants_brain)
     if flags.infection or (pain.is_injury_alone and not flags.critical):
         # Staging would delay the search for an infection, and is no answer to it; nor is an injury a reason for it.
-        wanted = tuple(slug for slug in wanted if is_spine_mri(slug))
+        wanted = tuple(slug for slug in wanted if is_spine_mri(slug) or slug.startswith(content.rule.brain))
     prior = evidence.studies_since(pain.began)
     drafted = drafted_sets(chart.drafts, recognizer)
     covered = _covered(wanted, prior, drafted, brain, evidence)

@@ -112,7 +112,7 @@ class _Reading:
 
 
 def pain_records(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> list[PainRecord]:
-    """All records of back pain and of its treatment, in the order of the chart."""
+    """All records of back pain and of its treatment, in the order of their sources: that of the chart says nothing."""
     visits = Visits(chart, calendar)
     reading = _Reading(
         chart, recognizer, calendar, visits, import_days(chart), frozenset(_chronic_visits(chart, recognizer))
@@ -129,7 +129,7 @@ def pain_records(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> li
         where = Finding(draft.reference, "order", date_source=DateSource.ORDERED)
         for reason in draft.reasons:
             records += _points(pain_meanings(reason, (), where, recognizer), today, reading)
-    return [*records, *_treatments(reading)]
+    return sorted([*records, *_treatments(reading)], key=lambda record: record.finding.source)
 
 
 def visits_without_date(chart: Chart, findings: Iterable[Finding]) -> tuple[str, ...]:
