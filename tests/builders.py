@@ -67,6 +67,11 @@ THORACIC_SPINE = "snomed 122495006"
 _serial = count(1)
 
 
+# A Condition of one visit, and one of the problem list.
+OF_A_VISIT: Json = {"category": [{"coding": [{"code": "encounter-diagnosis"}]}]}
+ON_THE_LIST: Json = {"category": [{"coding": [{"code": "problem-list-item"}]}]}
+
+
 # --- Days
 
 

@@ -12,6 +12,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptio
 from tests.builders import (
     BREAST_CANCER,
     LOW_BACK_PAIN,
+    OF_A_VISIT,
     SYMPTOM,
     Json,
     allergy,
@@ -244,6 +245,20 @@ def test_a_new_brain_symptom_with_her2_positive_disease_takes_a_brain_mri(sympto
 )
 def test_without_a_new_brain_symptom_there_is_no_brain_mri(symptom: Json) -> None:
     assert BRAIN not in beside(HER2_POSITIVE, symptom).studies
+
+
+# Decision 10.1.
+@pytest.mark.parametrize(("days_ago", "counts"), [(28, True), (29, False)])
+def test_a_symptom_that_one_visit_recorded_counts_for_28_days(days_ago: int, counts: bool) -> None:
+    headache = condition("icd10cm R51.9", recorded=day(days_ago), **OF_A_VISIT)
+    assert (BRAIN in beside(HER2_POSITIVE, headache).studies) is counts
+
+
+# Decision 10.1.
+def test_a_symptom_that_was_recorded_before_the_window_is_not_new() -> None:
+    known = condition("icd10cm R51.9", recorded=day(400), **OF_A_VISIT)
+    again = condition("icd10cm R51.9", recorded=day(1), **OF_A_VISIT)
+    assert BRAIN not in beside(HER2_POSITIVE, known, again).studies
 
 
 def test_two_weak_symptoms_are_no_brain_symptom() -> None:

@@ -350,6 +350,7 @@ def test_another_fracture_or_one_of_before_the_clean_days_does_not_make_a_fractu
     assert of(visit_diagnosis(THROUGH_A_TUMOR, 3), visit_diagnosis(LUMBAR_COLLAPSE, 120)).critical
 
 
+# Decision 2.24.
 def test_an_entry_that_is_dated_only_by_the_day_of_an_import_is_not_new() -> None:
     imported = [condition(f"icd10cm E11.{number}", recorded=day(5)) for number in range(9)]
     assert is_silent(condition(LUMBAR_COLLAPSE, recorded=day(5)), *imported)

@@ -431,6 +431,7 @@ def test_chronic_pain_whose_trend_is_worse_is_new(trend: Json) -> None:
     assert is_new(chronic, worse)
 
 
+# Decision 2.22.
 @pytest.mark.parametrize("chronic", ["icd10cm G89.29", CHRONIC_PAIN, CHRONIC_LOW_BACK_PAIN])
 def test_a_chronic_code_beside_a_pain_code_in_one_entry_makes_the_entry_chronic(chronic: str) -> None:
     assert not is_new(condition(LOW_BACK_PAIN, chronic, recorded=day(0)))

@@ -334,7 +334,7 @@ def test_a_liver_metastasis_is_told_in_the_summary() -> None:
 # --- Free text
 
 
-# Decision 3.2.
+# Decisions 3.2 and 3.14.
 @pytest.mark.parametrize(
     "text",
     [

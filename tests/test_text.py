@@ -237,7 +237,7 @@ def test_one_text_may_affirm_one_thing_and_deny_another(text: str, expected: set
 # --- What a text says of time
 
 
-# Decision 2.8.
+# Decisions 2.8 and 2.23.
 @pytest.mark.parametrize(
     ("text", "chronic", "changed"),
     [

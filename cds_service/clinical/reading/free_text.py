@@ -34,7 +34,7 @@ class TextMatch:
     """Text that counts: the concept (a value-set id), the sentence it stands in, and what it says of time and kind.
 
     Attributes:
-        flags: `chronic`, `changed`, `new`, `night`, `mechanical`, `unremitting` (clinical decision 2.8).
+        flags: `chronic`, `changed`, `new`, `night`, `mechanical`, `unremitting` (clinical decisions 2.7, 2.8 and 2.23).
     """
 
     concept: str

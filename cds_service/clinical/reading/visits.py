@@ -1,4 +1,4 @@
-"""Visits: when each took place, and which of them is the current one (decision 1.1)."""
+"""Visits: when each took place, and which of them is the current one (decision 2.19)."""
 
 from __future__ import annotations
 

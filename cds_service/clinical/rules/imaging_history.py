@@ -1,4 +1,4 @@
-"""Which studies were done or ordered since the pain began (decisions 5.1 and 5.3).
+"""Which studies were done or ordered since the pain began (decisions 5.1, 5.3 and 5.9).
 
 A study from before the pain does not answer it; a CT of the trunk counts from some days before. An open order answers
 where it was written for this pain and is due soon; any other is named. How many days, the rule says.

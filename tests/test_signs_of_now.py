@@ -1,0 +1,66 @@
+"""Signs of now, signs that are asked for, signs that were known, and signs that a neuropathy explains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags
+from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, OF_A_VISIT, ON_THE_LIST, Json, assessment, condition, day
+
+CANCER = condition(BREAST_CANCER, onset=day(3000))
+FOOT_DROP = "icd10cm M21.371"
+INCONTINENCE = "icd10cm R32"
+TINGLING, UNSTEADY = "icd10cm R20.2", "icd10cm R26.89"
+
+
+def flags(pain_days: int, *resources: Json) -> RedFlags:
+    """The red flags of a patient with breast cancer, low back pain for so many days, and these resources."""
+    return assessment(CANCER, condition(LOW_BACK_PAIN, onset=day(pain_days)), *resources).flags
+
+
+def at_visit(days_ago: int, code: str, **elements: Any) -> Json:
+    return condition(code, recorded=day(days_ago), **OF_A_VISIT, **elements)
+
+
+# Decisions 3.1 and 3.12.
+@pytest.mark.parametrize(
+    ("days_ago", "critical", "asked"), [(0, True, False), (14, True, False), (15, False, True), (41, False, False)]
+)
+def test_a_sign_of_a_visit_is_of_now_for_14_days_and_then_asked_for_since_the_pain_began(
+    days_ago: int, critical: bool, asked: bool
+) -> None:
+    found = flags(40, at_visit(days_ago, FOOT_DROP))
+    assert (found.critical, bool(found.asked), found.whole_spine) == (critical, asked, critical or asked)
+
+
+# Decision 3.1.
+@pytest.mark.parametrize(("days_ago", "critical"), [(40, True), (54, True), (55, False)])
+def test_a_lasting_sign_counts_from_14_days_before_the_pain(days_ago: int, critical: bool) -> None:
+    assert flags(40, condition(FOOT_DROP, onset=day(days_ago), **ON_THE_LIST)).critical is critical
+
+
+# Decision 3.13.
+def test_a_sign_that_was_known_before_the_window_is_named() -> None:
+    found = flags(5, at_visit(2000, INCONTINENCE), at_visit(0, INCONTINENCE))
+    assert not found.critical
+    assert len(found.known) == 1
+
+
+# Decision 3.13.
+@pytest.mark.parametrize("now", [at_visit(0, INCONTINENCE, text="Incontinence, worse"), at_visit(0, FOOT_DROP)])
+def test_a_known_sign_that_became_worse_or_another_kind_of_sign_is_an_emergency(now: Json) -> None:
+    known = condition("icd10cm N39.41", text="Urge incontinence", recorded=day(2000), **OF_A_VISIT)
+    assert flags(5, known, at_visit(2000, INCONTINENCE), now).critical
+
+
+# Decision 3.3.
+@pytest.mark.parametrize(
+    ("also", "critical"),
+    [((), True), (("icd10cm G62.0",), False), (("icd10cm E11.42",), False), (("icd10cm G62.0", FOOT_DROP), True)],
+)
+def test_a_neuropathy_explains_numbness_with_unsteadiness_and_no_clear_sign(
+    also: tuple[str, ...], critical: bool
+) -> None:
+    assert flags(5, *(at_visit(1, code) for code in (TINGLING, UNSTEADY, *also))).critical is critical
