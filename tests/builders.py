@@ -120,14 +120,6 @@ def patient(birth: str = "1968-05-04", gender: str = "female", **elements: objec
     return {"resourceType": "Patient", "id": PATIENT_ID, "gender": gender, "birthDate": birth} | elements
 
 
-def _category(code: str) -> list[Json]:
-    return [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-category", "code": code}]}]
-
-
-# The categories of a Condition: an entry of the problem list, the diagnosis of a visit.
-LISTED, OF_A_VISIT = _category("problem-list-item"), _category("encounter-diagnosis")
-
-
 def condition(
     *codes: str,
     onset: str | None = None,

@@ -84,4 +84,4 @@ def named(text: str, days: int, **value: Any) -> Json:
 
 def visit_diagnosis(code: str, days: int) -> Json:
     """A diagnosis of one visit, so many days ago; its status stays active, as EHRs leave it."""
-    return condition(code, recorded=day(days), category=OF_A_VISIT)
+    return condition(code, recorded=day(days), **OF_A_VISIT)

@@ -200,35 +200,6 @@ def test_an_active_order_that_is_due_in_the_future_counts() -> None:
 
 
 # Decision 5.3.
-@pytest.mark.parametrize(("days", "wanted"), [(17, STAGING), (18, STANDARD)])
-def test_an_order_written_up_to_a_week_before_a_known_onset_answers_the_pain(
-    days: int, wanted: tuple[str, ...]
-) -> None:
-    assert studies(ordered(LUMBAR, days)) == wanted
-
-
-# Decision 5.3.
-@pytest.mark.parametrize(("days", "wanted"), [(40, STAGING), (41, STANDARD)])
-def test_an_order_written_up_to_30_days_before_the_first_record_of_the_pain_answers_it(
-    days: int, wanted: tuple[str, ...]
-) -> None:
-    assert beside(ordered(LUMBAR, days), pain=condition(LOW_BACK_PAIN, recorded=day(10))).studies == wanted
-
-
-# Decision 5.3.
-@pytest.mark.parametrize(("days", "wanted"), [(30, STAGING), (31, STANDARD)])
-def test_an_order_answers_the_pain_only_if_it_is_due_within_30_days(days: int, wanted: tuple[str, ...]) -> None:
-    assert studies(ordered(LUMBAR, 5, occurrenceDateTime=day(-days))) == wanted
-
-
-# Decision 5.3.
-def test_an_older_open_order_is_named_and_the_mri_is_proposed() -> None:
-    card = only_card(decision(CANCER, PAIN, ordered(LUMBAR, 300)))
-    assert f"{day(300)} is open" in card["detail"]
-    assert "24967-2" in [order["code"]["coding"][0]["code"] for order in created(card)]
-
-
-# Decision 5.3.
 def test_an_order_still_open_after_a_year_is_forgotten() -> None:
     card = only_card(decision(CANCER, PAIN, ordered(LUMBAR, 366)))
     assert "is open" not in card["detail"]

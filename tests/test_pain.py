@@ -18,11 +18,11 @@ from tests.builders import (
     BACK_PAIN,
     BREAST_CANCER,
     CHIEF_COMPLAINT,
-    LISTED,
     LOW_BACK_PAIN,
     LOWER_BACK,
     LUMBAR_SPINE,
     NECK_PAIN,
+    ON_THE_LIST,
     PAIN_ANYWHERE,
     PAIN_LOCATION,
     PAIN_SCORE,
@@ -309,7 +309,7 @@ def test_pain_is_a_new_episode_after_180_days_without_a_record(kind: str, days_b
 @pytest.mark.parametrize(("days_before", "expected"), [(179, False), (180, False), (181, True)])
 def test_the_clean_days_count_from_the_end_of_the_last_episode(days_before: int, expected: bool) -> None:
     ended = {"clinical": "resolved", "abatementDateTime": day(5 + days_before)}
-    assert is_new(low_back_pain(5), low_back_pain(900, category=LISTED, **ended)) is expected
+    assert is_new(low_back_pain(5), low_back_pain(900, **ON_THE_LIST, **ended)) is expected
 
 
 # Decision 2.19.
@@ -740,14 +740,6 @@ def test_the_reason_of_a_visit_may_be_text() -> None:
 @pytest.mark.parametrize("days_ago", [-7, 0, 3])
 def test_a_visit_that_was_not_held_tells_nothing(state: str, days_ago: int) -> None:
     assert not is_new(encounter(concept(LOW_BACK_PAIN), when=day(days_ago), status=state))
-
-
-# Decision 2.11.
-@pytest.mark.parametrize(("days_ahead", "expected"), [(0, True), (14, True), (15, False)])
-def test_a_visit_that_is_planned_for_pain_within_two_weeks_says_that_it_is_there_now(
-    days_ahead: int, expected: bool
-) -> None:
-    assert is_new(encounter(concept(LOW_BACK_PAIN), when=day(-days_ahead), status="planned")) is expected
 
 
 def test_a_visit_that_was_planned_and_has_passed_tells_nothing() -> None:
