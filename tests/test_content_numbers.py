@@ -22,6 +22,8 @@ from tests.builders import (
     BREAST_CANCER,
     LOW_BACK_PAIN,
     NOW,
+    OF_A_VISIT,
+    ON_THE_LIST,
     PATIENT_ID,
     SYSTEMS,
     Json,
@@ -29,8 +31,10 @@ from tests.builders import (
     condition,
     day,
     draft,
+    encounter,
     observation,
     patient,
+    study,
     supplied,
 )
 
@@ -133,9 +137,93 @@ def bone_scans(found: Assessment) -> list[str]:
 
 
 def test_how_long_an_order_counts_as_open_is_content() -> None:
-    open_order = order("imaging-bone-scan-whole-body", 300)
-    assert bone_scans(assessment_of(CONTENT, *SICK, open_order))
-    assert not bone_scans(assessment_of(with_numbers({"open_order_days": 200}), *SICK, open_order))
+    open_order = order("imaging-mri-lumbar-spine", 300)
+    assert assessment_of(CONTENT, *SICK, open_order).open_orders
+    assert not assessment_of(with_numbers({"open_order_days": 200}), *SICK, open_order).open_orders
+
+
+RECORDED = condition(LOW_BACK_PAIN, recorded=day(10))
+OLD_ENTRY = condition(LOW_BACK_PAIN, onset=day(300), text="Low back pain, worse", **ON_THE_LIST)
+AFTER_PROCEDURE = (
+    study("Procedure", text="Lumbar epidural steroid injection", status="completed", when=day(60)),
+    condition(LOW_BACK_PAIN, onset=day(10)),
+)
+IMPORTED = tuple(condition(code, recorded=day(20), **ON_THE_LIST) for code in (LOW_BACK_PAIN, *["icd10cm I10"] * 7))
+PLANNED = encounter(concept(LOW_BACK_PAIN), when=day(-10), status="planned")
+FEVER_10_DAYS_AGO = condition("icd10cm R50.9", recorded=day(10), **OF_A_VISIT)
+BACTEREMIA = condition("icd10cm R78.81", recorded=day(60), **OF_A_VISIT)
+WARM = observation("loinc 8310-5", day(1), valueQuantity={"value": 38.4, "unit": "Cel"})
+HEADACHE = condition("snomed 25064002", recorded=day(20), **OF_A_VISIT)
+SIGN = condition("icd10cm G83.4", recorded=day(10), **OF_A_VISIT)
+HER2_POSITIVE = observation(coded("her2-protein-test"), day(800), valueString="3+")
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "resources", "name", "answers"),
+    [
+        ("worse_entry_days", 200, (OLD_ENTRY,), "outcome", (Outcome.FIRED, Outcome.NOT_APPLICABLE)),
+        ("after_procedure_days", 30, AFTER_PROCEDURE, "outcome", (Outcome.FIRED, Outcome.NOT_APPLICABLE)),
+        ("imported_entries", 5, IMPORTED, "outcome", (Outcome.FIRED, Outcome.NOT_APPLICABLE)),
+        ("planned_visit_days", 5, (PLANNED,), "outcome", (Outcome.FIRED, Outcome.NOT_APPLICABLE)),
+        ("fever_now_days", 12, (RECORDED, FEVER_10_DAYS_AGO), "critical", (False, True)),
+        ("fever_from_celsius", 39, (RECORDED, WARM), "critical", (True, False)),
+        ("sign_days", 5, (RECORDED, SIGN), "critical", (True, False)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_number_of_the_content_decides(
+    number: str, value: int, resources: tuple[Json, ...], name: str, answers: tuple[object, object]
+) -> None:
+    contents = (CONTENT, with_numbers({number: value}))
+    assert tuple(getattr(assessment_of(content, SICK[0], *resources), name) for content in contents) == answers
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "beside"),
+    [("fever_days", 8, FEVER_10_DAYS_AGO), ("infection_source_days", 30, BACTEREMIA)],
+    ids=["fever_days", "infection_source_days"],
+)
+def test_how_long_an_infection_is_possible_is_content(number: str, value: int, beside: Json) -> None:
+    assert assessment_of(CONTENT, SICK[0], RECORDED, beside).flags.possible_infection
+    assert not assessment_of(with_numbers({number: value}), SICK[0], RECORDED, beside).flags.possible_infection
+
+
+def test_how_long_a_brain_symptom_of_a_visit_counts_is_content() -> None:
+    assert assessment_of(CONTENT, *SICK, HEADACHE, HER2_POSITIVE).brain
+    assert not assessment_of(with_numbers({"brain_point_days": 10}), *SICK, HEADACHE, HER2_POSITIVE).brain
+
+
+def mri_is_proposed(content: Content, *resources: Json) -> bool:
+    return any(slug.startswith("mri") for slug in assessment_of(content, SICK[0], *resources).studies)
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "pain", "elements"),
+    [
+        ("order_before_pain_days", 5, RECORDED, {"when": day(20)}),
+        ("order_before_onset_days", 2, SICK[1], {"when": day(15)}),
+        ("order_due_days", 10, SICK[1], {"when": day(2), "occurrenceDateTime": day(-20)}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_which_order_answers_the_pain_is_content(number: str, value: int, pain: Json, elements: Json) -> None:
+    open_order = study("ServiceRequest", coded("imaging-mri-lumbar-spine"), status="active", **elements)
+    assert not mri_is_proposed(CONTENT, pain, open_order)
+    assert mri_is_proposed(with_numbers({number: value}), pain, open_order)
+
+
+def test_how_soon_an_order_must_be_due_in_an_emergency_is_content() -> None:
+    code = coded("imaging-mri-whole-spine")
+    open_order = study("ServiceRequest", code, status="active", when=day(0), occurrenceDateTime=day(-3))
+    sick = (SICK[1], condition("icd10cm G83.4", recorded=day(1), **OF_A_VISIT), open_order)
+    assert mri_is_proposed(CONTENT, *sick)
+    assert not mri_is_proposed(with_numbers({"emergency_due_days": 5}), *sick)
+
+
+def test_how_close_the_parts_of_a_ct_must_lie_is_content() -> None:
+    parts = (procedure("imaging-ct-chest", 9), procedure("imaging-ct-abdomen-pelvis", 1))
+    assert ct(assessment_of(CONTENT, *SICK, *parts))
+    assert not ct(assessment_of(with_numbers({"ct_parts_days": 5}), *SICK, *parts))
 
 
 def ct(found: Assessment) -> list[str]:

@@ -99,6 +99,20 @@ def test_an_old_entry_alone_or_a_chronic_one_brings_no_card(records: tuple[Json,
     assert not is_new(*records)
 
 
+# Decision 2.21.
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("Physical therapy for low back pain", False),
+        ("Physical therapy, knee", True),
+        ("X-ray, denies back pain", True),
+    ],
+)
+def test_an_order_whose_own_words_name_back_pain_is_earlier_pain(words: str, expected: bool) -> None:
+    earlier = study("ServiceRequest", text=words, status="completed", when=day(100))
+    assert is_new(on_list(4), earlier) is expected
+
+
 # Decision 2.3.
 @pytest.mark.parametrize(("days_ago", "expected"), [(3000, True), (100, False)])
 def test_pain_of_no_named_region_makes_a_named_one_old_inside_the_clean_days_only(
@@ -116,6 +130,21 @@ def imported(*codes: str) -> list[Json]:
 def test_an_entry_dated_only_by_the_day_of_an_import_is_old() -> None:
     assert not is_new(*imported(LOW_BACK_PAIN))
     assert is_new(*imported(LOW_BACK_PAIN)[:9])
+
+
+# Decision 2.24.
+def test_what_an_import_dates_is_counted() -> None:
+    found = assessment(CANCER, *imported(LOW_BACK_PAIN))
+    conditions = next(item for item in found.understanding if item.key == "conditions")
+    assert conditions.besides == {"imported": 1}
+
+
+# Decision 2.5.
+@pytest.mark.parametrize(
+    "recorded", ["1900-01-01", "1899-12-31", "1753-01-01", "0001-01-01", "9999-12-31", "1930-01-01"]
+)
+def test_a_day_of_recording_that_cannot_be_is_none(recorded: str) -> None:
+    assert is_new(condition(LOW_BACK_PAIN, recorded=recorded, **ON_THE_LIST))
 
 
 # Decision 2.24.

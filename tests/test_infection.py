@@ -8,6 +8,7 @@ from tests.builders import (
     BREAST_CANCER,
     LOW_BACK_PAIN,
     OF_A_VISIT,
+    ON_THE_LIST,
     Json,
     assessment,
     condition,
@@ -47,6 +48,15 @@ def text(*resources: Json) -> str:
 @pytest.mark.parametrize(("days_ago", "expected"), [(0, True), (7, True), (8, False)])
 def test_fever_is_an_emergency_for_seven_days(days_ago: int, expected: bool) -> None:
     assert is_emergency(at_visit(days_ago, FEVER)) is expected
+
+
+# Decision 3.16.
+@pytest.mark.parametrize(("days_ago", "named"), [(30, True), (31, False)])
+def test_a_neutropenia_of_a_visit_long_ago_says_nothing_of_a_fever_of_now(days_ago: int, named: bool) -> None:
+    fever = at_visit(0, FEVER)
+    assert ("Febrile neutropenia" in text(at_visit(days_ago, "icd10cm D70.1"), fever)) is named
+    listed = condition("icd10cm D70.1", onset=day(days_ago), **ON_THE_LIST)
+    assert "Febrile neutropenia" in text(listed, fever)
 
 
 # Decision 3.7.

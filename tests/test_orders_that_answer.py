@@ -123,6 +123,35 @@ def test_kinds_of_pet_are_told_apart_by_word(words: str, left: tuple[str, ...]) 
 
 # Decision 5.10.
 @pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        ("PET/CT skull base to mid-thigh", ()),
+        ("NaF PET/CT", ("ct-chest-abdomen-pelvis",)),
+        ("PSMA PET/CT", ("bone-scan-whole-body", "ct-chest-abdomen-pelvis")),
+        ("PET/CT with Ga-68 DOTATATE", ("bone-scan-whole-body", "ct-chest-abdomen-pelvis")),
+    ],
+)
+def test_words_tell_the_tracer_of_a_pet_that_its_billing_code_leaves_open(words: str, left: tuple[str, ...]) -> None:
+    assert beside(study("DiagnosticReport", "cpt 78815", when=day(2), text=words)).studies[1:] == left
+
+
+# Decision 5.2.
+@pytest.mark.parametrize(("days_apart", "whole"), [(30, True), (31, False)])
+def test_two_parts_of_a_ct_are_the_whole_where_they_lie_close_together(days_apart: int, whole: bool) -> None:
+    chest = study("DiagnosticReport", "loinc 24628-0", when=day(0))
+    rest = study("DiagnosticReport", "loinc 36813-4", when=day(days_apart))
+    assert ("ct-chest-abdomen-pelvis" not in beside(chest, rest).studies) is whole
+
+
+# Decision 5.2.
+def test_a_part_that_was_done_and_one_that_is_ordered_are_the_whole() -> None:
+    chest = study("DiagnosticReport", "loinc 24628-0", when=day(2))
+    rest = ordered(1, "loinc 36813-4")
+    assert "ct-chest-abdomen-pelvis" not in beside(chest, rest).studies
+
+
+# Decision 5.10.
+@pytest.mark.parametrize(
     ("code", "words", "whole"),
     [
         ("", "NM bone scan", True),

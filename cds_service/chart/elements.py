@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from cds_service.chart.certainty import certainty_of, without_letter
@@ -21,6 +22,9 @@ _NO_CONCEPT = Concept()
 
 # No living patient has a date from before; programs write 0001-01-01 or 1753-01-01 where they mean "none".
 EARLIEST_YEAR = 1900
+
+# Others write the first day that they know.
+_NO_DATE = Span.day(date(EARLIEST_YEAR, 1, 1))
 
 # Where HL7 publishes the codes of statuses.
 _HL7_SYSTEMS = ("http://terminology.hl7.org/CodeSystem/", "http://hl7.org/fhir/")
@@ -171,6 +175,9 @@ class Reading:
             return None
         if span.latest.year < EARLIEST_YEAR:
             self.cannot(element, f"is before {EARLIEST_YEAR}")
+            return None
+        if span == _NO_DATE:
+            self.cannot(element, f"is {_NO_DATE.earliest}, which stands for no date")
             return None
         return span
 

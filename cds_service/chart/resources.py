@@ -74,9 +74,9 @@ def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Cond
         sites=reading.concepts(resource.get("bodySite"), "bodySite"),
         clinical_status=clinical,
         verification_status=verification,
-        onset=_lived(_onset(resource, reading, birth), birth, reading),
+        onset=_lived(_onset(resource, reading, birth), birth, "onset", reading),
         onset_text=onset_text,
-        recorded=_recorded(resource, reading),
+        recorded=_lived(_recorded(resource, reading), birth, "recordedDate", reading),
         is_visit_diagnosis=_is_visit_diagnosis(resource, reading),
         encounter=reading.reference(resource.get("encounter") or resource.get("context"), "encounter"),
         abated=is_abated(resource, reading),
@@ -135,12 +135,12 @@ def _is_visit_diagnosis(resource: Json, reading: Reading) -> bool | None:
     return any(name.startswith(("encounter", "visit", "admission", "discharge")) for name in named) or None
 
 
-def _lived(onset: Span | None, birth: Span | None, reading: Reading) -> Span | None:
-    """The onset, unless it lies before the patient's birth."""
-    if onset and birth and onset.latest < birth.earliest:
-        reading.cannot("onset", "is before the birth of the patient")
+def _lived(day: Span | None, birth: Span | None, element: str, reading: Reading) -> Span | None:
+    """A day, unless it lies before the patient's birth."""
+    if day and birth and day.latest < birth.earliest:
+        reading.cannot(element, "is before the birth of the patient")
         return None
-    return onset
+    return day
 
 
 def _onset(resource: Json, reading: Reading, birth: Span | None) -> Span | None:

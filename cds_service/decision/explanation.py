@@ -8,6 +8,7 @@ from cds_service.clinical.reading.understanding import (
     ACCEPTED_GAPS,
     EMPTY,
     HINTS,
+    IMPORTED,
     OTHER_PATIENTS,
     SELECTIONS,
     STATUSES,
@@ -79,6 +80,7 @@ _NO_SYSTEM = {
     UNKNOWN_SUBJECTS: "of which nobody knows whose they are",
     OTHER_PATIENTS: "of another patient",
     ACCEPTED_GAPS: "gap that the site accepts",
+    IMPORTED: "dated only by the day on which a whole list was recorded",
     SELECTIONS: "selected, but not among the draft orders",
 }
 

@@ -24,6 +24,7 @@ IN_PLACE_OF_A_SYSTEM = {
     "unknown-subjects": "had entries of which nobody knows whose they are",
     "other-patients": "had entries of another patient",
     "accepted-gaps": "may have been incomplete, which the site accepts",
+    "imported": "were dated only by the day on which a whole list was recorded",
     "selections": "had selections that lead to no draft order",
 }
 

@@ -21,10 +21,10 @@ from cds_service.clinical.reading.value_sets import SharedValueSet
 WORDS, EMPTY, UNNAMED = "words", "empty", "unnamed"
 
 # What else makes a silence worth less, counted beside the code systems: entries that hint at the disease, statuses that
-# mean nothing, entries of an unknown or of another patient, an incomplete key that the site accepts, and selections
-# that lead to no draft order.
+# mean nothing, entries of an unknown or of another patient, an incomplete key that the site accepts, selections that
+# lead to no draft order, and entries that are dated only by the day on which a whole list was recorded.
 HINTS, STATUSES, UNKNOWN_SUBJECTS, OTHER_PATIENTS = "hints", "statuses", "unknown-subjects", "other-patients"
-ACCEPTED_GAPS, SELECTIONS = "accepted-gaps", "selections"
+ACCEPTED_GAPS, SELECTIONS, IMPORTED = "accepted-gaps", "selections", "imported"
 
 # The draft orders of an order hook stand in the call itself, under this name.
 DRAFT_ORDERS = "draftOrders"
@@ -55,7 +55,7 @@ class Understanding:
         irrelevant: entries with a code that is known and in no value set of the rule.
         not_understood: the number of the others by the code system as it was sent, or `words`, `empty`, `unnamed`.
         besides: what else makes a silence worth less, by `hints`, `statuses`, `unknown-subjects`, `other-patients`,
-            `accepted-gaps` or `selections`; none of it is zero.
+            `accepted-gaps`, `selections` or `imported`; none of it is zero.
     """
 
     key: str
@@ -86,6 +86,7 @@ def understanding(
     hints: Question = frozenset(),
     halves: Question = frozenset(),
     needs_site: Question = frozenset(),
+    imported: int = 0,
 ) -> tuple[Understanding, ...]:
     """How the entries of a chart and the draft orders were understood; keys without any are left out.
 
@@ -95,6 +96,7 @@ def understanding(
         hints: value sets whose codes hint at what the rule looks for, and state it by none.
         halves: value sets of which one alone, in a condition without a site, only hints at what the rule looks for.
         needs_site: value sets whose codes tell something only together with a body site.
+        imported: how many conditions of interest are dated only by the day on which a whole list was recorded.
     """
     keys: dict[str, Iterable[tuple[Concept, ...]]] = {
         "conditions": (
@@ -113,7 +115,8 @@ def understanding(
     }
     results = chart.by_prefetch_key()
     beside = {key: _of_result(results[key]) for key in keys}
-    beside["conditions"] |= {HINTS: sum(_is_half(item, reader, halves) for item in chart.conditions.items)}
+    half = sum(_is_half(item, reader, halves) for item in chart.conditions.items)
+    beside["conditions"] |= {HINTS: half, IMPORTED: imported}
     counted = (_counted(key, entries, reader, hints, beside[key]) for key, entries in keys.items())
     return (*(item for item in counted if item.entries or item.besides), *drafts_understanding(chart, reader))
 

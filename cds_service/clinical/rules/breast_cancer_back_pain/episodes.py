@@ -8,7 +8,7 @@ record old. Pain that is recorded as worse, or of a suspicious kind, is new what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -145,7 +145,11 @@ class BackPain:
 
 
 def back_pain(
-    records: Sequence[PainRecord], calendar: Calendar, options: RuleOptions, red_flag: bool = False
+    records: Sequence[PainRecord],
+    calendar: Calendar,
+    options: RuleOptions,
+    numbers: Mapping[str, int],
+    red_flag: bool = False,
 ) -> BackPain:
     """The episodes, from all records of back pain.
 
@@ -153,13 +157,14 @@ def back_pain(
         records: of pain, and of treatments of the back.
         calendar: the day of the call.
         options: the site's choices.
+        numbers: of the content, by `Threshold`.
         red_flag: new signs of cord compression are recorded; then any pain that is there counts as new.
     """
     found: list[Episode] = []
     for region in (*REGIONS, UNSPECIFIED):
         present = [record for record in records if record.present and region in record.regions]
         if present:
-            pain = RegionalPain(region, present, records, calendar, options)
+            pain = RegionalPain(region, present, records, calendar, options, numbers)
             found.append(_episode(pain, BESIDE_A_SIGN if red_flag else pain.verdict()))
     return BackPain(tuple(found))
 

@@ -70,15 +70,17 @@ def read_evidence(
     stated = at_their_sites(
         asserted_concepts(chart, recognizer, calendar, content.cautions.tests, stated_in_words(content)), recognizer
     )
-    records = pain_records(chart, recognizer, calendar)
-    pain = back_pain(records, calendar, options)
-    infection = infection_of_the_spine(chart, stated, recognizer, calendar)
-    fractures = new_fractures(stated, recognizer, calendar, import_days(chart))
-    times = SignTimes(calendar, content.rule.thresholds[Threshold.SIGN_DAYS], pain.onset)
-    groups = content.rule.thresholds[Threshold.NONSPECIFIC_SIGN_GROUPS]
+    numbers = content.rule.thresholds
+    records = pain_records(chart, recognizer, calendar, numbers)
+    pain = back_pain(records, calendar, options, numbers)
+    infection = infection_of_the_spine(chart, stated, recognizer, calendar, numbers)
+    days_of_import = import_days(chart, numbers[Threshold.IMPORTED_ENTRIES])
+    fractures = new_fractures(stated, recognizer, calendar, days_of_import)
+    times = SignTimes(calendar, numbers[Threshold.SIGN_DAYS], pain.onset)
+    groups = numbers[Threshold.NONSPECIFIC_SIGN_GROUPS]
     flags = red_flags(stated, infection, fractures, times, options, groups)
     if flags.neurological:
-        pain = back_pain(records, calendar, options, red_flag=True)
+        pain = back_pain(records, calendar, options, numbers, red_flag=True)
     equivalents = () if pain.new else _pain_equivalents(flags, fractures, options)
     pain = replace(pain, equivalents=equivalents, fractures=fractures)
     return Evidence(

@@ -210,7 +210,7 @@ def _covered(
     found: list[CoveredStudy] = []
     for slug in wanted:
         counted = spine_prior if is_spine_mri(slug) else brain_prior if slug.startswith(brain_slug) else prior
-        found += covered_studies([slug], counted, drafted, orders)
+        found += covered_studies([slug], counted, drafted, orders, evidence.number(Threshold.CT_PARTS_DAYS))
     return tuple(found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,15 +11,10 @@ from cds_service.clinical.reading.asserted_concepts import AssertedConcept
 from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import SPINAL_PROCEDURE, RuleValueSet
 
-# Fever of the last week is a sign of now; of the last month it makes an infection possible (IDSA 2015).
-_FEVER_NOW_DAYS = 7
-_FEVER_DAYS = 30
-_PORTAL_DAYS = 90
-
-# From here on a temperature is fever; outside the bounds it is an error of entry (degrees Celsius).
-_FEVER_CELSIUS = 38.0
+# Outside these bounds a temperature is an error of entry (degrees Celsius).
 _CELSIUS = (30.0, 45.0)
 _FAHRENHEIT_UNITS = frozenset({"[degf]", "degf", "°f", "f", "deg f", "fahrenheit", "degrees fahrenheit"})
 _CELSIUS_UNITS = frozenset({"cel", "c", "°c", "degc", "deg c", "celsius", "degrees celsius", ""})
@@ -46,23 +41,39 @@ class Infection:
 
 
 def infection_of_the_spine(
-    chart: Chart, statements: Sequence[AssertedConcept], recognizer: Recognizer, calendar: Calendar
+    chart: Chart,
+    statements: Sequence[AssertedConcept],
+    recognizer: Recognizer,
+    calendar: Calendar,
+    numbers: Mapping[str, int],
 ) -> Infection:
-    """Read a chart for infection of the spine."""
+    """Read a chart for infection of the spine.
+
+    Args:
+        chart: with measured temperatures.
+        statements: what the chart states.
+        recognizer: what the chart is read with.
+        calendar: the day of the call.
+        numbers: of the content, by `Threshold`.
+    """
     stated = [item for item in statements if not item.suspected]
-    fevers = [*_holding(stated, RuleValueSet.FEVER), *_temperatures(chart, recognizer, calendar)]
-    now = [item for item in fevers if item.current_visit or _within(item, _FEVER_NOW_DAYS, calendar)]
+    measured = _temperatures(chart, recognizer, calendar, numbers[Threshold.FEVER_FROM_CELSIUS])
+    fevers = [*_holding(stated, RuleValueSet.FEVER), *measured]
+    week, month = numbers[Threshold.FEVER_NOW_DAYS], numbers[Threshold.FEVER_DAYS]
+    now = [item for item in fevers if item.current_visit or _within(item, week, calendar)]
     elsewhere = list(_holding(stated, RuleValueSet.INFECTION_ELSEWHERE))
     explained = [item for item in now if any(item.same_visit(other) for other in elsewhere)]
     unexplained = [item for item in now if item not in explained]
-    earlier = [item for item in fevers if item not in now and _within(item, _FEVER_DAYS, calendar)]
-    portals = [item for item in stated if item.value_sets & _PORTALS and _within(item, _PORTAL_DAYS, calendar)]
+    earlier = [item for item in fevers if item not in now and _within(item, month, calendar)]
+    months = numbers[Threshold.INFECTION_SOURCE_DAYS]
+    portals = [item for item in stated if item.value_sets & _PORTALS and _within(item, months, calendar)]
     of_the_spine = [item for item in _holding(stated, RuleValueSet.SPINAL_INFECTION) if item.is_new(calendar)]
-    named = [item for item in _holding(stated, RuleValueSet.FEVER_WITH_A_CAUSE) if _within(item, _FEVER_DAYS, calendar)]
+    named = [item for item in _holding(stated, RuleValueSet.FEVER_WITH_A_CAUSE) if _within(item, month, calendar)]
+    neutropenia = [item for item in _holding(stated, RuleValueSet.NEUTROPENIA) if _is_of_now(item, month, calendar)]
     return Infection(
         certain=_findings([*of_the_spine, *unexplained]),
         possible=_findings([*explained, *earlier, *portals]),
-        neutropenia=_findings(_holding(stated, RuleValueSet.NEUTROPENIA)) if now else (),
+        neutropenia=_findings(neutropenia) if now else (),
         explained_fever=_findings(named),
     )
 
@@ -71,19 +82,26 @@ def _holding(statements: Iterable[AssertedConcept], name: str) -> Iterator[Asser
     return (item for item in statements if name in item.value_sets and item.holds)
 
 
+def _is_of_now(item: AssertedConcept, days: int, calendar: Calendar) -> bool:
+    """Whether a state holds: an entry of a list, or one that is recorded in the current visit or in the last days."""
+    return not item.point or item.current_visit or _within(item, days, calendar)
+
+
 def _within(item: AssertedConcept, days: int, calendar: Calendar) -> bool:
     told = item.day or item.finding.when
     return told is not None and told.until(calendar.today).latest >= calendar.today - timedelta(days=days)
 
 
-def _temperatures(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[AssertedConcept]:
-    """Measured fever."""
+def _temperatures(
+    chart: Chart, recognizer: Recognizer, calendar: Calendar, fever_from: int
+) -> Iterator[AssertedConcept]:
+    """Measured fever: temperatures from `fever_from` degrees Celsius on."""
     for observation in chart.observations.items:
         sets = recognizer.value_sets(observation.concept)
         if RuleValueSet.BODY_TEMPERATURE not in sets or not observation.is_reported:
             continue
         celsius = celsius_of(observation.value)
-        if celsius is None or celsius < _FEVER_CELSIUS:
+        if celsius is None or celsius < fever_from:
             continue
         when = calendar.past(observation.effective)
         where = Finding(observation.reference, "Observation", when=when, date_source=DateSource.OBSERVED)

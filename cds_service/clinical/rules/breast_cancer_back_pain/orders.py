@@ -20,9 +20,6 @@ from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
 from cds_service.clinical.rules.imaging_history import PriorStudy
 from cds_service.content.model import OrderDefinition, Rule
 
-# A CT of the chest and one of the abdomen and pelvis are the whole where they lie so many days apart at the most.
-_PARTS_WITHIN_DAYS = 30
-
 # A card offers to remove a few drafts; nobody selects more at once.
 _MOST_REMOVALS = 5
 
@@ -82,6 +79,7 @@ def covered_studies(
     prior: Sequence[PriorStudy],
     drafted: frozenset[str],
     orders: Mapping[str, OrderDefinition],
+    parts_days: int,
 ) -> tuple[CoveredStudy, ...]:
     """Those of `slugs` that were done, are ordered or are drafted, each with how far it has come.
 
@@ -90,34 +88,37 @@ def covered_studies(
         prior: studies and orders; an open order that is stale covers nothing.
         drafted: what the draft orders are.
         orders: by slug.
+        parts_days: two parts that were done are the whole where they lie so many days apart at the most.
     """
     current = [study for study in prior if not study.is_stale]
     done = [study for study in current if study.done]
-    ordered = frozenset().union(*(study.value_sets for study in current))
+    ordered = frozenset().union(*(study.value_sets for study in current if not study.done))
     found = []
     for slug in slugs:
         covering = orders[slug].answered_by
         named = frozenset().union(*covering)
-        if any(_were_done_together(combination, done) for combination in covering):
+        if any(_are_there(combination, done, frozenset(), parts_days) for combination in covering):
             when = [item.finding.when for item in done if item.value_sets & named and item.finding.when]
             found.append(CoveredStudy(slug, State.DONE, max(when, key=lambda span: span.latest, default=None)))
-        elif any(combination <= ordered for combination in covering):
+        elif any(_are_there(combination, done, ordered, parts_days) for combination in covering):
             still_open = [item for item in current if not item.done and item.value_sets & named]
             dates = [item.finding.when for item in still_open if item.finding.when]
             found.append(CoveredStudy(slug, State.ORDERED, max(dates, key=lambda span: span.latest, default=None)))
-        elif any(combination <= ordered | drafted for combination in covering):
+        elif any(_are_there(combination, done, ordered | drafted, parts_days) for combination in covering):
             found.append(CoveredStudy(slug, State.DRAFTED))
     return tuple(found)
 
 
-def _were_done_together(combination: frozenset[str], done: Sequence[PriorStudy]) -> bool:
-    """Whether all parts of a study were done; two parts are the whole where they lie close to each other."""
-    parts = [[study for study in done if name in study.value_sets] for name in combination]
+def _are_there(
+    combination: frozenset[str], done: Sequence[PriorStudy], to_come: frozenset[str], parts_days: int
+) -> bool:
+    """Whether each part of a study is to come or was done; parts that were done must lie close to each other."""
+    parts = [[study for study in done if name in study.value_sets] for name in combination - to_come]
     if not all(parts):
         return False
     days = [max((study.finding.when.latest for study in part if study.finding.when), default=None) for part in parts]
     known = [day for day in days if day]
-    return len(known) < 2 or max(known) - min(known) <= timedelta(days=_PARTS_WITHIN_DAYS)
+    return len(known) < 2 or max(known) - min(known) <= timedelta(days=parts_days)
 
 
 def removable(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -31,18 +31,13 @@ from cds_service.clinical.rules.breast_cancer_back_pain.pain_meaning import (
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_observations import observed_pain
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BACK_INJURY, IS_BACK_PAIN
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import UNSPECIFIED
+from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     CHRONIC_WITH_PAIN_CODE,
     PAIN_QUALITY,
     SPINAL_PROCEDURE,
     RuleValueSet,
 )
-
-# A visit that is planned for the pain within two weeks says that it is there now.
-_PLANNED_DAYS = 14
-
-# So many list entries of one day were imported on that day, not found on it.
-_BULK_ENTRIES = 10
 
 # Procedures and orders with these statuses tell of no treatment.
 _NOT_DONE = frozenset({"entered-in-error", "not-done", "preparation", "revoked", "draft", "unknown"})
@@ -107,15 +102,30 @@ class _Reading:
     recognizer: Recognizer
     calendar: Calendar
     visits: Visits
+    planned_visit_days: int
     import_days: frozenset[date]
     chronic_visits: frozenset[str]
 
 
-def pain_records(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> list[PainRecord]:
-    """All records of back pain and of its treatment, in the order of their sources: that of the chart says nothing."""
-    visits = Visits(chart, calendar)
+def pain_records(
+    chart: Chart, recognizer: Recognizer, calendar: Calendar, numbers: Mapping[str, int]
+) -> list[PainRecord]:
+    """All records of back pain and of its treatment, in the order of their sources: that of the chart says nothing.
+
+    Args:
+        chart: what is known of the patient.
+        recognizer: what the chart is read with.
+        calendar: the day of the call.
+        numbers: of the content, by `Threshold`.
+    """
     reading = _Reading(
-        chart, recognizer, calendar, visits, import_days(chart), frozenset(_chronic_visits(chart, recognizer))
+        chart,
+        recognizer,
+        calendar,
+        Visits(chart, calendar),
+        planned_visit_days=numbers[Threshold.PLANNED_VISIT_DAYS],
+        import_days=import_days(chart, numbers[Threshold.IMPORTED_ENTRIES]),
+        chronic_visits=frozenset(_chronic_visits(chart, recognizer)),
     )
     records: list[PainRecord] = []
     for condition in chart.conditions.items:
@@ -159,26 +169,33 @@ def injuries(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> tuple[
     return tuple(found)
 
 
-def import_days(chart: Chart) -> frozenset[date]:
-    """Days on which a whole list was recorded at once: they date no entry of it."""
+def import_days(chart: Chart, least_entries: int) -> frozenset[date]:
+    """Days on which so many entries of a list, or more, were recorded at once: they date no entry of it."""
     days = Counter(
         item.recorded.earliest
         for item in chart.conditions.items
         if item.recorded and item.recorded.is_exact and not item.is_visit_diagnosis
     )
-    return frozenset(day for day, count in days.items() if count >= _BULK_ENTRIES)
+    return frozenset(day for day, count in days.items() if count >= least_entries)
 
 
 def _chronic_visits(chart: Chart, recognizer: Recognizer) -> Iterator[str]:
     """Visits that pair a code of chronic pain with pain of the spine and of no other site (ICD-10-CM, I.C.6.b)."""
     by_visit: dict[str, list[frozenset[str]]] = {}
     for condition in chart.conditions.items:
-        if condition.encounter and not condition.is_refuted:
-            by_visit.setdefault(condition.encounter, []).append(frozenset(recognizer.value_sets(condition.concept)))
+        if (visit := _visit_of(condition)) and not condition.is_refuted:
+            by_visit.setdefault(visit, []).append(frozenset(recognizer.value_sets(condition.concept)))
     for visit, entries in by_visit.items():
         pairs = any(sets & CHRONIC_WITH_PAIN_CODE for sets in entries)
         if pairs and not any(RuleValueSet.PAIN_ELSEWHERE in sets for sets in entries):
             yield visit
+
+
+def _visit_of(condition: Condition) -> str:
+    """The visit of a condition; of the diagnosis of a visit that is not named, its day. Else an empty string."""
+    if condition.encounter or not condition.is_visit_diagnosis or condition.recorded is None:
+        return condition.encounter
+    return f"of {condition.recorded}"
 
 
 def _from_condition(condition: Condition, reading: _Reading) -> Iterator[PainRecord]:
@@ -203,7 +220,7 @@ def _from_condition(condition: Condition, reading: _Reading) -> Iterator[PainRec
     )
     for meaning in meanings:
         course = meaning.course | said
-        paired = condition.encounter in reading.chronic_visits and not course & (WORSE | ACUTE)
+        paired = _visit_of(condition) in reading.chronic_visits and not course & (WORSE | ACUTE)
         yield PainRecord(
             finding=replace(meaning.finding, when=start.when, date_source=start.date_source),
             regions=meaning.regions,
@@ -274,7 +291,7 @@ def _from_observation(observation: Observation, reading: _Reading) -> Iterator[P
 def _from_visit(encounter: Encounter, reading: _Reading) -> Iterator[PainRecord]:
     calendar = reading.calendar
     if encounter.is_planned:
-        day = Span.day(calendar.today) if _is_soon(encounter, calendar) else None
+        day = Span.day(calendar.today) if _is_soon(encounter, reading) else None
         if day is None:
             return
     elif encounter.was_held:
@@ -286,11 +303,12 @@ def _from_visit(encounter: Encounter, reading: _Reading) -> Iterator[PainRecord]
         yield from _points(pain_meanings(reason, (), where, reading.recognizer), day, reading)
 
 
-def _is_soon(encounter: Encounter, calendar: Calendar) -> bool:
-    """Whether a planned visit lies within the next two weeks."""
+def _is_soon(encounter: Encounter, reading: _Reading) -> bool:
+    """Whether a planned visit lies shortly ahead."""
     if encounter.period is None:
         return False
-    return calendar.today <= encounter.period.earliest <= calendar.today + timedelta(days=_PLANNED_DAYS)
+    today = reading.calendar.today
+    return today <= encounter.period.earliest <= today + timedelta(days=reading.planned_visit_days)
 
 
 def _points(meanings: Iterable[PainMeaning], day: Span | None, reading: _Reading) -> Iterator[PainRecord]:
@@ -326,7 +344,7 @@ def _treatments(reading: _Reading) -> Iterator[PainRecord]:
         named = [recognizer.meaning(concept, SPINAL_PROCEDURE) for concept in study.concepts]
         if any(sets & SPINAL_PROCEDURE for sets in named):
             yield replace(_treatment(where, day), procedure=True)
-        elif any(pain_meanings(reason, (), where, recognizer) for reason in study.reasons):
+        elif any(pain_meanings(said, (), where, recognizer) for said in (*study.reasons, *study.concepts)):
             yield _treatment(where, day)
 
 

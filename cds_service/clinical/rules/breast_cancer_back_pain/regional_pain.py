@@ -6,7 +6,7 @@ entry that calls it chronic, no onset from before the window. Words of now ("wor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -17,12 +17,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptio
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import PainRecord
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import UNSPECIFIED
-
-# "Worse" on a list entry that is older than a year speaks of then.
-_WORSE_ENTRY_DAYS = 365
-
-# Pain that begins within 90 days after a procedure of the spine may be its complication, and is new.
-_AFTER_PROCEDURE_DAYS = 90
+from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +44,7 @@ class RegionalPain:
         records: all records of pain and of its treatment.
         calendar: the day of the call.
         options: the site's choices.
+        numbers: of the content, by `Threshold`.
     """
 
     def __init__(
@@ -58,11 +54,13 @@ class RegionalPain:
         records: Sequence[PainRecord],
         calendar: Calendar,
         options: RuleOptions,
+        numbers: Mapping[str, int],
     ) -> None:
         self.region = region
         self.present = present
         self._records = records
         self._calendar = calendar
+        self._numbers = numbers
         self._undated_is_silent = options.undated_pain == "silent"
         self._changed = [record for record in present if self._is_worse(record) or self._is_acute(record)]
         self._fresh = [record for record in present if self._is_fresh(record)]
@@ -112,7 +110,7 @@ class RegionalPain:
         when = record.start
         if when is None or self._calendar.in_window(when) or self._is_written_lately(record):
             return True
-        first = self._calendar.today - timedelta(days=_WORSE_ENTRY_DAYS)
+        first = self._calendar.today - timedelta(days=self._numbers[Threshold.WORSE_ENTRY_DAYS])
         return not record.point and when.latest >= first
 
     def _is_acute(self, record: PainRecord) -> bool:
@@ -184,7 +182,7 @@ class RegionalPain:
         if record.imported:
             return []
         if record.procedure and record.day is not None:
-            soon_after = episode_start - timedelta(days=_AFTER_PROCEDURE_DAYS)
+            soon_after = episode_start - timedelta(days=self._numbers[Threshold.AFTER_PROCEDURE_DAYS])
             return [record.day.latest] if record.day.latest < soon_after else []
         if record.point:
             day = record.day or record.start

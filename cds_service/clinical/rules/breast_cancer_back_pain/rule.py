@@ -85,8 +85,10 @@ class BreastCancerBackPain:
             if criteria[0].answer is Answer.NOT_MET:
                 unrelated = decided(Outcome.NOT_APPLICABLE, Reason.UNRELATED_ORDER, criteria, chart)
                 return replace(unrelated, understanding=drafts_understanding(chart, reader))
-        understood = understanding(chart, reader, BREAST_CANCER_HINTS, BREAST_CANCER_HALVES, NEEDS_SITE)
-        return replace(completed(_assess_patient(read(), criteria, understood), chart), understanding=understood)
+        evidence = read()
+        imported = len({record.finding.source for record in evidence.records if record.imported})
+        understood = understanding(chart, reader, BREAST_CANCER_HINTS, BREAST_CANCER_HALVES, NEEDS_SITE, imported)
+        return replace(completed(_assess_patient(evidence, criteria, understood), chart), understanding=understood)
 
     def card(self, assessment: every_rule.Assessment, brevity: int) -> CardText:
         """What the card of a fired assessment says."""

@@ -30,6 +30,15 @@ class Threshold(StrEnum):
     EMERGENCY_DUE_DAYS = "emergency_due_days"
     SIGN_DAYS = "sign_days"
     BRAIN_POINT_DAYS = "brain_point_days"
+    WORSE_ENTRY_DAYS = "worse_entry_days"
+    AFTER_PROCEDURE_DAYS = "after_procedure_days"
+    PLANNED_VISIT_DAYS = "planned_visit_days"
+    IMPORTED_ENTRIES = "imported_entries"
+    CT_PARTS_DAYS = "ct_parts_days"
+    FEVER_FROM_CELSIUS = "fever_from_celsius"
+    FEVER_NOW_DAYS = "fever_now_days"
+    FEVER_DAYS = "fever_days"
+    INFECTION_SOURCE_DAYS = "infection_source_days"
 
 
 THRESHOLDS: Mapping[str, Bounds] = {
@@ -53,4 +62,14 @@ THRESHOLDS: Mapping[str, Bounds] = {
     Threshold.EMERGENCY_DUE_DAYS: Bounds(0, 7),
     Threshold.SIGN_DAYS: Bounds(1, 90),
     Threshold.BRAIN_POINT_DAYS: Bounds(1, 365),
+    Threshold.WORSE_ENTRY_DAYS: Bounds(1, MOST_DAYS),
+    Threshold.AFTER_PROCEDURE_DAYS: Bounds(0, 365),
+    Threshold.PLANNED_VISIT_DAYS: Bounds(0, 90),
+    # Two entries of one day are no import.
+    Threshold.IMPORTED_ENTRIES: Bounds(3, 100),
+    Threshold.CT_PARTS_DAYS: Bounds(0, 90),
+    Threshold.FEVER_FROM_CELSIUS: Bounds(37, 39),
+    Threshold.FEVER_NOW_DAYS: Bounds(1, 30),
+    Threshold.FEVER_DAYS: Bounds(1, 90),
+    Threshold.INFECTION_SOURCE_DAYS: Bounds(1, 365),
 }

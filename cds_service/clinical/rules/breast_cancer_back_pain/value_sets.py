@@ -235,11 +235,16 @@ BONE_SCANS = frozenset(
     }
 )
 
-# A bone scan of a foot is billed under the code of a whole one.
+# A concept of `text-patterns.toml` that no code says: PET/CT with a tracer that answers nothing here.
+PET_OF_OTHER_TRACER = "imaging-pet-other-tracer"
+
+# A bone scan of a foot is billed under the code of a whole one, and PET/CT under one code for every tracer.
 NARROWED: Mapping[str, frozenset[str]] = {
     RuleValueSet.BONE_SCAN_LIMITED: frozenset(
         {RuleValueSet.BONE_SCAN_WHOLE_BODY, RuleValueSet.BONE_SCAN_UNSTATED_EXTENT}
-    )
+    ),
+    RuleValueSet.PET_CT_SODIUM_FLUORIDE: frozenset({RuleValueSet.PET_CT_FDG}),
+    PET_OF_OTHER_TRACER: frozenset({RuleValueSet.PET_CT_FDG}),
 }
 
 # Whatever is recorded of pregnancy; then nobody is told to ask.
