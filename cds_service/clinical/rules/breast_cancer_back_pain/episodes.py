@@ -31,7 +31,7 @@ BESIDE_A_SIGN = Verdict(True, "beside a new sign of cord compression")
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """The pain of one region that is there now.
+    """The pain of one region: that of now or, where no record tells of any, that of before.
 
     Attributes:
         region: of the spine.
@@ -64,7 +64,7 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class BackPain:
-    """The episodes of pain that is there now, one for each region, and what stands for pain.
+    """The episodes of pain, one for each region of which a record tells, and what stands for pain.
 
     `equivalents` are findings that stand for pain where none is new (a vertebral fracture), `fractures` the new ones.
     """
@@ -166,6 +166,8 @@ def back_pain(
         if present:
             pain = RegionalPain(region, present, records, calendar, options, numbers)
             found.append(_episode(pain, BESIDE_A_SIGN if red_flag else pain.verdict()))
+        elif past := [record for record in records if region in record.regions and not record.treatment]:
+            found.append(_past_episode(region, past, calendar))
     return BackPain(tuple(found))
 
 
@@ -181,6 +183,16 @@ def _episode(pain: RegionalPain, verdict: Verdict) -> Episode:
         notes=pain.notes(records),
         listed=pain.listed(),
     )
+
+
+def _past_episode(region: str, records: Sequence[PainRecord], calendar: Calendar) -> Episode:
+    """Pain of which no record says that it is there now."""
+    days = [day for record in records for day in (record.day, record.start, record.until) if day]
+    last = max(days, key=lambda day: day.latest, default=None)
+    why = "recorded as over"
+    if last is not None and not calendar.in_window(last):
+        why = f"last recorded {last.in_words}, more than {calendar.new_window_days} days ago"
+    return Episode(region, tuple(records), is_new=False, why=why, since=None, against=tuple(records))
 
 
 def _one_of(regions: set[str]) -> str:

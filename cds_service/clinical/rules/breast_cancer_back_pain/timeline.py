@@ -73,8 +73,8 @@ _CONDITIONS_AND_OBSERVATIONS = ("conditions", "observations")
 _STUDIES = ("diagnosticReports", "procedures", "serviceRequests")
 
 
-# The first rows stand there also where they are empty: that a chart holds none of it is worth knowing.
-_ALWAYS_SHOWN = 5
+# Rows that stand there also where they are empty: that a chart holds none of it is worth knowing.
+_ALWAYS_SHOWN = frozenset({"Breast cancer", "Back pain", "Red flags", "Imaging"})
 
 
 def timeline(evidence: Evidence, assessment: Assessment) -> Timeline:
@@ -92,12 +92,11 @@ def timeline(evidence: Evidence, assessment: Assessment) -> Timeline:
         Row("Brain symptoms", _stated(evidence, _BRAIN, counted)),
         Row("Cautions", tuple(_cautions(evidence, assessment))),
     ]
-    always = rows[:_ALWAYS_SHOWN]
     return Timeline(
         today=evidence.calendar.today,
         new=_new_window(evidence),
         clean=_clean_window(evidence),
-        rows=(*always, *(row for row in rows[_ALWAYS_SHOWN:] if row.entries)),
+        rows=tuple(row for row in rows if row.entries or row.title in _ALWAYS_SHOWN),
         passed_over=evidence.history.passed_over,
     )
 
@@ -154,7 +153,7 @@ def _pain(evidence: Evidence) -> Iterator[Entry]:
 
 
 def _episodes(evidence: Evidence) -> Iterator[Entry]:
-    """The pain of each region that is there now, with why it is new or not."""
+    """The pain of each region, with why it is new or not."""
     for episode in evidence.pain.episodes:
         yield Entry(
             label=f"{episode.region.capitalize()}: {'new' if episode.is_new else 'not new'}",
