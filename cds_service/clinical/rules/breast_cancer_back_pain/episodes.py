@@ -54,12 +54,17 @@ class Episode:
     listed: Finding | None = None
 
     @property
+    def named(self) -> str:
+        """The region in words."""
+        return "region not named" if self.region == UNSPECIFIED else self.region
+
+    @property
     def as_line(self) -> str:
         """The episode in one line: `lumbar: new since 2026-11-20: no record of it in the 180 days before`."""
         since = f" since {self.since}" if self.since and self.is_new else ""
         count = len({record.finding.source for record in self.records})
         entries = "1 entry" if count == 1 else f"{count} entries"
-        return f"{self.region}: {'new' if self.is_new else 'not new'}{since}: {self.why} ({entries})"
+        return f"{self.named}: {'new' if self.is_new else 'not new'}{since}: {self.why} ({entries})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,8 @@ def back_pain(
         present = [record for record in records if record.present and region in record.regions]
         if present:
             pain = RegionalPain(region, present, records, calendar, options, numbers)
-            found.append(_episode(pain, BESIDE_A_SIGN if red_flag else pain.verdict()))
+            verdict = pain.verdict()
+            found.append(_episode(pain, BESIDE_A_SIGN if red_flag and not verdict.is_new else verdict))
         elif past := [record for record in records if region in record.regions and not record.treatment]:
             found.append(_past_episode(region, past, calendar))
     return BackPain(tuple(found))

@@ -21,12 +21,12 @@ def pain_criterion(
     """The criterion. Data that is missing can only add pain: what is found stands."""
     steps = tuple(episode.as_line for episode in pain.episodes)
     if pain.new:
-        because = f"Pain is new: {'; '.join(f'{episode.region}, {episode.why}' for episode in pain.new)}."
+        because = f"New back pain: {', '.join(episode.named for episode in pain.new)}."
         return Criterion("new-back-pain", Answer.MET, because, _findings(pain), steps=steps)
     if pain.equivalents:
         because = "No back pain is recorded, but a finding that stands for it."
         return Criterion("new-back-pain", Answer.MET, because, pain.equivalents, steps=steps)
-    old = "; ".join(f"{episode.region}: {episode.why}" for episode in pain.episodes)
+    old = "; ".join(f"{episode.named}: {episode.why}" for episode in pain.episodes)
     aside = f" Not new: {old}." if old else ""
     results = chart.by_prefetch_key()
     if missing := tuple(key for key in _PAIN_KEYS if not results[key].complete):

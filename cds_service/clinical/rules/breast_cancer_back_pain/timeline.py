@@ -156,7 +156,7 @@ def _episodes(evidence: Evidence) -> Iterator[Entry]:
     """The pain of each region, with why it is new or not."""
     for episode in evidence.pain.episodes:
         yield Entry(
-            label=f"{episode.region.capitalize()}: {'new' if episode.is_new else 'not new'}",
+            label=f"{episode.named.capitalize()}: {'new' if episode.is_new else 'not new'}",
             when=Span.day(episode.since) if episode.since else None,
             source=", ".join(dict.fromkeys(record.finding.source for record in episode.against or episode.records)),
             counts=episode.is_new,
