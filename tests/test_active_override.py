@@ -24,6 +24,7 @@ from tests.builders import (
     BREAST_CANCER,
     LOW_BACK_PAIN,
     NOW,
+    OF_A_VISIT,
     SYMPTOM,
     Json,
     assessed,
@@ -147,6 +148,28 @@ def test_newer_pain_brings_the_card_back_at_once(clinic: Clinic, reason: str) ->
     clinic.now = NOW + timedelta(hours=1)
     newer = observation(SYMPTOM, day(0), valueCodeableConcept=concept("snomed 279039007"))
     assert clinic.look(CANCER, PAIN, newer)
+
+
+DATED = condition(LOW_BACK_PAIN, onset=day(10))
+
+
+# Decision 8.2.
+@pytest.mark.parametrize(
+    ("later", "is_news"),
+    [
+        (condition(LOW_BACK_PAIN, recorded=day(0), **OF_A_VISIT), False),
+        (observation(SYMPTOM, day(0), valueCodeableConcept=concept("snomed 279039007")), False),
+        (condition(LOW_BACK_PAIN, recorded=day(0), text="Low back pain, worse since Friday", **OF_A_VISIT), True),
+        (condition("icd10cm M54.2", recorded=day(0), **OF_A_VISIT), True),
+        (condition("icd10cm M48.56XA", recorded=day(0), **OF_A_VISIT), True),
+    ],
+    ids=["next visit", "symptom", "worse", "another region", "fracture"],
+)
+def test_another_record_of_the_same_episode_is_no_news_but_worse_pain_and_another_region_are(
+    clinic: Clinic, later: Json, is_news: bool
+) -> None:
+    clinic.dismiss(shown(clinic.look(CANCER, DATED)), "patient-declines")
+    assert (clinic.look(CANCER, DATED, later) is not None) is is_news
 
 
 # Decision 8.3.

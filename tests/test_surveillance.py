@@ -11,6 +11,9 @@ from tests.builders import (
     BREAST_CANCER_HISTORY,
     CHIEF_COMPLAINT,
     IN_SITU,
+    LOW_BACK_PAIN,
+    OF_A_VISIT,
+    ON_THE_LIST,
     SYMPTOM,
     Json,
     concept,
@@ -186,6 +189,27 @@ def test_a_metastasis_silences_it(metastasis: Json) -> None:
 )
 def test_any_symptom_on_record_silences_it(symptom: Json) -> None:
     assert not cards(CANCER, symptom)
+
+
+# Decisions 2.19 and 9.2.
+@pytest.mark.parametrize(
+    ("record", "given"),
+    [
+        (condition(LOW_BACK_PAIN, recorded=day(265), **OF_A_VISIT), True),
+        (condition(LOW_BACK_PAIN, recorded=day(264), **OF_A_VISIT), False),
+        (condition(LOW_BACK_PAIN, recorded=day(1500), **ON_THE_LIST), False),
+        (condition("icd10cm R26.2", recorded=day(265), **OF_A_VISIT), True),
+        (condition("icd10cm R26.2", recorded=day(264), **OF_A_VISIT), False),
+        (condition("icd10cm C79.51", recorded=day(1500), **OF_A_VISIT), False),
+        (encounter(concept(LOW_BACK_PAIN), when=day(3), status="cancelled"), True),
+        (encounter(concept(LOW_BACK_PAIN), when=day(3)), False),
+    ],
+    ids=["old visit", "visit", "list", "old sign", "sign", "metastasis", "cancelled visit", "visit of now"],
+)
+def test_what_was_noted_at_one_visit_long_ago_is_no_reason_to_search_but_a_metastasis(
+    record: Json, given: bool
+) -> None:
+    assert any("not recommended" in card["summary"] for card in cards(CANCER, record)) is given
 
 
 @pytest.mark.parametrize(

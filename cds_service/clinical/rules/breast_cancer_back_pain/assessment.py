@@ -31,6 +31,7 @@ class Assessment(every_rule.Assessment):
         listed: entries of the problem list that tell of earlier pain of a region that hurts anew.
         open_orders: open orders of a spine MRI that do not answer this pain.
         outdated_mri, outdated_orders: spine MRI done, or ordered, before the newest sign of an emergency.
+        pain_evidence: what tells of new pain anew.
         pain_quality: the words that make the pain suspicious, from the EHR.
         course_words: the words that call the pain worse, acute or new, from the EHR.
         vague_onset: an onset too vague to be used, as it is recorded (`2026`).
@@ -43,6 +44,7 @@ class Assessment(every_rule.Assessment):
     brain: tuple[Finding, ...] = ()
     receptors: Receptors = Receptors.UNKNOWN
     vague_onset: str = ""
+    pain_evidence: tuple[Finding, ...] = ()
     pain_quality: str = ""
     course_words: str = ""
     injuries: tuple[Finding, ...] = ()
@@ -63,7 +65,7 @@ class Assessment(every_rule.Assessment):
         asked = {item.id: item.findings for item in self.criteria}
         flags = [finding for _, findings in self.flags.named() for finding in findings]
         found = {
-            PAIN: asked.get(NEW_PAIN, ()),
+            PAIN: self.pain_evidence or asked.get(NEW_PAIN, ()),
             RED_FLAG: (*flags, *self.brain, *self.injuries),
             CANCER: asked.get(CANCER_HISTORY, ()),
         }

@@ -139,6 +139,18 @@ class BackPain:
         return tuple(fracture for fracture in self.fractures if fracture.finding in self.equivalents)
 
     @property
+    def evidence(self) -> tuple[Finding, ...]:
+        """What tells of new pain anew: its first record in each region, words of now, and what stands for pain.
+
+        Another record of the same episode is no news of it (decision 8.2).
+        """
+        found: list[Finding] = []
+        for episode in self.new:
+            found.append(min(episode.records, key=_dated_first).finding)
+            found += [record.finding for record in episode.records if record.worse or record.acute]
+        return (*found, *self.equivalents)
+
+    @property
     def vague_onset(self) -> str:
         """The first onset that was too vague to be used, as it is recorded."""
         vague = [record for pain in self.new for record in pain.records if record.vague]
@@ -189,6 +201,10 @@ def _episode(pain: RegionalPain, verdict: Verdict) -> Episode:
         notes=pain.notes(records),
         listed=pain.listed(),
     )
+
+
+def _dated_first(record: PainRecord) -> tuple[bool, str, str]:
+    return record.start is None, str(record.start), record.finding.source
 
 
 def _past_episode(region: str, records: Sequence[PainRecord], calendar: Calendar) -> Episode:

@@ -40,6 +40,7 @@ def plan_imaging(evidence: Evidence, assessment: Assessment) -> Assessment:
         assessment,
         region=pain.region,
         vague_onset=pain.vague_onset,
+        pain_evidence=pain.evidence,
         listed=tuple(episode.listed for episode in pain.new if episode.listed),
         notes=_pain_notes(assessment, evidence),
         critical=flags.critical,

@@ -154,7 +154,8 @@ def _not_applicable(evidence: Evidence, criteria: Sequence[Criterion]) -> Assess
     """A criterion is not met: silence, but for routine imaging without symptoms that is just being ordered."""
     refusals = [item for item in criteria if item.answer is Answer.NOT_MET]
     reason = refusals[0].reason
-    no_pain = [item.reason for item in refusals] == [Reason.NO_BACK_PAIN]
+    # Of pain that is not new, the advice itself tells what lies too long ago to matter.
+    no_pain = [item.reason for item in refusals] in ([Reason.NO_BACK_PAIN], [Reason.PAIN_NOT_NEW])
     met = all(item.answer is Answer.MET for item in criteria if item not in refusals)
     if no_pain and met and (searches := routine_searches(evidence)):
         against_imaging = decided(Outcome.FIRED, Reason.NO_SYMPTOMS, criteria, evidence.chart)

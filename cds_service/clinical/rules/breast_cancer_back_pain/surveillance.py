@@ -19,7 +19,12 @@ from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import removable
 from cds_service.clinical.rules.breast_cancer_back_pain.text_names import WordList
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
-from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import PAIN_QUALITY, REASONS_TO_SEARCH, RuleValueSet
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
+    METASTASES,
+    PAIN_QUALITY,
+    REASONS_TO_SEARCH,
+    RuleValueSet,
+)
 
 # Studies that look for distant disease, and what the wording calls them.
 _SEARCHES: Mapping[str, str] = {
@@ -32,6 +37,9 @@ _SEARCHES: Mapping[str, str] = {
 _COMPLAINTS = frozenset({SharedValueSet.COMPLAINT_OBSERVATION, SharedValueSet.SYMPTOM_OBSERVATION})
 _REASONS = REASONS_TO_SEARCH | {PAIN_QUALITY}
 
+# What stays a reason, however long ago it was recorded.
+_FOR_EVER = METASTASES | {RuleValueSet.OTHER_CANCER}
+
 # Reasons of a visit that are no complaint: the cancer itself, and its follow-up.
 _FOLLOW_UP = frozenset({RuleValueSet.BREAST_CANCER, RuleValueSet.BREAST_CANCER_SUPPORTING})
 
@@ -43,7 +51,7 @@ def routine_searches(evidence: Evidence) -> tuple[Removal, ...]:
         return ()
     if not (chart.conditions.complete and chart.observations.complete and chart.encounters.complete):
         return ()
-    if not _is_long_past(evidence) or evidence.records or _has_reason_to_search(evidence):
+    if not _is_long_past(evidence) or _has_pain(evidence) or _has_reason_to_search(evidence):
         return ()
     searches = removable(chart.drafts, _SEARCHES, evidence.recognizer)
     if any(order.reason_given for order, _ in searches):
@@ -68,11 +76,26 @@ def _cancers(evidence: Evidence) -> list[Condition]:
     ]
 
 
+def _has_pain(evidence: Evidence) -> bool:
+    """Whether back pain is recorded, but that of visits and treatments from before the clean days (decision 2.19)."""
+    first = evidence.calendar.window_start - timedelta(days=evidence.calendar.clean_days)
+    return any(
+        not record.point or record.chronic or record.day is None or record.day.latest >= first
+        for record in evidence.records
+    )
+
+
 def _has_reason_to_search(evidence: Evidence) -> bool:
-    """A symptom, a metastasis, another cancer, or any problem that began inside the window."""
-    value_sets = {name for item in evidence.asserted for name in item.value_sets}
-    if value_sets & _REASONS:
-        return True
+    """A symptom, a metastasis, another cancer, or any problem that began inside the window.
+
+    A symptom that was noted at one visit tells of that visit: one from before the clean days is no reason of now.
+    """
+    first = evidence.calendar.window_start - timedelta(days=evidence.calendar.clean_days)
+    for item in evidence.asserted:
+        told = item.day or item.finding.when
+        long_ago = item.point and told is not None and told.latest < first
+        if item.value_sets & (_FOR_EVER if long_ago else _REASONS):
+            return True
     if any(_says_advanced(item, evidence) for item in _cancers(evidence)):
         return True
     starts = [start_of(item, None, evidence.calendar) for item in evidence.chart.conditions.items]
@@ -94,6 +117,8 @@ def _recent_complaint(evidence: Evidence) -> bool:
         if told and (when is None or evidence.calendar.in_window(when)):
             return True
     for visit in evidence.chart.encounters.items:
+        if not (visit.was_held or visit.is_planned):
+            continue
         when = evidence.calendar.past(visit.period)
         recent = when is None or evidence.calendar.in_window(when)
         if recent and not all(evidence.recognizer.value_sets(reason).keys() & _FOLLOW_UP for reason in visit.reasons):
