@@ -122,3 +122,27 @@ def test_the_card_names_the_cancer_with_its_site() -> None:
     morphology = condition("icdo 8500/3", display="Infiltrating duct carcinoma, NOS", sites=["snomed 80248007"])
     quoted = history(with_pain(morphology)).findings
     assert [item.quote for item in quoted] == ["Infiltrating duct carcinoma, NOS, Left breast structure"]
+
+
+@pytest.mark.parametrize(
+    ("site", "expected"),
+    [
+        ("Pancreas", False),
+        ("Prostate", False),
+        ("Left parotid gland", False),
+        ("Left breast", True),
+        ("Left", True),
+        ("Right (qualifier value)", True),
+        ("", True),
+    ],
+)
+@pytest.mark.parametrize("code", [(), ("icdo 8500/3",)], ids=["words", "code"])
+def test_a_ductal_carcinoma_whose_body_site_is_another_organ_is_no_breast_cancer(
+    code: tuple[str, ...], site: str, expected: bool
+) -> None:
+    cancer = condition(*code, text="Infiltrating duct carcinoma")
+    assert counts(cancer | ({"bodySite": [{"text": site}]} if site else {})) is expected
+
+
+def test_words_that_name_the_breast_count_whatever_the_body_site_says() -> None:
+    assert counts(condition(text="Breast cancer, left") | {"bodySite": [{"text": "Chest wall"}]})

@@ -16,7 +16,7 @@ from cds_service.clinical.reading.onset import Calendar, start_of
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.reading.understanding import EMPTY, WORDS, Understanding
 from cds_service.clinical.rules.assessment import Answer, Criterion
-from cds_service.clinical.rules.breast_cancer_back_pain.cancer_at_site import cancer_at_breast
+from cds_service.clinical.rules.breast_cancer_back_pain.cancer_at_site import cancer_at_breast, is_elsewhere
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BREAST_CANCER
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
@@ -65,6 +65,8 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
                         from_text=sited.coding is None,
                     )
                     (in_situ if sited.in_situ else proven).append(found)
+            elif quote and is_elsewhere(condition, quote, recognizer):
+                passed_over.append(f"{condition.reference}: its body site is not the breast")
             elif quote and not _why_not(condition, None, value_sets, recognizer, options):
                 proven.append(_finding(condition, calendar, quote))
     return CancerHistory(_earliest_first(proven), _earliest_first(in_situ), tuple(passed_over))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from cds_service.chart.records import Coding, Concept, Condition
 from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BREAST_CANCER
+from cds_service.clinical.rules.breast_cancer_back_pain.text_names import WordList
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import METASTASES, RuleValueSet
 
 # Codes beside which a site makes no breast cancer: they say already what it is, or that it came from elsewhere.
@@ -63,6 +64,17 @@ def cancer_at_breast(
     if words := _cancer_in_words(condition.concept, place, recognizer):
         return SitedCancer(quote=f"{words}, {place.words}")
     return None
+
+
+def is_elsewhere(condition: Condition, words: str, recognizer: Recognizer) -> bool:
+    """Whether the body site of an entry says that a cancer whose words do not name the breast is not one of it.
+
+    Ductal and lobular carcinomas without a site are taken for breast cancer; the pancreas and the prostate have them
+    too. A side alone is no site.
+    """
+    named = [" ".join(words_of(site)) for site in condition.sites]
+    named = [name for name in named if name and not recognizer.has_words(WordList.SIDE, name)]
+    return bool(named) and not any(recognizer.has_words(WordList.BREAST, text) for text in (words, *named))
 
 
 def _called(coding: Coding, concept: Concept, recognizer: Recognizer) -> _Words:

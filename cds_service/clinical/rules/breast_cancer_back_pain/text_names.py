@@ -28,6 +28,8 @@ class WordList(StrEnum):
     """A list of words by its name, `flag` in the file."""
 
     ADVANCED = "advanced"
+    BREAST = "breast"
+    SIDE = "side"
     HER2_POSITIVE = "her2-positive"
     HER2_NEGATIVE = "her2-negative"
     HER2_EQUIVOCAL = "her2-equivocal"
