@@ -13,12 +13,12 @@ from datetime import date, timedelta
 
 from cds_service.chart.span import Span, read_date
 
-_NUMBERS = {
-    word: float(number)
-    for number, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-    )
-} | {"a": 1, "an": 1, "half a": 0.5, "half an": 0.5, "one and a half": 1.5, "a couple of": 2, "couple of": 2}
+_NUMBER_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve"
+    " thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
+)
+_NUMBERS = {word: float(number) for number, word in enumerate(_NUMBER_WORDS.split())} | {"thirty": 30, "forty": 40}
+_NUMBERS |= {"a": 1, "an": 1, "half a": 0.5, "half an": 0.5, "one and a half": 1.5, "a couple of": 2, "couple of": 2}
 
 # Counts that nobody counted: at least and at most so many units.
 _LOOSE = {"few": (2, 6), "a few": (2, 6), "several": (2, 11), "some": (2, 11), "multiple": (2, 11), "many": (3, 11)}
@@ -41,7 +41,9 @@ _YEARS_AGO = re.compile(
     r"|always)(?:\s+(?:ago|now))?\.?"
 )
 
-_LEAD = r"(?:(?:approximately|approx\.?|about|around|roughly|for|x|since|past|last|the|~|started|began|over the)\s*)*"
+_LEAD = (
+    r"(?:(?:approximately|approx\.?|about|around|roughly|for(?!ty)|x|since|past|last|the|~|started|began|over the)\s*)*"
+)
 _TAIL = r"(?:\s+(?:ago|prior|before|earlier|now|duration|back)(?:\s+(?:to|the|this|encounter|visit|admission))*)?\.?"
 _NUMBER = r"\d{1,3}(?:\.\d)?|half an?|one and a half|(?:a )?couple of|a few|[a-z]+"
 _UNIT = r"(?P<unit>days?|d|weeks?|wks?|w|months?|mos?|mths?|years?|yrs?|y|decades?)"
