@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cds_service.clinical.reading.free_text import LONGEST_TEXT, TextReader
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
+from tests.words import SEEN
+from tests.words import sentences as corpus
 
 CANCER = "breast-cancer"
 CERVICAL = "back-pain-cervical"
@@ -279,6 +283,15 @@ def test_the_sentence_that_counts_is_quoted_and_no_other() -> None:
 
 def test_a_concept_is_found_once_however_often_it_is_said() -> None:
     assert len(READER.find("low back pain. low back pain. lumbago", "back-pain-")) == 1
+
+
+def test_the_words_that_a_concept_needs_keep_no_sentence_from_being_read() -> None:
+    content = load_content()
+    every_sentence = tuple(replace(concept, needs=()) for concept in content.text_patterns.concepts)
+    unfiltered = TextReader(replace(content.text_patterns, concepts=every_sentence))
+    names = [name for value_set in content.terminology.value_sets.values() for _, _, name in value_set.concepts]
+    texts = [*(sentence.text for sentence in corpus(SEEN)), *names]
+    assert [text for text in texts if READER.read(text) != unfiltered.read(text)] == []
 
 
 @pytest.mark.parametrize(
