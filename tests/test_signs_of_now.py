@@ -64,3 +64,19 @@ def test_a_neuropathy_explains_numbness_with_unsteadiness_and_no_clear_sign(
     also: tuple[str, ...], critical: bool
 ) -> None:
     assert flags(5, *(at_visit(1, code) for code in (TINGLING, UNSTEADY, *also))).critical is critical
+
+
+# Decision 3.3.
+@pytest.mark.parametrize(
+    ("words", "critical"),
+    [
+        ("CIPN", False),
+        ("Chronic peripheral neuropathy after paclitaxel", False),
+        ("Median neuropathy at the wrist", True),
+        ("No neuropathy", True),
+        ("Possible neuropathy", True),
+    ],
+)
+def test_a_neuropathy_in_words_explains_as_much_as_a_coded_one(words: str, critical: bool) -> None:
+    neuropathy = condition(text=words, recorded=day(400), **ON_THE_LIST)
+    assert flags(5, at_visit(1, TINGLING), at_visit(1, UNSTEADY), neuropathy).critical is critical

@@ -63,6 +63,7 @@ _STATED_IN_WORDS: tuple[Question, ...] = (
     frozenset({RuleValueSet.FEVER, RuleValueSet.FEVER_WITH_A_CAUSE}),
     frozenset({RuleValueSet.SPINAL_INFECTION}),
     frozenset({RuleValueSet.NEUTROPENIA}),
+    frozenset({RuleValueSet.NEUROPATHY}),
     frozenset({RuleValueSet.BLOODSTREAM_INFECTION}),
     frozenset({RuleValueSet.INFECTION_ELSEWHERE}),
     frozenset({RuleValueSet.METASTASIS_BONE}),

@@ -205,7 +205,9 @@ def red_flags(
 def _are_an_emergency(new: Sequence[AssertedConcept], stated: Sequence[AssertedConcept], least: int) -> bool:
     """Whether unclear signs of so many kinds stand beside each other, and no neuropathy explains them."""
     groups = {NONSPECIFIC_SIGNS[name] for item in new for name in item.value_sets if name in NONSPECIFIC_SIGNS}
-    neuropathy = any(RuleValueSet.NEUROPATHY in item.value_sets and item.holds for item in stated)
+    neuropathy = any(
+        RuleValueSet.NEUROPATHY in item.value_sets and item.present and not item.suspected for item in stated
+    )
     return len(groups) >= least and not (neuropathy and groups == _EXPLAINED_BY_NEUROPATHY)
 
 
