@@ -60,6 +60,7 @@ _STATED_IN_WORDS: tuple[Question, ...] = (
     frozenset({RuleValueSet.SIGN_GAIT}),
     frozenset({RuleValueSet.NONSPECIFIC_SIGN_SENSORY, RuleValueSet.SIGN_SENSORY, RuleValueSet.CORD_COMPRESSION}),
     frozenset({RuleValueSet.NONSPECIFIC_SIGN_GAIT, RuleValueSet.SIGN_GAIT}),
+    frozenset({RuleValueSet.NEUROPATHY}),
     frozenset({RuleValueSet.FEVER, RuleValueSet.FEVER_WITH_A_CAUSE}),
     frozenset({RuleValueSet.SPINAL_INFECTION}),
     frozenset({RuleValueSet.NEUTROPENIA}),
