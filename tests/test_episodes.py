@@ -200,6 +200,10 @@ def test_chronic_pain_of_something_else_makes_no_back_pain_old(elsewhere: tuple[
         (["icd10cm G89.4"], False),
         (["icd10cm G89.28"], True),
         (["icd10cm G89.29", "icd10cm M25.561"], True),
+        (["icd10cm G89.29", "icd10 M17.1"], True),
+        (["icd10cm G89.29", "icd10 R10.4"], True),
+        (["icd10cm G89.29", "snomed 25064002"], True),
+        (["icd10cm G89.29", "snomed 53430007"], True),
     ],
 )
 def test_a_visit_that_pairs_chronic_pain_with_spine_pain_alone_says_chronic_back_pain(

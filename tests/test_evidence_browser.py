@@ -151,9 +151,11 @@ def test_nothing_asked_shows_everything_and_says_nothing(codes: Page) -> None:
 @pytest.mark.parametrize("text", ["N17.9", "n179", " n17 9 "])
 def test_a_code_is_found_however_it_is_spelled(codes: Page, text: str) -> None:
     search(codes, text)
-    # The category of the WHO's ICD-10 that holds it is found too.
+    # The categories of ICD-10-CM and of the WHO's ICD-10 that hold it are found too, and say so.
     assert shown_codes(codes) == {"N17.9", "N17"}
-    assert status(codes) == "2 codes in 1 set"
+    assert status(codes) == "3 codes in 1 set"
+    held_by = codes.locator("#acute-kidney-injury li.category:visible")
+    expect(held_by).to_have_text([re.compile("all below it"), re.compile("all below it")])
     expect(codes.locator("#acute-kidney-injury")).to_be_visible()
     expect(codes.locator("#acute-kidney-injury h4", has_text="SNOMED CT")).to_be_hidden()
     expect(codes.locator("#breast-cancer")).to_be_hidden()

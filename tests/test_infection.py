@@ -45,9 +45,10 @@ def text(*resources: Json) -> str:
 
 
 # Decision 3.7.
+@pytest.mark.parametrize("code", [FEVER, "icd10 R50.9", "icd10 R50.8"])
 @pytest.mark.parametrize(("days_ago", "expected"), [(0, True), (7, True), (8, False)])
-def test_fever_is_an_emergency_for_seven_days(days_ago: int, expected: bool) -> None:
-    assert is_emergency(at_visit(days_ago, FEVER)) is expected
+def test_fever_is_an_emergency_for_seven_days(days_ago: int, code: str, expected: bool) -> None:
+    assert is_emergency(at_visit(days_ago, code)) is expected
 
 
 # Decision 3.16.
@@ -83,9 +84,10 @@ def test_an_infection_beside_a_sign_of_the_cord_is_said_with_it_and_staging_wait
 
 
 # Decision 3.7.
-def test_fever_from_a_drug_is_named_only() -> None:
-    assert not is_emergency(at_visit(1, "icd10cm R50.2"))
-    assert "Also recorded" in text(at_visit(1, "icd10cm R50.2"))
+@pytest.mark.parametrize("code", ["icd10cm R50.2", "icd10 R50.2"])
+def test_fever_from_a_drug_is_named_only(code: str) -> None:
+    assert not is_emergency(at_visit(1, code))
+    assert "Also recorded" in text(at_visit(1, code))
 
 
 # Decision 3.15.
@@ -95,6 +97,9 @@ def test_fever_from_a_drug_is_named_only() -> None:
         (at_visit(1, FEVER), at_visit(1, "icd10cm N39.0")),
         (at_visit(30, FEVER),),
         (at_visit(90, "icd10cm A41.9"),),
+        (at_visit(90, "icd10 A41.9"),),
+        (at_visit(90, "icd10 A40.3"),),
+        (at_visit(90, "icd10 I33.0"),),
         (study("Procedure", when=day(90), text="Lumbar epidural steroid injection"),),
     ],
 )
@@ -104,6 +109,15 @@ def test_what_makes_an_infection_possible_is_a_line_and_changes_no_order(records
     assert "Spinal infection is possible" in text(*records)
 
 
+# Decisions 3.15 and 11.1.
+@pytest.mark.parametrize(
+    "code",
+    ["N39.0", "N10", "N30.0", "J06.9", "J11.1", "J18.9", "J20.9", "J22", "U07.1", "B34.9", "A08.4", "A09", "A09.0"],
+)
+def test_another_source_of_a_fever_counts_in_the_classification_of_the_who(code: str) -> None:
+    assert not is_emergency(at_visit(1, "icd10 R50.9"), at_visit(1, f"icd10 {code}"))
+
+
 # Decision 3.15.
 @pytest.mark.parametrize("record", [at_visit(31, FEVER), at_visit(91, "icd10cm A41.9")])
 def test_what_lies_longer_ago_is_not_spoken_of(record: Json) -> None:
@@ -111,6 +125,7 @@ def test_what_lies_longer_ago_is_not_spoken_of(record: Json) -> None:
 
 
 # Decision 3.16.
-def test_febrile_neutropenia_is_the_first_thing_on_the_card() -> None:
-    assert text(at_visit(1, FEVER), at_visit(1, "icd10cm D70.1")).startswith("**First**\n- Febrile neutropenia")
-    assert "eutropenia" not in text(at_visit(1, "icd10cm D70.1"))
+@pytest.mark.parametrize("code", ["icd10cm D70.1", "icd10 D70"])
+def test_febrile_neutropenia_is_the_first_thing_on_the_card(code: str) -> None:
+    assert text(at_visit(1, FEVER), at_visit(1, code)).startswith("**First**\n- Febrile neutropenia")
+    assert "eutropenia" not in text(at_visit(1, code))

@@ -226,7 +226,7 @@ def test_a_code_of_the_time_after_a_birth_or_of_the_past_is_no_pregnancy(code: s
 
 
 # Decision 4.14.
-@pytest.mark.parametrize("code", ["icd10cm O60.02", "icd10cm O62.3", "icd10cm O70.1"])
+@pytest.mark.parametrize("code", ["icd10cm O60.02", "icd10cm O62.3", "icd10cm O70.1", "icd10 O60.0", "icd10 O75.9"])
 def test_labor_counts_in_the_current_visit_only(code: str) -> None:
     now = visit_diagnosis(code, 0) | {"encounter": {"reference": "Encounter/now"}}
     assert studies(YOUNG, now, encounter_id="now") == PREGNANT
@@ -252,6 +252,11 @@ CARE = visit_diagnosis("icd10cm Z34.93", 200)
         (visit_diagnosis("icd10cm O03.9", 100), True),
         (visit_diagnosis("icd10cm O00.90", 100), True),
         (visit_diagnosis("icd10cm O04.80", 100), True),
+        (visit_diagnosis("icd10 O80.9", 100), True),
+        (visit_diagnosis("icd10 O84.0", 100), True),
+        (visit_diagnosis("icd10 O15.2", 100), True),
+        (visit_diagnosis("icd10 O06.9", 100), True),
+        (visit_diagnosis("icd10 Z37.0", 100), True),
         (study("Procedure", text="Childbirth", when=day(100)), True),
         (study("Procedure", text="Cesarean section", when=day(100)), True),
         (study("Procedure", text="Cesarean section", when=day(900)), False),
@@ -261,6 +266,9 @@ CARE = visit_diagnosis("icd10cm Z34.93", 200)
         (encounter(concept(text="Postpartum visit"), when=day(30)), True),
         (visit_diagnosis("icd10cm O20.0", 100), False),
         (visit_diagnosis("icd10cm O34.219", 100), False),
+        (visit_diagnosis("icd10 O15.0", 100), False),
+        (visit_diagnosis("icd10 O99.4", 100), False),
+        (visit_diagnosis("icd10 O88.2", 100), False),
         (observation(HCG, day(100), valueString="negative"), True),
         (observation(HCG, day(200), valueString="negative"), False),
         (observation(PREGNANCY_STATUS, day(30), valueCodeableConcept=concept(text="No")), True),

@@ -69,7 +69,7 @@ def card_beside(*resources: Json, **arguments: Any) -> Json:
         pytest.param("snomed 309537005", id="leg numbness"),
         pytest.param("icd10cm R20.0", id="anesthesia of skin"),
         pytest.param("icd10cm R26.2", id="difficulty in walking"),
-        pytest.param("snomed 22325002", id="abnormal gait"),
+        pytest.param("snomed 25136009", id="ataxic gait"),
     ],
 )
 def test_a_new_sign_of_cord_compression_is_an_emergency(code: str) -> None:
@@ -159,6 +159,13 @@ NONSPECIFIC = {
     "musculoskeletal symptom": "icd10cm R29.898",
     "muscle weakness": "icd10cm M62.81",
     "falls": "icd10cm R29.6",
+    "abnormal gait": "snomed 22325002",
+    "unsteady gait": "snomed 394616008",
+    "unsteady when walking": "snomed 22631008",
+    "abnormal gait, ICD-10": "icd10 R26.8",
+    "loss of sensation, ICD-10": "icd10 R20.1",
+    "tingling, ICD-10": "icd10 R20.2",
+    "other disturbance of sensation, ICD-10": "icd10 R20.8",
     "incomplete emptying": "icd10cm R39.14",
     "fracture, site not stated": "icd9cm 733.1",
 }
@@ -186,6 +193,8 @@ def test_one_nonspecific_sign_is_an_emergency_where_the_site_says_so(code: str) 
         ("weakness", "incomplete emptying", True),
         ("falls", "incomplete emptying", True),
         ("weakness", "muscle weakness", False),
+        ("falls", "abnormal gait, ICD-10", False),
+        ("abnormal gait, ICD-10", "tingling, ICD-10", True),
     ],
 )
 def test_nonspecific_signs_of_two_groups_are_an_emergency(first: str, second: str, critical: bool) -> None:

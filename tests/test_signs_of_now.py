@@ -58,7 +58,22 @@ def test_a_known_sign_that_became_worse_or_another_kind_of_sign_is_an_emergency(
 # Decision 3.3.
 @pytest.mark.parametrize(
     ("also", "critical"),
-    [((), True), (("icd10cm G62.0",), False), (("icd10cm E11.42",), False), (("icd10cm G62.0", FOOT_DROP), True)],
+    [
+        ((), True),
+        (("icd10cm G62.0",), False),
+        (("icd10cm E11.42",), False),
+        (("icd10cm E08.42",), False),
+        (("icd10cm E09.40",), False),
+        (("icd10cm E10.41",), False),
+        (("icd10cm E13.49",), False),
+        (("icd10cm G63",), False),
+        (("icd10 G62.9",), False),
+        (("icd10 E10.4",), False),
+        (("icd10 E14.4",), False),
+        (("icd10 G63.2",), False),
+        (("icd10cm G56.21",), True),
+        (("icd10cm G62.0", FOOT_DROP), True),
+    ],
 )
 def test_a_neuropathy_explains_numbness_with_unsteadiness_and_no_clear_sign(
     also: tuple[str, ...], critical: bool
@@ -71,12 +86,25 @@ def test_a_neuropathy_explains_numbness_with_unsteadiness_and_no_clear_sign(
     ("words", "critical"),
     [
         ("CIPN", False),
-        ("Chronic peripheral neuropathy after paclitaxel", False),
+        ("Chemotherapy-induced peripheral neuropathy, grade 2", False),
+        ("Peripheral neuropathy", False),
+        ("Neuropathy", False),
         ("Median neuropathy at the wrist", True),
-        ("No neuropathy", True),
         ("Possible neuropathy", True),
+        ("Diabetic neuropathy", False),
+        ("Polyneuropathy", False),
+        ("Ulnar neuropathy at elbow", True),
+        ("Optic neuropathy", True),
+        ("No peripheral neuropathy", True),
+        ("Rule out CIPN", True),
+        ("Mother has diabetic neuropathy", True),
     ],
 )
-def test_a_neuropathy_in_words_explains_as_much_as_a_coded_one(words: str, critical: bool) -> None:
-    neuropathy = condition(text=words, recorded=day(400), **ON_THE_LIST)
-    assert flags(5, at_visit(1, TINGLING), at_visit(1, UNSTEADY), neuropathy).critical is critical
+def test_a_neuropathy_in_words_explains_what_a_coded_one_does(words: str, critical: bool) -> None:
+    signs = [at_visit(1, code) for code in (TINGLING, UNSTEADY)]
+    assert flags(5, *signs, condition(text=words, onset=day(200), **ON_THE_LIST)).critical is critical
+
+
+# Decisions 3.3 and 11.4.
+def test_a_neuropathy_in_the_words_of_a_coded_sign_explains_the_signs() -> None:
+    assert not flags(5, at_visit(1, TINGLING, text="Tingling of both feet, CIPN"), at_visit(1, UNSTEADY)).critical
