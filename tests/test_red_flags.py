@@ -69,7 +69,7 @@ def card_beside(*resources: Json, **arguments: Any) -> Json:
         pytest.param("snomed 309537005", id="leg numbness"),
         pytest.param("icd10cm R20.0", id="anesthesia of skin"),
         pytest.param("icd10cm R26.2", id="difficulty in walking"),
-        pytest.param("snomed 22325002", id="abnormal gait"),
+        pytest.param("snomed 25136009", id="ataxic gait"),
     ],
 )
 def test_a_new_sign_of_cord_compression_is_an_emergency(code: str) -> None:
