@@ -227,7 +227,8 @@ def outcome(severity: str = "error", code: str = "exception") -> Json:
 
 # --- Prefetch, charts, calls
 
-_KEYS = {
+# The prefetch key of each type of resource.
+KEYS = {
     "Condition": "conditions",
     "Observation": "observations",
     "ServiceRequest": "serviceRequests",
@@ -242,7 +243,7 @@ def prefetch(*resources: Json) -> Json:
     """A prefetch in which every key is known, and holds those of `resources` that belong there."""
     patients = [item for item in resources if item["resourceType"] == "Patient"]
     filled: Json = {"patient": patients[0] if patients else patient()}
-    for resource_type, key in _KEYS.items():
+    for resource_type, key in KEYS.items():
         filled[key] = bundle(*(item for item in resources if item["resourceType"] == resource_type))
     return filled
 

@@ -193,7 +193,9 @@ class RegionalPain:
         return days
 
     def _is_in_clean_days(self, day: date, episode_start: date) -> bool:
-        return episode_start - timedelta(days=self._calendar.clean_days) <= day < episode_start
+        # A month that reaches into the window begins before it; pain that is new began inside.
+        began = max(episode_start, self._calendar.window_start)
+        return began - timedelta(days=self._calendar.clean_days) <= day < episode_start
 
     def _start(self, record: PainRecord) -> Span | None:
         return record.start.until(self._calendar.today) if record.start else None
