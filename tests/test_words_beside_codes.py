@@ -256,15 +256,16 @@ def test_pain_that_was_written_beside_a_code_in_the_clean_days_makes_later_pain_
 # --- Breast cancer
 
 
-@pytest.mark.parametrize("code", [BONE_METASTASIS, "icd10cm Z90.12", "icd10cm E78.5"])
+# Decision 1.3: a metastasis to the breast leaves open where the cancer began.
+@pytest.mark.parametrize("code", [BONE_METASTASIS, "icd10cm C79.81", "icd10cm Z90.12", "icd10cm E78.5"])
 def test_breast_cancer_in_words_beside_a_code_of_something_else_is_a_history(code: str) -> None:
     assert region(PAIN, condition(code, text="Breast cancer 2019, treated")) != ""
 
 
 @pytest.mark.parametrize(
     "code",
-    ["icd10cm Z80.3", "icd10cm Z12.31", "icd10cm Z15.01", "icd10cm C79.81", "icd10cm D05.11", "snomed 126926005"],
-    ids=["family", "screening", "risk", "metastasis to the breast", "in situ", "ambiguous"],
+    ["icd10cm Z80.3", "icd10cm Z12.31", "icd10cm Z15.01", "icd10cm D05.11", "snomed 126926005"],
+    ids=["family", "screening", "risk", "in situ", "ambiguous"],
 )
 def test_a_code_that_says_no_invasive_breast_cancer_is_not_overruled_by_its_words(code: str) -> None:
     assert region(PAIN, condition(code, text="Breast cancer")) == ""
