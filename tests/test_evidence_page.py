@@ -266,8 +266,8 @@ def test_what_a_page_loads_is_there_and_all_is_small(name: str) -> None:
     loaded = [value for key in ("src", "href") for value in PAGES[name].attributes(key) if value.startswith("/static/")]
     assert loaded
     files = [STATIC_FOLDER / path.removeprefix("/static/") for path in loaded]
-    # First paint without waiting, on a slow line, too: 300 kB in all, uncompressed. The list of all codes grows with the
-    # content, and by no more: 150 bytes for each entry (a seventh of that when compressed).
+    # First paint without waiting, on a slow line, too: 300 kB in all, uncompressed. The list of all codes grows with
+    # the content, and by no more: 150 bytes for each entry (a seventh of that when compressed).
     most = 150 * SOURCES[name].count("<li") if name == "codes" else 300_000
     assert len(SOURCES[name].encode()) + sum(file.stat().st_size for file in files) < most
 

@@ -105,6 +105,15 @@ def test_a_neuropathy_in_words_explains_what_a_coded_one_does(words: str, critic
     assert flags(5, *signs, condition(text=words, onset=day(200), **ON_THE_LIST)).critical is critical
 
 
+# Decision 3.13.
+@pytest.mark.parametrize("days_ago", [60, 100, 2000, None])
+def test_a_lasting_sign_from_well_before_the_pain_is_named_and_is_no_emergency(days_ago: int | None) -> None:
+    sign = condition(FOOT_DROP, onset=None if days_ago is None else day(days_ago), **ON_THE_LIST)
+    found = flags(10, sign)
+    assert [item.label for item in found.known] == [item.label for item in flags(10, at_visit(0, FOOT_DROP)).cord]
+    assert not found.critical
+
+
 # Decisions 3.3 and 11.4.
 def test_a_neuropathy_in_the_words_of_a_coded_sign_explains_the_signs() -> None:
     assert not flags(5, at_visit(1, TINGLING, text="Tingling of both feet, CIPN"), at_visit(1, UNSTEADY)).critical

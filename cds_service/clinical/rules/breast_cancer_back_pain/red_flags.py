@@ -33,7 +33,7 @@ class RedFlags:
         cord: signs of cord or cauda equina compression of now (NICE's list): an emergency.
         nonspecific: signs of now that may be one (weakness, falls ...): look for cord compression today.
         asked: signs recorded since the pain began, but weeks ago: still there?
-        known: signs of now that were known before the window.
+        known: signs of now that were known before the window, and lasting ones from well before the pain.
         infection: an infection of the spine, or fever of now without another source: an emergency of its own.
         possible_infection: what makes an infection of the spine possible.
         neutropenia: beside fever of now: antibiotics come before imaging.
@@ -134,6 +134,10 @@ class SignTimes:
             return False
         return told.until(self.calendar.today).latest >= (self.onset or self.calendar.window_start)
 
+    def is_lasting_from_before(self, sign: AssertedConcept) -> bool:
+        """A clear sign of the list that holds, and began too long before the pain to be one of now."""
+        return sign.holds and not sign.point and bool(sign.value_sets & set(CORD_SIGNS)) and not self.is_now(sign)
+
     def was_known(self, sign: AssertedConcept, others: Iterable[AssertedConcept]) -> bool:
         """Whether the same kind of sign was recorded before the window, and the record of now says nothing of worse."""
         if sign.worse:
@@ -177,6 +181,7 @@ def red_flags(
     of_now = [item for item in signs if times.is_now(item)]
     known = [item for item in of_now if times.was_known(item, signs)]
     new = [item for item in of_now if item not in known]
+    known += [item for item in signs if times.is_lasting_from_before(item)]
     asked = [item for item in signs if times.is_to_be_asked(item) and not times.was_known(item, signs)]
     fresh = [item for item in stated if item.is_new(times.calendar)]
     unclear = _in(new, _UNCLEAR)
