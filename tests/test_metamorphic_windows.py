@@ -201,8 +201,8 @@ CHANGES: Mapping[str, Change] = {
         lambda days: [pain(40), listed(WEAKNESS, onset=day(40 + days))],
         14,
         CRITICAL | {"orders": EMERGENCY, "cord": ("Weakness of limb",)},
-        WARNING | {"orders": USUAL},
-        OF_AN_EMERGENCY,
+        WARNING | {"orders": USUAL, "known": ("Weakness of limb",)},
+        OF_AN_EMERGENCY + "|Weakness",
     ),
     "a sign was known before if it was recorded before the window of 84 days": Change(
         lambda days: [pain(40), *visit(WEAKNESS, day(2)), *visit(WEAKNESS, day(days))],
