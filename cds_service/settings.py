@@ -171,6 +171,9 @@ class Settings(BaseModel):
     mri_extent: Literal["region", "whole-spine"] = Field(
         "region", description="What the MRI images: the painful region, or the whole spine (NICE NG234)"
     )
+    undetermined_card: Literal["off", "info"] = Field(
+        "off", description="Where the chart leaves the answer open: status 412, or a card that says what was missing"
+    )
     nonspecific_signs: Literal["text", "critical"] = Field(
         "text", description="New weakness, falls and the like beside the pain: a line on the card, or an emergency"
     )

@@ -16,12 +16,12 @@ from cds_service.advice.service_request import service_request
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.rules.assessment import Outcome, ProposedOrder
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import Assessment
-from cds_service.clinical.rules.breast_cancer_back_pain.card import summary
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import wanted_studies
+from cds_service.clinical.rules.breast_cancer_back_pain.summary import summary
 from cds_service.clinical.rules.cautions import RaisedCaution
 from cds_service.content.model import Content
 from cds_service.protocol.hook_request import HookRequest

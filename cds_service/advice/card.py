@@ -22,14 +22,17 @@ def cards(
     options: OrderOptions,
     source_url: str | None = None,
     evidence_url: str | None = None,
+    undetermined_too: bool = False,
 ) -> list[dict[str, Any]]:
     """The cards of a response: one where the rule fired, none otherwise.
 
     Args:
+        undetermined_too: whether an answer that is left open has a card as well, which says what was missing.
         source_url: the address behind the card's source, instead of the one in the content.
         evidence_url: the public address of the evidence page, to which the card then links.
     """
-    if assessment.outcome is not Outcome.FIRED:
+    shown = {Outcome.FIRED, Outcome.UNDETERMINED} if undetermined_too else {Outcome.FIRED}
+    if assessment.outcome not in shown:
         return []
     content = rule.content
     today = call.at.astimezone(UTC).date()

@@ -12,14 +12,14 @@ from cds_service.clinical.rules.rule import Rule
 from cds_service.clinical.rules.sentences import EVIDENCE, STAYS, Listed, Quote, Sentence, Value, What, When
 
 # About what a side panel shows without scrolling far; the issue of every card is in its first lines.
-LONGEST_DETAIL = 1500
+LONGEST_DETAIL = 1200
 
 # How far a rule can be asked to sum up (`Rule.card`).
 _BREVITIES = (0, 1, 2)
 
 
 def detail(assessment: Assessment, rule: Rule, today: date) -> str:
-    """The Markdown text, at most about 1,500 characters; sections in the order in which the rule gives them."""
+    """The Markdown text, at most about 1,200 characters; sections in the order in which the rule gives them."""
     text = ""
     for brevity in _BREVITIES:
         sections = rule.card(assessment, brevity).sections
@@ -40,7 +40,7 @@ def _rendered(sections: Iterable[Sequence[Sentence]], limit: int, wording: Wordi
     kept = [
         [in_words(sentence, wording, today) for sentence in section if sentence.goes <= limit] for section in sections
     ]
-    return "\n\n".join("\n".join(lines) for lines in kept if len(lines) > 1)
+    return "\n\n".join("\n".join(filter(None, lines)) for lines in kept if len(lines) > 1)
 
 
 def in_words(value: Value, wording: Wording, today: date) -> str:

@@ -79,7 +79,7 @@ class Decision:
         Raises:
             MissingData: nothing could be concluded; the error names each missing prefetch key and why.
         """
-        if self.assessment.outcome is Outcome.UNDETERMINED:
+        if self.assessment.outcome is Outcome.UNDETERMINED and not self.response["cards"]:
             missing = [(key, self.gaps.get(key, _EMPTY)) for key in self.assessment.missing]
             raise MissingData(missing, failed=bool(self.fetched))
         return self.response
@@ -158,13 +158,14 @@ class DecisionSupport:
         evidence_url = self.settings.evidence_url()
         source_url = str(self.settings.source_url) if self.settings.source_url else evidence_url
         refused = request.fhir_server is not None and reader is None
+        open_too = self.settings.undetermined_card == "info"
         return Decision(
             id=decided.decision_id,
             rule=rule,
             assessment=assessment,
             gaps={key: _gap(result.gap, refused) for key, result in chart.by_prefetch_key().items() if result.gap},
             fetched=tuple(reader.requests_made) if reader else (),
-            response={"cards": cards(assessment, decided, rule, self._orders, source_url, evidence_url)},
+            response={"cards": cards(assessment, decided, rule, self._orders, source_url, evidence_url, open_too)},
             prefetched=tuple(key for key in rule.prefetch if key in request.prefetch),
             reads={key: value.gap for key, value in prefetch.items() if isinstance(value, FetchedPrefetch)},
             hook_instance=request.hook_instance,

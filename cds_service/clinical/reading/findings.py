@@ -25,7 +25,8 @@ class Finding:
     """One clinical fact of this patient and where it stands.
 
     `label` is our own display of the matching code and safe to print. `quote` is text from the EHR: the
-    words that matched where no code did, or the EHR's display of a code for which we have none.
+    words that matched where no code did, or the EHR's display of a code for which we have none. `as_written` is
+    what the EHR calls a coded entry, where that says more than the label.
     """
 
     source: str
@@ -36,3 +37,4 @@ class Finding:
     when: Span | None = None
     date_source: DateSource = DateSource.UNKNOWN
     from_text: bool = False
+    as_written: str = ""

@@ -242,6 +242,12 @@ class Recognizer:
             label = self._labels[key] = _SEMANTIC_TAG.sub("", self._terminology.display(*key)) if is_known else ""
         return label
 
+    def own_words(self, concept: Concept) -> str:
+        """What the EHR calls an entry, where that is no usual name of its codes; an empty string elsewhere."""
+        text = concept.text.strip()
+        names = {_bare(name) for coding in concept.codings for name in (coding.display, self.label(coding))}
+        return "" if _bare(text) in names | {_without_code(name) for name in names} else text
+
     def coded(self, finding: Finding, coding: Coding, concept: Concept) -> Finding:
         """`finding` with the words for `coding`: our display, else the EHR's (quoted), else the code."""
         label = self.label(coding)
@@ -258,6 +264,11 @@ class Recognizer:
 def words_of(concept: Concept) -> tuple[str, ...]:
     """Everything a concept says in words: its text, and the displays of its codings."""
     return tuple(text for text in (concept.text, *(coding.display for coding in concept.codings)) if text)
+
+
+def _without_code(name: str) -> str:
+    """A name without its code in parentheses: `malignant neoplasm of breast (c50.911)`."""
+    return name.rpartition(" (")[0] if name.endswith(")") else name
 
 
 def _bare(name: str) -> str:

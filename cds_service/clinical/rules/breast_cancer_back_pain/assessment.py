@@ -31,6 +31,7 @@ class Assessment(every_rule.Assessment):
         listed: entries of the problem list that tell of earlier pain of a region that hurts anew.
         open_orders: open orders of a spine MRI that do not answer this pain.
         outdated_mri, outdated_orders: spine MRI done, or ordered, before the newest sign of an emergency.
+        chosen: what the user is about to order, by its name in the wording; empty on opening a chart.
         pain_evidence: what tells of new pain anew.
         pain_quality: the words that make the pain suspicious, from the EHR.
         course_words: the words that call the pain worse, acute or new, from the EHR.
@@ -44,6 +45,7 @@ class Assessment(every_rule.Assessment):
     brain: tuple[Finding, ...] = ()
     receptors: Receptors = Receptors.UNKNOWN
     vague_onset: str = ""
+    chosen: str = ""
     pain_evidence: tuple[Finding, ...] = ()
     pain_quality: str = ""
     course_words: str = ""

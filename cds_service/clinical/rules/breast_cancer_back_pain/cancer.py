@@ -44,7 +44,8 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
             if why := _why_not(condition, coding, value_sets, recognizer, options):
                 passed_over.append(f"{condition.reference}: {why}")
             else:
-                proven.append(recognizer.coded(_finding(condition, calendar), coding, condition.concept))
+                finding = recognizer.coded(_finding(condition, calendar), coding, condition.concept)
+                proven.append(replace(finding, as_written=recognizer.own_words(condition.concept)))
         elif RuleValueSet.BREAST_CANCER_IN_SITU in value_sets:
             if not condition.is_refuted and not condition.is_suspected:
                 finding = _finding(condition, calendar)

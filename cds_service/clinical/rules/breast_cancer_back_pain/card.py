@@ -1,4 +1,4 @@
-"""What the card says: the one line, why this patient, what is proposed, what was not checked, what the evidence is.
+"""What the card says beside its one line: what to do now, cautions, why this patient, what is proposed and not read.
 
 Sentences that matter less go first where the card would grow too long (`goes`). Emergencies, the first finding of
 cancer and pain, the orders and the cautions stay.
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from cds_service.clinical.reading.findings import Finding
-from cds_service.clinical.rules.assessment import CoveredStudy, State
+from cds_service.clinical.rules.assessment import CoveredStudy, Outcome, State
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import CANCER_HISTORY, NEW_PAIN, Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.episodes import FRACTURE, PAIN_EQUIVALENT
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import WITHOUT_IMAGING, Note, Reason
-from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri, spine_mri_of
+from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri
+from cds_service.clinical.rules.breast_cancer_back_pain.summary import summary
 from cds_service.clinical.rules.cautions import RaisedCaution
 from cds_service.clinical.rules.sentences import (
     EVIDENCE,
@@ -44,45 +45,6 @@ def card_text(assessment: Assessment, content: Content, brevity: int) -> CardTex
     return CardText(summary(assessment, content), detail.sections())
 
 
-def summary(assessment: Assessment, content: Content) -> Sentence:
-    """One sentence of at most 139 characters, without a word from the EHR."""
-    name, values = _summary(assessment, content)
-    undated = Note.ONSET_NOT_RECORDED in assessment.notes
-    pain = content.wording["pain_undated" if undated else "pain"].get(assessment.region, "")
-    return Sentence(content.wording["summary"][name], {"pain": pain, **values})
-
-
-def _summary(assessment: Assessment, content: Content) -> tuple[str, Mapping[str, Value]]:
-    """The name of the sentence, and what it says beside the pain."""
-    if name := WITHOUT_IMAGING.get(Reason(assessment.reason)):
-        return name, {}
-    if slug := spine_mri_of(assessment.studies):
-        return _imaging_sentence(assessment), {"study": content.orders[slug].title}
-    spine = next((item for item in assessment.covered if is_spine_mri(item.slug)), None)
-    if assessment.critical:
-        return _emergency_sentence(assessment, spine), {}
-    if not assessment.studies or spine is None:
-        return "cautioned", {}
-    modalities = Listed([content.orders[slug].modality for slug in assessment.studies])
-    return "staging_only", {"modalities": modalities, "state": content.wording["state_short"][spine.state.value]}
-
-
-def _emergency_sentence(assessment: Assessment, spine: CoveredStudy | None) -> str:
-    """The sentence of an emergency whose MRI is not to be ordered any more."""
-    if spine is not None and spine.state is State.DONE:
-        return "critical_done"
-    if Note.SIGN_AFTER_ORDER in assessment.notes:
-        return "critical_upgrade"
-    return "critical_at_once" if Note.MRI_AT_ONCE in assessment.notes else "critical_imaged"
-
-
-def _imaging_sentence(assessment: Assessment) -> str:
-    if assessment.critical:
-        return "critical"
-    known = assessment.flags.bone_metastasis or assessment.flags.other_metastasis
-    return "known_metastases" if known else "imaging"
-
-
 class _Detail:
     """The sections of one card's detail, in the order in which a physician needs them."""
 
@@ -93,19 +55,52 @@ class _Detail:
         self._most_cautions = most_cautions
 
     def sections(self) -> tuple[tuple[Sentence, ...], ...]:
+        if self._assessment.outcome is Outcome.UNDETERMINED:
+            missing = Sentence(self._words["proposed"]["undetermined"], {"keys": self._keys(self._assessment.missing)})
+            return ((Sentence(self._words["proposed"]["heading"]), missing),)
         built: list[tuple[str, Callable[[], Iterator[Sentence]]]] = [
             ("first", self._first),
+            ("now", self._now),
+            ("cautions", self._cautions),
             ("why", self._why),
             ("proposed", self._proposed),
         ]
         if self._assessment.reason == Reason.IMAGING_ADVISED:
             built += [("unchecked", self._unchecked), ("evidence", self._evidence)]
-        return tuple((Sentence(self._words[name]["heading"]), *sentences()) for name, sentences in built)
+        return tuple((Sentence(self._words[name].get("heading", "")), *sentences()) for name, sentences in built)
 
     def _first(self) -> Iterator[Sentence]:
-        """What comes before all imaging."""
+        """What comes before all imaging, and the order that was chosen."""
         if self._assessment.flags.neutropenia:
             yield Sentence(self._words["first"]["febrile_neutropenia"])
+        if self._conflict:
+            yield Sentence(self._words["chosen"]["mri-conflict"], {"sentence": self._caution(self._conflict)})
+        elif chosen := self._assessment.chosen:
+            yield Sentence(self._words["chosen"][chosen])
+
+    @property
+    def _conflict(self) -> RaisedCaution | None:
+        """The caution that forbids the contrast of the MRI that was chosen."""
+        if self._assessment.chosen != "mri":
+            return None
+        return next((item for item in self._assessment.cautions if "MRI" in item.caution.without_contrast), None)
+
+    def _now(self) -> Iterator[Sentence]:
+        """What to do at once in an emergency; the MRI first."""
+        flags, words = self._assessment.flags, self._words["now"]
+        if not self._assessment.critical:
+            return
+        for slug in self._assessment.studies:
+            if is_spine_mri(slug):
+                yield Sentence(words["mri"], {"study": self._label(slug)})
+        yield from self._spine_mri_there()
+        if flags.cord_emergency:
+            yield Sentence(words["call"])
+            yield Sentence(words["examine"])
+        if flags.infection:
+            yield Sentence(words["infection"])
+        elif flags.cord_emergency:
+            yield Sentence(words["protocol"])
 
     def _why(self) -> Iterator[Sentence]:
         """Each finding with its date and source; emergencies first."""
@@ -160,7 +155,12 @@ class _Detail:
         """The first findings as sentences; those behind the first one go sooner, the rest is counted."""
         for index, finding in enumerate(findings[:most]):
             source = self._words["source"].get(finding.kind, finding.kind)
-            values: Mapping[str, Value] = {"finding": What(finding), "when": When(finding), "source": source}
+            values: Mapping[str, Value] = {
+                "finding": What(finding),
+                "words": Sentence(", {quote}", {"quote": Quote(finding.as_written)}) if finding.as_written else "",
+                "when": When(finding),
+                "source": source,
+            }
             yield Sentence(self._words["why"][name], values, goes if index == 0 else max(goes, MORE))
         if len(findings) > most:
             yield Sentence(self._words["why"]["more"], {"count": len(findings) - most}, EXTRA)
@@ -174,33 +174,23 @@ class _Detail:
         spine = [slug for slug in found.studies if is_spine_mri(slug)]
         brain = [slug for slug in found.studies if slug.startswith(self._content.rule.brain)]
         staging = [slug for slug in found.studies if slug not in spine and slug not in brain]
-        for slug in spine:
-            yield Sentence(words["mri_critical" if found.critical else "mri"], {"study": self._label(slug)})
-        if found.critical and found.flags.cord_emergency:
-            yield Sentence(words["call"])
-        if found.flags.infection:
-            yield Sentence(words["infection"])
+        for slug in () if found.critical else spine:
+            spoken_of = found.chosen == "radiograph" or found.radiographs
+            radiographs = "" if spoken_of else words["no_radiograph"]
+            yield Sentence(words["mri"], {"study": self._label(slug), "radiographs": radiographs})
         for possible in found.flags.possible_infection[:1] if not found.flags.infection else ():
             values: Mapping[str, Value] = {"finding": What(possible), "when": When(possible)}
             yield Sentence(words["possible_infection"], values)
+        if not found.critical:
+            yield from self._spine_mri_there()
         yield from self._already_there()
-        for finding in () if found.outdated_orders else found.open_orders[:1]:
-            yield Sentence(words["bring_forward"], {"date": finding.when or ""}, NEEDED)
-        for finding in found.outdated_mri[:1]:
-            sign = found.flags.emergencies[0]
-            yield Sentence(words["repeat_mri"], {"date": finding.when or "", "finding": What(sign)})
-        for finding in found.outdated_orders[:1]:
-            sign = found.flags.emergencies[0]
-            yield Sentence(words["upgrade_order"], {"date": finding.when or "", "finding": What(sign)})
         if Note.INCLUDE_SACRUM in found.notes:
             yield Sentence(words["include_sacrum"])
         if staging:
-            yield Sentence(
-                words[self._staging_sentence()], {"studies": Listed([self._label(slug) for slug in staging])}
-            )
+            studies = Listed([self._short(slug) for slug in staging], capital=True)
+            yield Sentence(words[self._staging_sentence()], {"studies": studies})
         for slug in brain:
             yield self._brain(slug)
-        yield from self._cautions()
         if Note.BONE_SCAN_DONE in found.notes:
             yield Sentence(words["bone_scan_negative"], goes=HELPS)
         for radiograph in found.radiographs[:1]:
@@ -220,20 +210,31 @@ class _Detail:
         values = {"study": self._label(slug), "receptors": self._words["receptors"][status]}
         return Sentence(self._words["proposed"][name], values)
 
-    def _already_there(self) -> Iterator[Sentence]:
-        words = self._words["proposed"]
-        for item in self._assessment.covered:
+    def _spine_mri_there(self) -> Iterator[Sentence]:
+        """The MRI of the spine that is there, and orders and studies of it that do not answer."""
+        found, words = self._assessment, self._words["proposed"]
+        for item in found.covered:
             if is_spine_mri(item.slug):
-                emergency = self._assessment.flags.emergencies
                 values: dict[str, Value] = {"state": self._state(item)}
-                if Note.SIGN_AFTER_ORDER in self._assessment.notes:
-                    values["finding"] = What(emergency[0])
+                if Note.SIGN_AFTER_ORDER in found.notes:
+                    values["finding"] = What(found.flags.emergencies[0])
                 yield Sentence(words[self._mri_sentence()], values)
+        for finding in () if found.outdated_orders else found.open_orders[:1]:
+            yield Sentence(words["bring_forward"], {"date": finding.when or ""}, NEEDED)
+        for name, outdated in (("repeat_mri", found.outdated_mri), ("upgrade_order", found.outdated_orders)):
+            for finding in outdated[:1]:
+                sign = What(found.flags.emergencies[0])
+                yield Sentence(words[name], {"date": finding.when or "", "finding": sign})
+
+    def _already_there(self) -> Iterator[Sentence]:
+        """The other studies that are there."""
         rest = [item for item in self._assessment.covered if not is_spine_mri(item.slug)]
         for state in dict.fromkeys((item.state, item.when) for item in rest):
             same = [item for item in rest if (item.state, item.when) == state]
             names = Listed([self._content.orders[item.slug].name for item in same])
-            yield Sentence(words["present"], {"studies": names, "state": self._state(same[0])}, NEEDED)
+            yield Sentence(
+                self._words["proposed"]["present"], {"studies": names, "state": self._state(same[0])}, NEEDED
+            )
 
     def _mri_sentence(self) -> str:
         if Note.SIGN_AFTER_ORDER in self._assessment.notes:
@@ -249,13 +250,13 @@ class _Detail:
         return self._words["state"][item.state.value].format(date=when)
 
     def _cautions(self) -> Iterator[Sentence]:
-        words = self._words["proposed"]
-        raised = self._assessment.cautions
+        words = self._words["cautions"]
+        raised = [item for item in self._assessment.cautions if item is not self._conflict]
         for item in raised[: self._most_cautions]:
             modalities = Listed(item.caution.concerns)
             yield Sentence(words["caution"], {"modalities": modalities, "sentence": self._caution(item)})
         if rest := raised[self._most_cautions :]:
-            yield Sentence(words["more_cautions"], {"names": Listed([item.caution.name for item in rest])})
+            yield Sentence(words["more"], {"names": Listed([item.caution.name for item in rest])})
 
     def _caution(self, item: RaisedCaution) -> Sentence:
         named = item.finding.label or item.finding.quote
@@ -275,12 +276,11 @@ class _Detail:
         return Sentence(f"{item.caution.sentence} {added}".rstrip(), values)
 
     def _unchecked(self) -> Iterator[Sentence]:
-        """What could not be checked, in one line."""
+        """What could not be checked, in one line. An emergency waits for no laboratory result."""
         words = self._words["unchecked"]
         if gaps := tuple(self._gaps(words)):
-            yield Sentence(words["line"], {"what": Listed(gaps, separator="; ", capital=True)}, NEEDED)
-        else:
-            yield Sentence(words["nothing"], goes=NEEDED)
+            line = words["line_critical" if self._assessment.critical else "line"]
+            yield Sentence(line, {"what": Listed(gaps, separator="; ")}, NEEDED)
 
     def _gaps(self, words: Words) -> Iterator[Sentence]:
         found = self._assessment
@@ -288,7 +288,7 @@ class _Detail:
             yield Sentence(words["missing"], {"keys": self._keys(found.unchecked)})
         if found.partly:
             yield Sentence(words["partly"], {"keys": self._keys(found.partly)})
-        if self._uses_contrast() and "observations" not in found.unchecked:
+        if not found.critical and self._uses_contrast() and "observations" not in found.unchecked:
             yield from self._no_recent_egfr(words)
         if Note.CHECK_PREGNANCY in found.notes:
             yield Sentence(words["pregnancy"])
@@ -313,11 +313,28 @@ class _Detail:
             yield Sentence(words["creatinine"], {"value": creatinine.reported, "when": When(creatinine.finding)})
 
     def _evidence(self) -> Iterator[Sentence]:
-        """The statements that belong on the card, each with its citation."""
-        words = self._words["evidence"]
-        for item in self._content.evidence:
-            if item.on_card:
-                yield Sentence(words["statement"], {"text": item.text, "cite": item.cite}, EVIDENCE)
+        """One line: on what the first proposal rests."""
+        if not self._assessment.studies:
+            return
+        yield Sentence(self._words["evidence"][self._evidence_line()], goes=EVIDENCE)
+
+    def _evidence_line(self) -> str:
+        found = self._assessment
+        if found.flags.infection and not found.flags.cord_emergency:
+            return "infection"
+        if found.critical:
+            return "emergency"
+        spine = next((slug for slug in found.studies if is_spine_mri(slug)), "")
+        if not spine:
+            return "staging"
+        if found.region == FRACTURE:
+            return "fracture"
+        return next((region for region in ("lumbar", "thoracic") if f"-{region}-" in f"{spine}-"), "spine")
 
     def _label(self, slug: str) -> str:
         return self._content.orders[slug].label
+
+    def _short(self, slug: str) -> str:
+        """A study without its words on contrast that goes without saying: the order's own label says it."""
+        order = self._content.orders[slug]
+        return order.label if "without" in order.label else order.name

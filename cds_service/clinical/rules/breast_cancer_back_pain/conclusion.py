@@ -69,6 +69,8 @@ def _deciding(assessment: Assessment, open_keys: Sequence[str]) -> tuple[str, ..
 
 def indicator(assessment: Assessment) -> Indicator:
     """`critical` where an emergency needs an MRI, `warning` where one is missing or something is wrong, or `info`."""
+    if assessment.outcome is Outcome.UNDETERMINED:
+        return "info"
     if spine_mri_of(assessment.studies) or Note.SIGN_AFTER_ORDER in assessment.notes:
         return "critical" if assessment.critical else "warning"
     without_imaging = assessment.reason in WITHOUT_IMAGING

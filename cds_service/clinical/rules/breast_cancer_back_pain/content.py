@@ -31,6 +31,7 @@ def _longest_names(wording: Wording, orders: Mapping[str, OrderDefinition]) -> M
     """The longest text that each name in a summary can stand for: any pain, any study."""
     return {
         "pain": max((*wording["pain"].values(), *wording["pain_undated"].values()), key=len),
+        "flag": max(wording["flag"].values(), key=len),
         "study": max((order.title for order in orders.values()), key=len),
         "modalities": _LONGEST_MODALITIES,
         "state": max(wording["state_short"].values(), key=len),

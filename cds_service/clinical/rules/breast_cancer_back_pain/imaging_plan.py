@@ -13,6 +13,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors, 
 from cds_service.clinical.rules.breast_cancer_back_pain.episodes import SEVERAL
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import (
+    chosen_order,
     covered_studies,
     done_since,
     drafted_sets,
@@ -95,8 +96,12 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
         reason = Reason.ALREADY_DRAFTED if all_drafted else Reason.ALREADY_IMAGED
         return replace(assessment, outcome=Outcome.SUPPRESSED, reason=reason, cautions=())
     proposes_mri = any(is_spine_mri(slug) for slug in studies)
+    wanted_mri = frozenset().union(
+        *(names for slug in wanted if is_spine_mri(slug) for names in content.orders[slug].answered_by)
+    )
     return replace(
         assessment,
+        chosen=chosen_order(chart.drafts, wanted_mri, _spine_mri_sets(content), recognizer),
         removals=inadequate_drafts(chart.drafts, recognizer) if proposes_mri else (),
         open_orders=tuple(_with_order_date(study) for study in mri if study.is_stale) if proposes_mri else (),
         outdated_mri=tuple(study.finding for study in outdated if study.done) if proposes_mri else (),

@@ -32,12 +32,14 @@ class Infection:
         possible: fever with another source or of the last month, bacteria in the blood, a procedure of the spine.
         neutropenia: beside fever of now.
         explained_fever: fever that has its cause.
+        is_recorded: an infection of the spine itself is among the certain, not only a fever.
     """
 
     certain: tuple[Finding, ...] = ()
     possible: tuple[Finding, ...] = ()
     neutropenia: tuple[Finding, ...] = ()
     explained_fever: tuple[Finding, ...] = ()
+    is_recorded: bool = False
 
 
 def infection_of_the_spine(
@@ -75,6 +77,7 @@ def infection_of_the_spine(
         possible=_findings([*explained, *earlier, *portals]),
         neutropenia=_findings(neutropenia) if now else (),
         explained_fever=_findings(named),
+        is_recorded=bool(of_the_spine),
     )
 
 

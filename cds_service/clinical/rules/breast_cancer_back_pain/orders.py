@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from cds_service.chart.records import Drafts, Order
 from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.clinical.reading.value_sets import SharedValueSet
 from cds_service.clinical.rules.assessment import Answer, CoveredStudy, Criterion, Removal, State
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BACK_PAIN
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
@@ -137,6 +138,42 @@ def inadequate_drafts(drafts: Drafts | None, recognizer: Recognizer) -> tuple[Re
     """Selected radiographs and CTs of the spine: they do not answer the question and may be removed."""
     kinds: Mapping[str, str] = {RuleValueSet.SPINE_RADIOGRAPH: "radiograph", RuleValueSet.SPINE_CT: "spine-ct"}
     return tuple(removal for _, removal in removable(drafts, kinds, recognizer))
+
+
+# What a selected order is called on the card, by the value sets that it is in; the first that fits.
+_CHOSEN: Mapping[str, str] = {
+    RuleValueSet.SPINE_RADIOGRAPH: "radiograph",
+    RuleValueSet.SPINE_CT: "spine-ct",
+    RuleValueSet.BONE_SCAN_WHOLE_BODY: "bone-scan",
+    RuleValueSet.BONE_SCAN_UNSTATED_EXTENT: "bone-scan",
+    RuleValueSet.BONE_SCAN_LIMITED: "bone-scan",
+    SharedValueSet.CT_CHEST_ABDOMEN_PELVIS: "ct",
+    RuleValueSet.PET_CT_FDG: "pet-ct",
+    RuleValueSet.PET_CT_SODIUM_FLUORIDE: "pet-ct",
+    RuleValueSet.ANALGESIC_DRUG: "treatment",
+    SPINAL_INJECTION: "treatment",
+    "physical-therapy": "treatment",
+}
+
+
+def chosen_order(
+    drafts: Drafts | None, wanted_mri: frozenset[str], spine_mri: frozenset[str], recognizer: Recognizer
+) -> str:
+    """What the user is about to order, by its name in the wording (`chosen`); empty where it is none of those.
+
+    Args:
+        drafts: the draft orders; the selected ones count.
+        wanted_mri: the value sets that answer the MRI that is wanted.
+        spine_mri: those of any MRI of the spine.
+        recognizer: tells what an order is.
+    """
+    meanings = [meaning(order, recognizer) for order in selected_orders(drafts)]
+    for what in meanings:
+        if what & spine_mri:
+            if not what & wanted_mri:
+                return "mri-elsewhere"
+            return "mri-without-contrast" if RuleValueSet.SPINE_MRI_WITHOUT_CONTRAST in what else "mri"
+    return next((name for set_id, name in _CHOSEN.items() for what in meanings if set_id in what), "")
 
 
 def done_since(prior: Sequence[PriorStudy], day: date | None) -> tuple[PriorStudy, ...]:

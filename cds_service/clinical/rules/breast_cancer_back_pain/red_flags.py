@@ -45,6 +45,8 @@ class RedFlags:
         systemic: weight loss, hypercalcemia.
         neoplasm_related_pain: pain that its code relates to a tumor: quoted.
         bone_metastasis, other_metastasis: known, at any time.
+        cord_sign: the value set of the gravest sign among `cord`.
+        infection_is_recorded: an infection of the spine itself, not only a fever, is among `infection`.
     """
 
     cord: tuple[Finding, ...] = ()
@@ -64,6 +66,8 @@ class RedFlags:
     bone_metastasis: tuple[Finding, ...] = ()
     other_metastasis: tuple[Finding, ...] = ()
     nonspecific_is_critical: bool = False
+    cord_sign: str = ""
+    infection_is_recorded: bool = False
 
     @property
     def neurological(self) -> bool:
@@ -187,10 +191,12 @@ def red_flags(
     unclear = _in(new, _UNCLEAR)
     return RedFlags(
         cord=_gravest_first(new),
+        cord_sign=next((name for name in CORD_SIGNS if _in(new, {name})), ""),
         nonspecific=unclear,
         asked=_gravest_first(asked),
         known=_in(known, _SIGNS),
         infection=infection.certain,
+        infection_is_recorded=infection.is_recorded,
         possible_infection=infection.possible,
         neutropenia=infection.neutropenia,
         explained_fever=infection.explained_fever,

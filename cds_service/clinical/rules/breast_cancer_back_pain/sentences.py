@@ -11,6 +11,34 @@ _DATE = frozenset({"date", "ago"})
 _COUNT = frozenset({"count"})
 _STUDIES = frozenset({"studies"})
 _REGIONS = ("cervical", "thoracic", "lumbar", "sacral", "several", "unspecified", "fracture", "instead")
+# What an emergency is called: by the gravest sign, or by what else makes it one.
+FLAGS = (
+    "cauda-equina",
+    "cord-compression",
+    "sign-motor",
+    "sign-sphincter",
+    "sign-sensory",
+    "sign-gait",
+    "nonspecific",
+    "spinal-infection",
+    "fever",
+    "pathological-fracture",
+    "metastasis-spinal-cord",
+)
+
+# What a selected order may be.
+CHOSEN = (
+    "radiograph",
+    "spine-ct",
+    "mri",
+    "mri-without-contrast",
+    "mri-elsewhere",
+    "bone-scan",
+    "ct",
+    "pet-ct",
+    "treatment",
+)
+EVIDENCE_LINES = ("emergency", "infection", "lumbar", "thoracic", "fracture", "spine", "staging")
 _KEYS = (
     "patient",
     "conditions",
@@ -72,11 +100,11 @@ _NOTES = (
 SENTENCES: Sentences = {
     "question": dict.fromkeys(("relevant-order", "current-patient", "breast-cancer-history", "new-back-pain"), _NONE),
     "summary": {
-        "critical": frozenset({"pain", "study"}),
-        "critical_imaged": frozenset({"pain"}),
-        "critical_at_once": frozenset({"pain"}),
-        "critical_upgrade": frozenset({"pain"}),
-        "critical_done": frozenset({"pain"}),
+        **dict.fromkeys(
+            ("critical", "critical_imaged", "critical_at_once", "critical_upgrade", "critical_done"),
+            frozenset({"flag", "pain"}),
+        ),
+        "known_bone": frozenset({"pain"}),
         "known_metastases": frozenset({"pain", "study"}),
         "imaging": frozenset({"pain", "study"}),
         "staging_only": frozenset({"pain", "modalities", "state"}),
@@ -84,14 +112,17 @@ SENTENCES: Sentences = {
         "in_situ": frozenset({"pain"}),
         "child": frozenset({"pain"}),
         "surveillance": _NONE,
+        "undetermined": _NONE,
     },
+    "flag": dict.fromkeys(FLAGS, _NONE),
     "pain": dict.fromkeys(_REGIONS, _NONE),
     "pain_undated": dict.fromkeys(_REGIONS, _NONE),
-    "first": {"heading": _NONE, "febrile_neutropenia": _NONE},
+    "first": {"febrile_neutropenia": _NONE},
+    "chosen": {**dict.fromkeys(CHOSEN, _NONE), "mri-conflict": frozenset({"sentence"})},
     "why": {
         "heading": _NONE,
         "emergency": _FINDING,
-        "cancer": _FINDING,
+        "cancer": _FINDING | {"words"},
         "in_situ": _FINDING,
         "metastasis": _FINDING,
         "pain": _FINDING,
@@ -121,12 +152,16 @@ SENTENCES: Sentences = {
         **dict.fromkeys(("days", "weeks", "months", "years"), _COUNT),
     },
     "source": dict.fromkeys(("Condition", "Observation", "Encounter", "order", "Procedure", "Device"), _NONE),
+    "cautions": {"heading": _NONE, "caution": frozenset({"modalities", "sentence"}), "more": frozenset({"names"})},
+    "now": {
+        "heading": _NONE,
+        "mri": frozenset({"study"}),
+        **dict.fromkeys(("call", "examine", "protocol", "infection"), _NONE),
+    },
     "proposed": {
         "heading": _NONE,
-        "mri_critical": frozenset({"study"}),
-        "mri": frozenset({"study"}),
-        "call": _NONE,
-        "infection": _NONE,
+        "mri": frozenset({"study", "radiographs"}),
+        "no_radiograph": _NONE,
         "possible_infection": _WHEN,
         "mri_present": frozenset({"state"}),
         "mri_present_upgrade": frozenset({"state", "finding"}),
@@ -145,18 +180,17 @@ SENTENCES: Sentences = {
         "present": frozenset({"studies", "state"}),
         "bone_scan_negative": _NONE,
         "radiograph": frozenset({"when"}),
-        "caution": frozenset({"modalities", "sentence"}),
-        "more_cautions": frozenset({"names"}),
         "in_situ": _NONE,
         "child": _NONE,
         "surveillance": _NONE,
+        "undetermined": frozenset({"keys"}),
     },
     "state": {"drafted": _NONE, "ordered": frozenset({"date"}), "done": frozenset({"date"})},
     "state_short": dict.fromkeys(("drafted", "ordered", "done"), _NONE),
     "receptors": dict.fromkeys(("HER2-positive", "triple-negative", "other", "unknown"), _NONE),
     "unchecked": {
-        "heading": _NONE,
         "line": frozenset({"what"}),
+        "line_critical": frozenset({"what"}),
         "missing": frozenset({"keys"}),
         "partly": frozenset({"keys"}),
         "no_egfr": frozenset({"days"}),
@@ -165,10 +199,9 @@ SENTENCES: Sentences = {
         "creatinine": frozenset({"value", "when"}),
         "pregnancy": _NONE,
         "unread": _COUNT,
-        "nothing": _NONE,
     },
     "key": dict.fromkeys(_KEYS, _NONE),
-    "evidence": {"heading": _NONE, "statement": frozenset({"text", "cite"})},
+    "evidence": dict.fromkeys(EVIDENCE_LINES, _NONE),
     "suggestion": {
         "label": frozenset({"study"}),
         "description": frozenset({"study"}),
