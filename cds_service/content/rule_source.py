@@ -37,6 +37,7 @@ class RuleSource:
         text: what the rule reads from `text-patterns.toml`.
         sentences: the sentences that `wording.toml` must have.
         longest_names: from wording and orders, the longest text that each name in a card's summary can stand for.
+        frames: from wording and orders, by kind of card, all that its detail says beside findings, cautions and quotes.
     """
 
     folder: str | Path
@@ -45,6 +46,7 @@ class RuleSource:
     thresholds: Mapping[str, Bounds]
     sentences: Sentences
     longest_names: Callable[[Wording, Mapping[str, OrderDefinition]], Mapping[str, str]]
+    frames: Callable[[Wording, Mapping[str, OrderDefinition]], Mapping[str, str]] = lambda _wording, _orders: {}
     text: TextNames = TextNames()
 
     @property

@@ -13,13 +13,16 @@ from cds_service.content.rule_source import RuleSource, Wording
 # CDS Hooks: a card's summary has fewer than 140 characters.
 LONGEST_SUMMARY = 139
 
+# So many words a physician reads in twenty seconds, beside the findings (decision 7.11).
+MOST_WORDS = 75
+
 
 def read_wording(files: ContentFiles, rule: RuleSource, orders: Mapping[str, OrderDefinition]) -> Wording:
     """The sentences by section and name.
 
     Raises:
         ContentError: a sentence is missing, names something that is not known there, or is a summary that can grow
-            beyond what CDS Hooks allows.
+            beyond what CDS Hooks allows; or a kind of card has more words than a physician reads.
     """
     file = files.own("wording")
     wording: Wording = files.read_own("wording")
@@ -35,6 +38,12 @@ def read_wording(files: ContentFiles, rule: RuleSource, orders: Mapping[str, Ord
         if longest > LONGEST_SUMMARY:
             problem = f"can grow to {longest} characters with its names filled in; {LONGEST_SUMMARY} are allowed"
             raise ContentError(file, f"summary.{name}", problem)
+    for kind, text in rule.frames(wording, orders).items():
+        # Bullets are no words.
+        words = sum(any(map(str.isalnum, word)) for word in text.split())
+        if words > MOST_WORDS:
+            problem = f"the card '{kind}' has {words} words beside its findings; {MOST_WORDS} are allowed"
+            raise ContentError(file, "", problem)
     return wording
 
 
