@@ -277,7 +277,10 @@ class _Detail:
 
     def _unchecked(self) -> Iterator[Sentence]:
         """What could not be checked, in one line. An emergency waits for no laboratory result."""
-        words = self._words["unchecked"]
+        words, egfr = self._words["unchecked"], self._assessment.kidneys.egfr
+        told = any(item.egfr or item.value for item in self._assessment.cautions)
+        if egfr and egfr.usable and egfr.recent and self._uses_contrast() and not told:
+            yield Sentence(words["egfr"], {"value": egfr.reported, "when": When(egfr.finding)}, NEEDED)
         if gaps := tuple(self._gaps(words)):
             line = words["line_critical" if self._assessment.critical else "line"]
             yield Sentence(line, {"what": Listed(gaps, separator="; ")}, NEEDED)

@@ -189,6 +189,7 @@ SENTENCES: Sentences = {
     "state_short": dict.fromkeys(("drafted", "ordered", "done"), _NONE),
     "receptors": dict.fromkeys(("HER2-positive", "triple-negative", "other", "unknown"), _NONE),
     "unchecked": {
+        "egfr": frozenset({"value", "when"}),
         "line": frozenset({"what"}),
         "line_critical": frozenset({"what"}),
         "missing": frozenset({"keys"}),

@@ -1,0 +1,202 @@
+"""Write docs/cards.md: every kind of card as text, for a committee to read in one sitting. `make cards` renews it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.builders import (
+    BREAST_CANCER,
+    LOW_BACK_PAIN,
+    NECK_PAIN,
+    OF_A_VISIT,
+    ON_THE_LIST,
+    THORACIC_PAIN,
+    Json,
+    allergy,
+    condition,
+    day,
+    decision,
+    draft,
+    observation,
+    patient,
+    study,
+)
+
+PAGE = Path(__file__).parents[1] / "docs" / "cards.md"
+
+_HEAD = """# Every kind of card
+
+Made by `make cards` from the content of the service, for a committee to read in one sitting; a test holds that it is
+true. The patients are made up; their day is 2026-11-22. `code` marks words of the chart. Behind each title stand the
+indicator, the words of the detail, and the orders that a click would draft.
+"""
+
+CANCER = condition(BREAST_CANCER, onset=day(3000), text="Left breast IDC 2018, ER+ HER2-")
+PAIN = condition(LOW_BACK_PAIN, onset=day(5))
+LUMBAR, WHOLE = "loinc 24967-2", "loinc 30855-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of card: a title, what the chart holds beside the cancer, and how it is asked."""
+
+    title: str
+    chart: Sequence[Json]
+    drafts: Sequence[Json] = ()
+    settings: Json = field(default_factory=dict)
+
+
+def visit(code: str, days_ago: int = 0) -> Json:
+    return condition(code, recorded=day(days_ago), **OF_A_VISIT)
+
+
+def egfr(value: float, days_ago: int = 10) -> Json:
+    return observation("loinc 98979-8", day(days_ago), valueQuantity={"value": value, "unit": "mL/min/1.73m2"})
+
+
+STANDARD = (
+    Kind("Low back pain", [PAIN]),
+    Kind("Low back pain, eGFR known", [PAIN, egfr(84)]),
+    Kind("Neck pain", [condition(NECK_PAIN, onset=day(5))]),
+    Kind("Thoracic pain", [condition(THORACIC_PAIN, onset=day(5))]),
+    Kind("Sacral pain", [condition("icd10cm M53.3", onset=day(5))]),
+    Kind("Pain of two regions", [PAIN, condition(THORACIC_PAIN, onset=day(5))]),
+    Kind("A site that images the whole spine", [PAIN], settings={"mri_extent": "whole-spine"}),
+    Kind("Pain without a date", [condition(LOW_BACK_PAIN)]),
+    Kind("Pain on the list for years, worse now", [
+        condition(LOW_BACK_PAIN, onset=day(2500), **ON_THE_LIST),
+        condition(LOW_BACK_PAIN, recorded=day(1), text="Low back pain, much worse since Monday", **OF_A_VISIT),
+    ]),
+    Kind("Known bone metastasis", [PAIN, condition("icd10cm C79.51", onset=day(400))]),
+    Kind("Known metastasis of the liver", [PAIN, condition("icd10cm C78.7", onset=day(400))]),
+    Kind("New vertebral fracture without pain on record", [condition("icd10cm M80.08XA", onset=day(3))]),
+    Kind("Vertebral fracture from an injury", [condition("icd10cm S22.080A", onset=day(3))]),
+    Kind("A nonspecific sign", [PAIN, visit("icd10cm R26.81")]),
+    Kind("A sign recorded weeks ago", [condition(LOW_BACK_PAIN, onset=day(40)), visit("icd10cm R29.898", 30),
+                                       visit("snomed 309774006", 30)]),
+    Kind("A sign known for years", [PAIN, condition("icd10cm M21.371", onset=day(2000), **ON_THE_LIST)]),
+    Kind("Infection possible", [PAIN, visit("icd10cm R50.9", 20)]),
+    Kind("HER2-positive, new headache", [
+        PAIN, condition("snomed 25064002", onset=day(4)),
+        observation("loinc 85319-2", day(300), valueString="3+"),
+    ]),
+)  # fmt: skip
+EMERGENCIES = (
+    Kind("Cauda equina syndrome", [PAIN, visit("icd10cm G83.4")]),
+    Kind("Cord compression", [PAIN, visit("icd10cm G95.20")]),
+    Kind("Weakness", [PAIN, visit("snomed 309774006")]),
+    Kind("Urinary retention", [PAIN, visit("icd10cm R33.9")]),
+    Kind("Saddle numbness in words", [PAIN, condition(text="numb in the saddle area", recorded=day(0), **OF_A_VISIT)]),
+    Kind("Gait disturbance", [PAIN, visit("icd10cm R26.0")]),
+    Kind("Two nonspecific signs", [PAIN, visit("icd10cm R53.1"), visit("icd10cm R29.6")]),
+    Kind("Fracture through a tumor", [condition("icd10cm M84.58XA", onset=day(2))]),
+    Kind("Metastasis of the spinal cord", [PAIN, condition("icd10cm C79.49", onset=day(90)),
+                                           condition("snomed 94600009", onset=day(90))]),
+    Kind("Spinal infection", [PAIN, visit("icd10cm M46.46")]),
+    Kind("Fever", [PAIN, visit("icd10cm R50.9", 1)]),
+    Kind("Febrile neutropenia", [PAIN, visit("icd10cm R50.81"), visit("icd10cm D70.1")]),
+    Kind("Fever with a cord sign", [PAIN, visit("icd10cm R50.9", 1), visit("icd10cm R33.9")]),
+    Kind("MRI ordered, as routine", [PAIN, visit("icd10cm G83.4", 1),
+                                     study("ServiceRequest", WHOLE, status="active", when=day(0))]),
+    Kind("MRI ordered before the sign", [PAIN, visit("icd10cm G83.4"),
+                                         study("ServiceRequest", WHOLE, status="active", when=day(2))]),
+    Kind("MRI done before the sign", [PAIN, visit("icd10cm G83.4"), study("DiagnosticReport", WHOLE, when=day(3))]),
+)  # fmt: skip
+CAUTIONS = (
+    Kind("eGFR 22", [PAIN, egfr(22)]),
+    Kind("eGFR 22, a site that gives group II agents", [PAIN, egfr(22)], settings={"renal_gadolinium": "group2"}),
+    Kind("eGFR 38", [PAIN, egfr(38)]),
+    Kind("Dialysis", [PAIN, condition("icd10cm Z99.2", recorded=day(40))]),
+    Kind("Gadolinium reaction", [PAIN, allergy("snomed 58281002")]),
+    Kind("Reaction to iodinated contrast", [PAIN, allergy("snomed 426722004")]),
+    Kind("Pregnant", [PAIN, condition("icd10cm Z33.1", recorded=day(10))]),
+    Kind(
+        "Pregnant, cauda equina syndrome", [PAIN, condition("icd10cm Z33.1", recorded=day(10)), visit("icd10cm G83.4")]
+    ),
+    Kind("Pacemaker", [PAIN, condition("icd10cm Z95.0", recorded=day(900))]),
+)
+STUDIES = (
+    Kind("MRI done", [PAIN, study("DiagnosticReport", LUMBAR, when=day(1))]),
+    Kind("MRI ordered", [PAIN, study("ServiceRequest", LUMBAR, status="active", when=day(1))]),
+    Kind("An old order of an MRI is open", [PAIN, study("ServiceRequest", LUMBAR, status="active", when=day(200))]),
+)
+CHOSEN = tuple(
+    Kind(f"{name} chosen", [PAIN], [draft(*codes, kind=kind, text=text)])
+    for name, kind, codes, text in (
+        ("Radiograph", "ServiceRequest", ["cpt 72100"], ""),
+        ("CT of the spine", "ServiceRequest", ["cpt 72131"], ""),
+        ("MRI", "ServiceRequest", [LUMBAR], ""),
+        ("MRI without contrast", "ServiceRequest", ["loinc 30679-5"], ""),
+        ("MRI of another region", "ServiceRequest", ["loinc 24937-5"], ""),
+        ("Bone scan", "ServiceRequest", ["loinc 39818-0"], ""),
+        ("CT chest/abdomen/pelvis", "ServiceRequest", ["loinc 72254-6"], ""),
+        ("PET/CT", "ServiceRequest", ["loinc 81555-5"], ""),
+        ("Ibuprofen", "MedicationRequest", ["rxnorm 5640"], "Ibuprofen"),
+    )
+) + (Kind("MRI with contrast chosen, pregnant", [PAIN, condition("icd10cm Z33.1", recorded=day(10))], [draft(LUMBAR)]),)
+WITHOUT_ORDERS = (
+    Kind("Routine imaging for metastases", [], [draft("loinc 39818-0")]),
+    Kind("A child", [patient(birth="2012-01-01"), PAIN]),
+)
+SECTIONS = (
+    ("New back pain", STANDARD),
+    ("Emergencies", EMERGENCIES),
+    ("Cautions", CAUTIONS),
+    ("What is there already", STUDIES),
+    ("On choosing an order", CHOSEN),
+    ("No imaging is proposed", WITHOUT_ORDERS),
+)
+
+
+def cards_page() -> str:
+    """The whole page."""
+    lines = [_HEAD]
+    for title, kinds in SECTIONS:
+        lines += ["", f"## {title}"]
+        for kind in kinds:
+            lines += ["", *_section(kind)]
+    lines += ["", "## Where the chart was not read", "", *_in_situ(), "", *_undetermined()]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _section(kind: Kind) -> Iterator[str]:
+    hook = "order-select" if kind.drafts else "patient-view"
+    answer = decision(CANCER, *kind.chart, hook=hook, drafts=kind.drafts, **kind.settings).response
+    yield from _shown(kind.title, answer)
+
+
+def _in_situ() -> Iterator[str]:
+    answer = decision(condition("icd10cm D05.11", onset=day(900)), PAIN, dcis_mode="info").response
+    yield from _shown("In situ disease only, where a site wants a card", answer)
+
+
+def _undetermined() -> Iterator[str]:
+    answer = decision(CANCER, without=("observations",), undetermined_card="info").response
+    yield from _shown("An answer left open, where a site wants a card", answer)
+
+
+def _shown(title: str, answer: Json) -> Iterator[str]:
+    (card,) = answer["cards"]
+    words = sum(any(map(str.isalnum, word)) for word in card["detail"].split())
+    yield f"### {title}"
+    yield ""
+    yield f"{card['indicator']}, {words} words"
+    yield ""
+    yield f"> **{card['summary']}**"
+    yield ">"
+    yield from (f"> {line}".rstrip() for line in card["detail"].splitlines())
+    yield ""
+    yield from (f"- [{suggestion['label']}]" for suggestion in card.get("suggestions", ()))
+
+
+def main() -> int:
+    """Write the page; return the exit status."""
+    PAGE.write_text(cards_page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
