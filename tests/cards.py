@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.builders import (
     BREAST_CANCER,
@@ -178,7 +179,7 @@ def _undetermined() -> Iterator[str]:
     yield from _shown("An answer left open, where a site wants a card", answer)
 
 
-def _shown(title: str, answer: Json) -> Iterator[str]:
+def _shown(title: str, answer: Mapping[str, Any]) -> Iterator[str]:
     (card,) = answer["cards"]
     words = sum(any(map(str.isalnum, word)) for word in card["detail"].split())
     yield f"### {title}"
