@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -37,6 +37,7 @@ class RuleSource:
         text: what the rule reads from `text-patterns.toml`.
         sentences: the sentences that `wording.toml` must have.
         longest_names: from wording and orders, the longest text that each name in a card's summary can stand for.
+        labels: from wording and orders, labels that suggestions can have, each with the name of its sentence.
     """
 
     folder: str | Path
@@ -45,6 +46,7 @@ class RuleSource:
     thresholds: Mapping[str, Bounds]
     sentences: Sentences
     longest_names: Callable[[Wording, Mapping[str, OrderDefinition]], Mapping[str, str]]
+    labels: Callable[[Wording, Mapping[str, OrderDefinition]], Iterable[tuple[str, str]]] | None = None
     text: TextNames = TextNames()
 
     @property

@@ -13,13 +13,16 @@ from cds_service.content.rule_source import RuleSource, Wording
 # CDS Hooks: a card's summary has fewer than 140 characters.
 LONGEST_SUMMARY = 139
 
+# The text of a button, as clients show it: one line of a side panel.
+LONGEST_LABEL = 80
+
 
 def read_wording(files: ContentFiles, rule: RuleSource, orders: Mapping[str, OrderDefinition]) -> Wording:
     """The sentences by section and name.
 
     Raises:
         ContentError: a sentence is missing, names something that is not known there, or is a summary that can grow
-            beyond what CDS Hooks allows.
+            beyond what CDS Hooks allows, or the label of a suggestion beyond one line.
     """
     file = files.own("wording")
     wording: Wording = files.read_own("wording")
@@ -35,6 +38,10 @@ def read_wording(files: ContentFiles, rule: RuleSource, orders: Mapping[str, Ord
         if longest > LONGEST_SUMMARY:
             problem = f"can grow to {longest} characters with its names filled in; {LONGEST_SUMMARY} are allowed"
             raise ContentError(file, f"summary.{name}", problem)
+    for name, label in rule.labels(wording, orders) if rule.labels else ():
+        if len(label) > LONGEST_LABEL:
+            problem = f"can grow to {len(label)} characters ('{label}'); {LONGEST_LABEL} are allowed"
+            raise ContentError(file, f"suggestion.{name}", problem)
     return wording
 
 

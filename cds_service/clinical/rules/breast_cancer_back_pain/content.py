@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cds_service.clinical.reading.value_sets import SharedValueSet
+from cds_service.clinical.rules.breast_cancer_back_pain.order_labels import longest_labels
 from cds_service.clinical.rules.breast_cancer_back_pain.sentences import SENTENCES
 from cds_service.clinical.rules.breast_cancer_back_pain.text_names import TEXT_NAMES
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import THRESHOLDS
@@ -45,4 +46,5 @@ SOURCE = RuleSource(
     text=TEXT_NAMES,
     sentences=SENTENCES,
     longest_names=_longest_names,
+    labels=longest_labels,
 )
