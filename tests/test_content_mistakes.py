@@ -310,6 +310,22 @@ MISTAKES = {
         "summary.imaging",
         "139",
     ),
+    # Decision 7.10.
+    "label too long for a button": (
+        f"{RULE}/wording.toml",
+        '^label = "Order:',
+        'label = "Please order this study:',
+        "suggestion.label",
+        "80 are allowed",
+    ),
+    "sentence for the order missing": (f"{RULE}/cautions.toml", r"^on_order = .*\n", "", "caution.0", "'on_order'"),
+    "unknown placeholder on an order": (
+        f"{RULE}/wording.toml",
+        r"^pain_since = .*\n",
+        'pain_since = "{pain} since {onset}."\n',
+        "question_on_order.pain_since",
+        "{onset} is not known here",
+    ),
     "override code twice": (
         f"{RULE}/override-reasons.toml",
         '"pain-not-new"',

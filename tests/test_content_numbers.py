@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -191,6 +192,20 @@ def test_how_long_an_infection_is_possible_is_content(number: str, value: int, b
 def test_how_long_a_brain_symptom_of_a_visit_counts_is_content() -> None:
     assert assessment_of(CONTENT, *SICK, HEADACHE, HER2_POSITIVE).brain
     assert not assessment_of(with_numbers({"brain_point_days": 10}), *SICK, HEADACHE, HER2_POSITIVE).brain
+
+
+# Decision 3.11.
+@pytest.mark.parametrize(
+    ("number", "value", "beside", "days"),
+    [("mri_within_days", 3, (), (7, 3)), ("emergency_mri_within_hours", 12, (SIGN,), (1, 0.5))],
+    ids=["mri_within_days", "emergency_mri_within_hours"],
+)
+def test_by_when_the_mri_is_wanted_is_content(
+    number: str, value: int, beside: tuple[Json, ...], days: tuple[float, float]
+) -> None:
+    contents = (CONTENT, with_numbers({number: value}))
+    within = [assessment_of(content, SICK[0], RECORDED, *beside).orders[0].within for content in contents]
+    assert within == [timedelta(days=wanted) for wanted in days]
 
 
 def mri_is_proposed(content: Content, *resources: Json) -> bool:

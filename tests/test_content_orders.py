@@ -51,7 +51,7 @@ def a_call() -> DecidedCall:
 
 @pytest.mark.parametrize("slug", CONTENT.orders)
 def test_every_order_becomes_a_valid_service_request(slug: str) -> None:
-    resource = service_request(CONTENT.orders[slug], "urgent", [], a_call(), OrderOptions())
+    resource = service_request(ProposedOrder(slug, "urgent"), CONTENT, a_call(), OrderOptions())
     request = ServiceRequest.model_validate(resource)
     assert (request.status, request.intent) == ("draft", "proposal")
     assert resource["code"]["text"] == CONTENT.orders[slug].label

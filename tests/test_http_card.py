@@ -173,6 +173,7 @@ def test_an_order_names_patient_visit_and_physician_of_the_call(client: FlaskCli
         }
 
 
+# Decision 7.10.
 @pytest.mark.parametrize("user", ["Patient/pt-1", "RelatedPerson/r-1"])
 def test_a_user_who_may_not_order_is_no_requester(client: FlaskClient, user: str) -> None:
     card = card_of(post(client, with_context(a_call(), userId=user)))

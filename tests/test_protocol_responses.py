@@ -52,6 +52,7 @@ def a_response() -> Json:
                     },
                     {
                         "label": "Replace",
+                        "isRecommended": False,
                         "actions": [
                             {"type": "update", "description": "Change it", "resource": order | {"id": "1"}},
                             {"type": "delete", "description": "Drop it", "resourceId": "ServiceRequest/1"},
@@ -130,6 +131,9 @@ MISTAKES: list[tuple[str, Change, str]] = [
         "cards[0].suggestions",
     ),
     ("no suggestion label", drop(f"{CARD}.suggestions.0.label"), "cards[0].suggestions[0].label"),
+    # Decision 7.5.
+    ("no isRecommended", drop(f"{CARD}.suggestions.1.isRecommended"), "cards[0].suggestions[1].isRecommended"),
+    ("81 characters of label", put(f"{CARD}.suggestions.0.label", "a" * 81), "cards[0].suggestions[0].label"),
     (
         "isRecommended as text",
         put(f"{CARD}.suggestions.0.isRecommended", "true"),

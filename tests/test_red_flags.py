@@ -433,8 +433,9 @@ def test_only_the_spine_mri_of_an_emergency_is_stat_and_it_comes_first() -> None
     ]
 
 
-def test_without_an_emergency_no_order_is_stat() -> None:
-    assert {order["priority"] for order in created(card_beside())} == {"urgent"}
+# Decision 3.11.
+def test_without_an_emergency_the_mri_is_urgent_and_staging_routine() -> None:
+    assert [order["priority"] for order in created(card_beside())] == ["urgent", "routine", "routine"]
 
 
 # Decision 3.11.

@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from cds_service.advice.call import DecidedCall, OrderOptions
-from cds_service.advice.detail import detail, summary
+from cds_service.advice.detail import detail, in_words, summary
 from cds_service.advice.identifiers import card_id_of, suggestion_id_of
+from cds_service.advice.plain_text import question_text
 from cds_service.advice.service_request import service_request
 from cds_service.clinical.rules.assessment import Assessment, Outcome, ProposedOrder, Removal
 from cds_service.clinical.rules.rule import Rule
@@ -45,10 +46,11 @@ def cards(
         "source": _source(content, source_url),
         "overrideReasons": _override_reasons(assessment, content),
     }
-    suggestions = [_create(order, card_id, call, content, options) for order in assessment.orders]
+    suggestions = [_create(order, assessment, call, rule, options) for order in assessment.orders]
     suggestions += [_delete(removal, card_id, content) for removal in assessment.removals]
     if evidence_url:
-        card["links"] = [{"label": content.wording["link"]["evidence"], "url": evidence_url, "type": "absolute"}]
+        label = content.wording["link"]["evidence"]
+        card["links"] = [{"label": label, "url": evidence_url, "type": "absolute", "autolaunchable": False}]
     if suggestions:
         card["suggestions"] = suggestions
         card["selectionBehavior"] = "any"
@@ -82,35 +84,39 @@ def _source(content: Content, source_url: str | None) -> dict[str, Any]:
 
 
 def _create(
-    proposal: ProposedOrder, card_id: UUID, call: DecidedCall, content: Content, options: OrderOptions
+    order: ProposedOrder, assessment: Assessment, call: DecidedCall, rule: Rule, options: OrderOptions
 ) -> dict[str, Any]:
     """One order as a suggestion with exactly one `create`: EHRs accept no more (Epic)."""
-    order = content.orders[proposal.slug]
-    words = content.wording["suggestion"]
-    suggestion: dict[str, Any] = {
-        "label": words["label"].format(study=order.label),
-        "uuid": str(suggestion_id_of(card_id, proposal.slug)),
+    content, today = rule.content, call.at.astimezone(UTC).date()
+    text = rule.order_text(assessment, order)
+    question = question_text(text.question, content.wording, today)
+    return {
+        "label": in_words(text.label, content.wording, today),
+        "uuid": str(suggestion_id_of(card_id_of(call.decision_id), order.slug)),
+        "isRecommended": order.recommended,
         "actions": [
             {
                 "type": "create",
-                "description": words["description"].format(study=order.label),
-                "resource": service_request(order, proposal.priority, proposal.reasons, call, options),
+                "description": in_words(text.description, content.wording, today),
+                "resource": service_request(order, content, call, options, question),
             }
         ],
     }
-    if proposal.recommended:
-        suggestion["isRecommended"] = True
-    return suggestion
 
 
 def _delete(removal: Removal, card_id: UUID, content: Content) -> dict[str, Any]:
     """The removal of a draft that does not answer the question, for the user to choose."""
     words = content.wording["suggestion"]
-    study = content.wording["removal"][removal.kind]
-    action = {
-        "type": "delete",
-        "description": words["delete_description"].format(study=study),
-        "resourceId": removal.reference,
+    named = {"study": content.wording["removal"][removal.kind], "why": content.wording["removal_why"][removal.kind]}
+    return {
+        "label": words["delete_label"].format(**named),
+        "uuid": str(suggestion_id_of(card_id, removal.reference)),
+        "isRecommended": False,
+        "actions": [
+            {
+                "type": "delete",
+                "description": words["delete_description"].format(**named),
+                "resourceId": removal.reference,
+            }
+        ],
     }
-    label = words["delete_label"].format(study=study)
-    return {"label": label, "uuid": str(suggestion_id_of(card_id, removal.reference)), "actions": [action]}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 from cds_service.advice.markdown import quoted
-from cds_service.advice.phrases import Wording, finding_words, joined, when_words
+from cds_service.advice.phrases import Wording, date_words, finding_words, joined, when_words
 from cds_service.clinical.rules.assessment import Assessment
 from cds_service.clinical.rules.rule import Rule
-from cds_service.clinical.rules.sentences import EVIDENCE, STAYS, Listed, Quote, Sentence, Value, What, When
+from cds_service.clinical.rules.sentences import EVIDENCE, STAYS, Dated, Listed, Quote, Sentence, Value, What, When
 
 # About what a side panel shows without scrolling far; the issue of every card is in its first lines.
 LONGEST_DETAIL = 1200
@@ -43,20 +43,22 @@ def _rendered(sections: Iterable[Sequence[Sentence]], limit: int, wording: Wordi
     return "\n\n".join("\n".join(filter(None, lines)) for lines in kept if len(lines) > 1)
 
 
-def in_words(value: Value, wording: Wording, today: date) -> str:
-    """A sentence, or anything that it names, as text."""
+def in_words(value: Value, wording: Wording, today: date, quote: Callable[[str], str] = quoted) -> str:
+    """A sentence, or anything that it names, as text; `quote` shows words of the EHR as what they are."""
     match value:
         case Sentence():
-            named = {name: in_words(item, wording, today) for name, item in value.values.items()}
+            named = {name: in_words(item, wording, today, quote) for name, item in value.values.items()}
             return value.template.format(**named)
         case Quote():
-            return quoted(value.text)
+            return quote(value.text)
         case What():
-            return finding_words(value.finding, wording)
+            return finding_words(value.finding, wording, quote)
         case When():
             return when_words(value.finding, today, wording)
+        case Dated():
+            return date_words(value.finding, wording)
         case Listed():
-            words = [in_words(item, wording, today) for item in value.items]
+            words = [in_words(item, wording, today, quote) for item in value.items]
             text = value.separator.join(words) if value.separator else joined(words)
             return text[0].upper() + text[1:] if value.capital else text
         case _:

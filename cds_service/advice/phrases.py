@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from cds_service.advice.markdown import quoted
@@ -14,12 +14,12 @@ _DAYS_UP_TO, _WEEKS_UP_TO, _MONTHS_UP_TO = 20, 89, 729
 Wording = Mapping[str, Mapping[str, str]]
 
 
-def finding_words(finding: Finding, wording: Wording) -> str:
-    """What was found: our own words for its code, else the EHR's, quoted."""
+def finding_words(finding: Finding, wording: Wording, quote: Callable[[str], str] = quoted) -> str:
+    """What was found: our own words for its code, else the EHR's, as `quote` shows them."""
     if finding.label:
         return finding.label
-    quote = quoted(finding.quote)
-    return wording["why"]["quoted"].format(quote=quote) if finding.from_text else quote
+    words = quote(finding.quote)
+    return wording["why"]["quoted"].format(quote=words) if finding.from_text else words
 
 
 def when_words(finding: Finding, today: date, wording: Wording) -> str:
@@ -29,6 +29,12 @@ def when_words(finding: Finding, today: date, wording: Wording) -> str:
         return sentence
     ago = _ago((today - finding.when.latest).days, wording["when"]) if finding.when.is_exact else ""
     return sentence.format(date=finding.when, ago=ago)
+
+
+def date_words(finding: Finding, wording: Wording) -> str:
+    """When, as a date alone: `onset 2026-11-17`."""
+    sentence = wording["when"][finding.date_source.value if finding.when else "unknown"]
+    return sentence.format(date=finding.when, ago="")
 
 
 def _ago(days: int, words: Mapping[str, str]) -> str:

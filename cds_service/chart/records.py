@@ -178,7 +178,8 @@ _NOT_AN_ORDER = frozenset({"entered-in-error", "revoked", "cancelled"})
 class Order:
     """A draft order of the session: ServiceRequest, MedicationRequest and the like.
 
-    `concepts` say what it is (order code, drug, study code), `reasons` why it was ordered.
+    `concepts` say what it is (order code, drug, study code), `reasons` why it was ordered, `reason_references` where
+    that stands.
     """
 
     reference: str
@@ -187,6 +188,7 @@ class Order:
     concepts: tuple[Concept, ...] = ()
     reasons: tuple[Concept, ...] = ()
     reason_given: bool = False
+    reason_references: tuple[str, ...] = ()
     when: Span | None = None
     priority: str = ""
     for_patient: bool = True

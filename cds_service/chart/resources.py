@@ -326,6 +326,10 @@ def read_order(resource: Json, reading: Reading, medications: Mapping[str, Conce
         concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
         reasons=coded,
         reason_given=any(item.codings or item.text for item in coded) or any(map(resource.get, _REASONS)),
+        reason_references=tuple(
+            reading.reference(item, "reasonReference")
+            for item in reading.items(resource.get("reasonReference"), "reasonReference")
+        ),
         priority=reading.text(resource.get("priority"), "priority").strip().lower(),
         not_to_be_done=reading.truth(resource.get("doNotPerform"), "doNotPerform") is True,
         when=reading.date(resource.get("authoredOn"), "authoredOn"),

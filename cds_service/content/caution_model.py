@@ -34,6 +34,8 @@ class PregnancyState(StrEnum):
 class Caution:
     """One caution of `cautions.toml`: how it is found, beside which orders it stands, and what it changes.
 
+    `sentence` stands on the card, `on_order` in the clinical question of an order.
+
     `found_in` is `chart`, `allergies`, `kidneys` or `pregnancy`, the latter two with the `state` that raises it;
     `concerns`, `without_contrast` and `withdraws` are modalities.
     """
@@ -50,6 +52,7 @@ class Caution:
     unless_later: frozenset[str] = frozenset()
     taken_back: frozenset[str] = frozenset()
     in_emergency: str = ""
+    on_order: str = ""
 
 
 @dataclass(frozen=True, slots=True)

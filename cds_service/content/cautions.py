@@ -49,6 +49,7 @@ def read_cautions(files: ContentFiles, terminology: Terminology) -> Cautions:
         if item["found_in"] in _STATES and item["state"] not in _STATES[item["found_in"]]:
             raise ContentError(file, f"{field}.state", f"must be one of {', '.join(sorted(_STATES[item['found_in']]))}")
         check_placeholders(file, f"{field}.sentence", item["sentence"], CAUTION_NAMES)
+        check_placeholders(file, f"{field}.on_order", item["on_order"], CAUTION_NAMES)
     tests = {item["observation"]: _test(file, item) for item in data["test"]}
     for name, test in tests.items():
         check_known(file, f"test.{name}", (name, test.positive, test.negative), terminology)
@@ -107,4 +108,5 @@ def _caution(item: Mapping[str, Any]) -> Caution:
         unless_later=frozenset(item.get("unless_later", ())),
         taken_back=frozenset(item.get("taken_back", item.get("sets", ()))),
         in_emergency=item.get("in_emergency", ""),
+        on_order=item["on_order"],
     )

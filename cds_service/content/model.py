@@ -119,7 +119,8 @@ class ThresholdReason:
 class Rule:
     """What `rule.toml` says: identity, purpose, owner, review, thresholds, and which sets mean what.
 
-    `passed_over` are the value sets that the rule knows and does not read, each with the reason.
+    `passed_over` are the value sets that the rule knows and does not read, each with the reason; `order_category` is
+    what kind of order its studies are, if the content says so.
     """
 
     id: str
@@ -139,6 +140,7 @@ class Rule:
     purpose: str
     threshold_reasons: Mapping[str, ThresholdReason]
     passed_over: Mapping[str, str]
+    order_category: CodingData | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ def read_rule(
             name: ThresholdReason(item["why"], item["source"]) for name, item in data["threshold"].items()
         },
         passed_over=passed_over,
+        order_category=studies.get("category"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -38,6 +38,7 @@ class RuleSource:
         sentences: the sentences that `wording.toml` must have.
         longest_names: from wording and orders, the longest text that each name in a card's summary can stand for.
         frames: from wording and orders, by kind of card, all that its detail says beside findings, cautions and quotes.
+        labels: from wording and orders, labels that suggestions can have, each with the name of its sentence.
     """
 
     folder: str | Path
@@ -47,6 +48,7 @@ class RuleSource:
     sentences: Sentences
     longest_names: Callable[[Wording, Mapping[str, OrderDefinition]], Mapping[str, str]]
     frames: Callable[[Wording, Mapping[str, OrderDefinition]], Mapping[str, str]] = lambda _wording, _orders: {}
+    labels: Callable[[Wording, Mapping[str, OrderDefinition]], Iterable[tuple[str, str]]] | None = None
     text: TextNames = TextNames()
 
     @property

@@ -13,8 +13,11 @@ from cds_service.content.rule_source import RuleSource, Wording
 # CDS Hooks: a card's summary has fewer than 140 characters.
 LONGEST_SUMMARY = 139
 
-# So many words a physician reads in twenty seconds, beside the findings (decision 7.11).
+# So many words a physician reads in twenty seconds, beside the findings (decision 7.12).
 MOST_WORDS = 75
+
+# The text of a button, as clients show it: one line of a side panel.
+LONGEST_LABEL = 80
 
 
 def read_wording(files: ContentFiles, rule: RuleSource, orders: Mapping[str, OrderDefinition]) -> Wording:
@@ -22,7 +25,8 @@ def read_wording(files: ContentFiles, rule: RuleSource, orders: Mapping[str, Ord
 
     Raises:
         ContentError: a sentence is missing, names something that is not known there, or is a summary that can grow
-            beyond what CDS Hooks allows; or a kind of card has more words than a physician reads.
+            beyond what CDS Hooks allows, or the label of a suggestion beyond one line; or a kind of card has more words
+            than a physician reads.
     """
     file = files.own("wording")
     wording: Wording = files.read_own("wording")
@@ -44,6 +48,10 @@ def read_wording(files: ContentFiles, rule: RuleSource, orders: Mapping[str, Ord
         if words > MOST_WORDS:
             problem = f"the card '{kind}' has {words} words beside its findings; {MOST_WORDS} are allowed"
             raise ContentError(file, "", problem)
+    for name, label in rule.labels(wording, orders) if rule.labels else ():
+        if len(label) > LONGEST_LABEL:
+            problem = f"can grow to {len(label)} characters ('{label}'); {LONGEST_LABEL} are allowed"
+            raise ContentError(file, f"suggestion.{name}", problem)
     return wording
 
 

@@ -22,7 +22,7 @@ from cds_service.clinical.rules.assessment import (
     ProposedOrder,
 )
 from cds_service.clinical.rules.rule import RuleDefinition
-from cds_service.clinical.rules.sentences import CardText, Sentence, What, When
+from cds_service.clinical.rules.sentences import CardText, OrderText, Sentence, What, When
 from cds_service.clinical.rules.timeline import Entry, Row, Timeline, Window
 from cds_service.content.bounds import Bounds
 from cds_service.content.model import Content, OrderDefinition
@@ -99,6 +99,10 @@ class MadeUpRule:
         )
         summary = Sentence(words["summary"]["pain"], {"count": len(findings)})
         return CardText(summary, ((Sentence(words["why"]["heading"]), *why),))
+
+    def order_text(self, assessment: Assessment, order: ProposedOrder) -> OrderText:
+        study, words = self.content.orders[order.slug].label, self.content.wording["suggestion"]
+        return OrderText(Sentence(words["label"], {"study": study}), Sentence(words["description"], {"study": study}))
 
     def timeline(self, assessment: Assessment) -> Timeline:
         day = datetime(2026, 11, 27, tzinfo=UTC).date()

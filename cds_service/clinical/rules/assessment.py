@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -100,12 +100,16 @@ class ActiveOverride:
 
 @dataclass(frozen=True, slots=True)
 class ProposedOrder:
-    """One order to propose: its slug, how soon, whether it is recommended before the others, and what for."""
+    """One order to propose: its slug, how soon, whether it is recommended before the others, and what for.
+
+    `within` is the time from the call in which the study is wanted; None where none is set.
+    """
 
     slug: str
     priority: Priority
     recommended: bool = False
     reasons: tuple[Finding, ...] = ()
+    within: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 from cds_service.chart.records import Chart
 from cds_service.clinical.reading.recognition import Recognizer
-from cds_service.clinical.rules.assessment import Assessment
-from cds_service.clinical.rules.sentences import CardText
+from cds_service.clinical.rules.assessment import Assessment, ProposedOrder
+from cds_service.clinical.rules.sentences import CardText, OrderText
 from cds_service.clinical.rules.timeline import Timeline
 from cds_service.content.model import Content
 from cds_service.content.rule_source import RuleSource
@@ -62,6 +62,9 @@ class Rule(Protocol):
             assessment: of this rule.
             brevity: 0, 1 or 2: how much is to be summed up rather than listed, where the card would be too long.
         """
+
+    def order_text(self, assessment: Assessment, order: ProposedOrder) -> OrderText:
+        """What a proposed order of a fired assessment says: label, description, and the clinical question."""
 
     def timeline(self, assessment: Assessment) -> Timeline:
         """What the rule read in the chart of an assessment, as dated entries."""

@@ -38,6 +38,13 @@ class When:
 
 
 @dataclass(frozen=True, slots=True)
+class Dated:
+    """When it was found, as a date alone: for what is read days later, when "5 days ago" is wrong."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """Several things: `A, B and C`, or with a `separator` between them; `capital` begins with a large letter."""
 
@@ -61,7 +68,7 @@ class Sentence:
     goes: int = STAYS
 
 
-Value = str | int | Span | Quote | What | When | Listed | Sentence
+Value = str | int | Span | Quote | What | When | Dated | Listed | Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +77,17 @@ class CardText:
 
     summary: Sentence
     sections: tuple[tuple[Sentence, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderText:
+    """What a proposed order says in sentences.
+
+    Attributes:
+        label, description: of the suggestion and of its action.
+        question: the clinical question with the findings behind it, what matters most first; none for no question.
+    """
+
+    label: Sentence
+    description: Sentence
+    question: tuple[Sentence, ...] = ()

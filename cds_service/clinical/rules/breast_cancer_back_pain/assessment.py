@@ -11,6 +11,7 @@ from cds_service.clinical.rules.assessment import RED_FLAG
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags
+from cds_service.clinical.rules.imaging_history import PainBegan
 from cds_service.clinical.rules.kidney import KidneyFunction
 
 # The ids of the questions; their words stand in the content.
@@ -33,6 +34,7 @@ class Assessment(every_rule.Assessment):
         outdated_mri, outdated_orders: spine MRI done, or ordered, before the newest sign of an emergency.
         chosen: what the user is about to order, by its name in the wording; empty on opening a chart.
         pain_evidence: what tells of new pain anew.
+        pain_began: its first day, as far as it is recorded, and whether that is its onset.
         pain_quality: the words that make the pain suspicious, from the EHR.
         course_words: the words that call the pain worse, acute or new, from the EHR.
         vague_onset: an onset too vague to be used, as it is recorded (`2026`).
@@ -47,6 +49,7 @@ class Assessment(every_rule.Assessment):
     vague_onset: str = ""
     chosen: str = ""
     pain_evidence: tuple[Finding, ...] = ()
+    pain_began: PainBegan = field(default_factory=lambda: PainBegan(None))
     pain_quality: str = ""
     course_words: str = ""
     injuries: tuple[Finding, ...] = ()

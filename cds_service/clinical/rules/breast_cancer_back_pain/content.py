@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cds_service.clinical.reading.value_sets import SharedValueSet
 from cds_service.clinical.rules.breast_cancer_back_pain.card_frames import card_frames
+from cds_service.clinical.rules.breast_cancer_back_pain.order_labels import longest_labels
 from cds_service.clinical.rules.breast_cancer_back_pain.sentences import SENTENCES
 from cds_service.clinical.rules.breast_cancer_back_pain.text_names import TEXT_NAMES
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import THRESHOLDS
@@ -48,4 +49,5 @@ SOURCE = RuleSource(
     sentences=SENTENCES,
     longest_names=_longest_names,
     frames=card_frames,
+    labels=longest_labels,
 )

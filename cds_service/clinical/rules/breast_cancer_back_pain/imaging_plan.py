@@ -42,6 +42,7 @@ def plan_imaging(evidence: Evidence, assessment: Assessment) -> Assessment:
         region=pain.region,
         vague_onset=pain.vague_onset,
         pain_evidence=pain.evidence,
+        pain_began=pain.began,
         listed=tuple(episode.listed for episode in pain.new if episode.listed),
         notes=_pain_notes(assessment, evidence),
         critical=flags.critical,
@@ -81,7 +82,7 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
     studies = tuple(slug for slug in wanted if slug not in {item.slug for item in covered})
     still_open = drafted.union(*(study.value_sets for study in prior if not study.done))
     relevant = _relevant_cautions(studies, still_open, raised, evidence)
-    orders = proposed_orders(studies, assessment)
+    orders = proposed_orders(studies, assessment, content)
     sign_day = _first_day(flags.emergencies, calendar.today, newest=True)
     mri = [study for study in prior if study.value_sets & _spine_mri_sets(content)]
     outdated = [study for study in mri if sign_day and _is_from_before(study, sign_day)]
@@ -102,7 +103,7 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
     return replace(
         assessment,
         chosen=chosen_order(chart.drafts, wanted_mri, _spine_mri_sets(content), recognizer),
-        removals=inadequate_drafts(chart.drafts, recognizer) if proposes_mri else (),
+        removals=inadequate_drafts(chart, recognizer) if proposes_mri else (),
         open_orders=tuple(_with_order_date(study) for study in mri if study.is_stale) if proposes_mri else (),
         outdated_mri=tuple(study.finding for study in outdated if study.done) if proposes_mri else (),
         outdated_orders=tuple(_with_order_date(study) for study in outdated if not study.done) if proposes_mri else (),
@@ -117,10 +118,11 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
     )
 
 
-def proposed_orders(studies: Sequence[str], assessment: Assessment) -> tuple[ProposedOrder, ...]:
+def proposed_orders(studies: Sequence[str], assessment: Assessment, content: Content) -> tuple[ProposedOrder, ...]:
     """The studies as orders: the MRI of the spine first among them, as soon as the findings demand.
 
-    Signs of cord compression want it within 24 hours, suspicious pain within a week (decision 3.11).
+    Signs of cord compression want it within 24 hours, suspicious pain within a week; staging has no date (decision
+    3.11).
     """
     reasons = (
         *assessment.flags.emergencies[:_MOST_REASONS],
@@ -128,15 +130,21 @@ def proposed_orders(studies: Sequence[str], assessment: Assessment) -> tuple[Pro
         *assessment.criterion(CANCER_HISTORY).findings[:_MOST_REASONS],
     )
     first = spine_mri_of(studies)
-    return tuple(
-        ProposedOrder(
-            slug,
-            priority="stat" if slug == first and assessment.critical else "urgent",
-            recommended=slug == first,
-            reasons=reasons,
-        )
-        for slug in studies
-    )
+    numbers = content.rule.thresholds
+    week = timedelta(days=numbers[Threshold.MRI_WITHIN_DAYS])
+    day = timedelta(hours=numbers[Threshold.EMERGENCY_MRI_WITHIN_HOURS])
+    orders = []
+    for slug in studies:
+        if slug == first:
+            order = ProposedOrder(slug, "stat" if assessment.critical else "urgent", recommended=True)
+            order = replace(order, within=day if assessment.critical else week)
+        elif slug.startswith(content.rule.brain):
+            # Never stat by this rule (decision 10.4); a new symptom waits no longer than the pain.
+            order = ProposedOrder(slug, "urgent", within=week)
+        else:
+            order = ProposedOrder(slug, "urgent" if assessment.critical else "routine")
+        orders.append(replace(order, reasons=reasons))
+    return tuple(orders)
 
 
 def _must_be_said(assessment: Assessment, prior: Sequence[PriorStudy], evidence: Evidence) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
-from cds_service.chart.records import Drafts, Order
+from cds_service.chart.records import Chart, Drafts, Order
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.reading.value_sets import SharedValueSet
 from cds_service.clinical.rules.assessment import Answer, CoveredStudy, Criterion, Removal, State
@@ -14,7 +14,10 @@ from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import regions_in
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     BACK_PAIN,
+    CHRONIC_BACK_PAIN,
+    CORD_SIGNS,
     FRACTURES,
+    METASTASES,
     SPINAL_INJECTION,
     RuleValueSet,
 )
@@ -29,6 +32,23 @@ _OFTEN_FOR_OTHER_REASONS = frozenset({RuleValueSet.ANALGESIC_DRUG, SPINAL_INJECT
 
 _PAIN_IN_GENERAL = frozenset(
     {RuleValueSet.PAIN_NEEDING_SPINE_SITE, RuleValueSet.CHRONIC_PAIN_ANY_SITE, RuleValueSet.BACK_INJURY, *FRACTURES}
+)
+
+
+# Reasons for which an MRI of the spine is the better study. An injury or a fracture is none: CT shows bone.
+_OUR_QUESTION = frozenset(
+    {
+        *BACK_PAIN,
+        *CHRONIC_BACK_PAIN,
+        *CORD_SIGNS,
+        *METASTASES,
+        RuleValueSet.PAIN_NEEDING_SPINE_SITE,
+        RuleValueSet.CHRONIC_PAIN_ANY_SITE,
+        RuleValueSet.NEOPLASM_RELATED_PAIN,
+        RuleValueSet.BACK_DISORDER,
+        RuleValueSet.BREAST_CANCER,
+        RuleValueSet.BREAST_CANCER_SUPPORTING,
+    }
 )
 
 
@@ -134,10 +154,30 @@ def removable(
     return tuple(found[:_MOST_REMOVALS])
 
 
-def inadequate_drafts(drafts: Drafts | None, recognizer: Recognizer) -> tuple[Removal, ...]:
-    """Selected radiographs and CTs of the spine: they do not answer the question and may be removed."""
+def inadequate_drafts(chart: Chart, recognizer: Recognizer) -> tuple[Removal, ...]:
+    """Selected radiographs and CTs of the spine: they do not answer the question and may be removed.
+
+    One that is ordered for something else stays: a kidney stone, a fall (decision 5.7).
+    """
     kinds: Mapping[str, str] = {RuleValueSet.SPINE_RADIOGRAPH: "radiograph", RuleValueSet.SPINE_CT: "spine-ct"}
-    return tuple(removal for _, removal in removable(drafts, kinds, recognizer))
+    found = removable(chart.drafts, kinds, recognizer)
+    return tuple(removal for order, removal in found if _asks_our_question(order, chart, recognizer))
+
+
+def _asks_our_question(order: Order, chart: Chart, recognizer: Recognizer) -> bool:
+    """Whether an order gives no reason, or only such as an MRI of the spine answers better.
+
+    What nobody understood, a reference that leads nowhere and a note are reasons that may be another.
+    """
+    at_hand = {item.reference: item.concept for item in chart.conditions.items}
+    at_hand |= {item.reference: item.concept for item in chart.observations.items}
+    pointed = [at_hand[name] for name in order.reason_references if name in at_hand]
+    reasons = [reason for reason in (*order.reasons, *pointed) if reason.codings or reason.text]
+    if len(pointed) < len(order.reason_references):
+        return False
+    if not reasons:
+        return not order.reason_given
+    return all(recognizer.meaning(reason, _OUR_QUESTION) & _OUR_QUESTION for reason in reasons)
 
 
 # What a selected order is called on the card, by the value sets that it is in; the first that fits.

@@ -15,7 +15,7 @@ from cds_service.chart.records import Chart, Gap
 from cds_service.clinical.reading.recognition import MOST_TEXT, Recognizer
 from cds_service.clinical.reading.understanding import Understanding, drafts_understanding, understanding
 from cds_service.clinical.rules import assessment as every_rule
-from cds_service.clinical.rules.assessment import Answer, Criterion, Outcome
+from cds_service.clinical.rules.assessment import Answer, Criterion, Outcome, ProposedOrder
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import PATIENT, Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.cancer import cancer_criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.card import card_text
@@ -23,6 +23,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.conclusion import comple
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence, calendar_of, read_evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.imaging_plan import plan_imaging
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.order_text import order_text
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import order_criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_criterion import pain_criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import what_is_ordered
@@ -36,7 +37,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     NARROWED,
     NEEDS_SITE,
 )
-from cds_service.clinical.rules.sentences import CardText
+from cds_service.clinical.rules.sentences import CardText, OrderText
 from cds_service.clinical.rules.timeline import Timeline
 from cds_service.content.model import Content
 from cds_service.protocol.services import Service
@@ -93,6 +94,10 @@ class BreastCancerBackPain:
     def card(self, assessment: every_rule.Assessment, brevity: int) -> CardText:
         """What the card of a fired assessment says."""
         return card_text(_of_this_rule(assessment), self.content, brevity)
+
+    def order_text(self, assessment: every_rule.Assessment, order: ProposedOrder) -> OrderText:
+        """What a proposed order of a fired assessment says."""
+        return order_text(_of_this_rule(assessment), order, self.content)
 
     def timeline(self, assessment: every_rule.Assessment) -> Timeline:
         """What the rule read in the chart of an assessment."""

@@ -10,6 +10,7 @@ _WHEN = frozenset({"finding", "when"})
 _DATE = frozenset({"date", "ago"})
 _COUNT = frozenset({"count"})
 _STUDIES = frozenset({"studies"})
+_STUDY = frozenset({"study"})
 _REGIONS = ("cervical", "thoracic", "lumbar", "sacral", "several", "unspecified", "fracture", "instead")
 # What an emergency is called: by the gravest sign, or by what else makes it one.
 FLAGS = (
@@ -96,6 +97,24 @@ _NOTES = (
     "sign-after-order",
     "include-sacrum",
 )
+
+_ORDER_QUESTIONS = (
+    "infection",
+    "fracture",
+    "spine",
+    "spine_emergency",
+    "spine_known",
+    "brain",
+    "bone_scan",
+    "bone_scan_known",
+    "ct",
+    "ct_known",
+    "include_sacrum",
+    "pregnancy",
+    "with_or_after_mri",
+    "after_emergency_mri",
+)
+_REMOVALS = ("radiograph", "spine-ct", "bone-scan", "ct", "pet-ct")
 
 SENTENCES: Sentences = {
     "question": dict.fromkeys(("relevant-order", "current-patient", "breast-cancer-history", "new-back-pain"), _NONE),
@@ -204,14 +223,30 @@ SENTENCES: Sentences = {
     "key": dict.fromkeys(_KEYS, _NONE),
     "evidence": dict.fromkeys(EVIDENCE_LINES, _NONE),
     "suggestion": {
-        "label": frozenset({"study"}),
-        "description": frozenset({"study"}),
-        "delete_label": frozenset({"study"}),
-        "delete_description": frozenset({"study"}),
+        "label": _STUDY,
+        "label_at_once": frozenset({"study", "hours"}),
+        "description": _STUDY,
+        "description_soon": frozenset({"study", "days"}),
+        "description_at_once": frozenset({"study", "hours"}),
+        "include_sacrum": frozenset({"text"}),
+        "delete_label": frozenset({"study", "why"}),
+        "delete_description": frozenset({"study", "why"}),
+    },
+    "question_on_order": {
+        **dict.fromkeys(_ORDER_QUESTIONS, _NONE),
+        **dict.fromkeys(("finding", "metastasis", "asked", "known_sign", "injury"), _WHEN),
+        "cancer": _WHEN,
+        "pain_since": frozenset({"pain", "date"}),
+        "pain_recorded": frozenset({"pain", "date"}),
+        "pain_undated": frozenset({"pain"}),
+        "pain_quality": frozenset({"finding"}),
+        "compare": frozenset({"date"}),
+        "egfr": frozenset({"value", "when"}),
     },
     "link": {"evidence": _NONE},
     "verdict": dict.fromkeys(_VERDICTS, _NONE),
     "group": dict.fromkeys(_GROUPS, _NONE),
     "note": dict.fromkeys(_NOTES, _NONE),
-    "removal": dict.fromkeys(("radiograph", "spine-ct", "bone-scan", "ct", "pet-ct"), _NONE),
+    "removal": dict.fromkeys(_REMOVALS, _NONE),
+    "removal_why": dict.fromkeys(_REMOVALS, _NONE),
 }

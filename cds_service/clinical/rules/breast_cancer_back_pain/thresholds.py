@@ -28,6 +28,8 @@ class Threshold(StrEnum):
     ORDER_BEFORE_ONSET_DAYS = "order_before_onset_days"
     ORDER_DUE_DAYS = "order_due_days"
     EMERGENCY_DUE_DAYS = "emergency_due_days"
+    MRI_WITHIN_DAYS = "mri_within_days"
+    EMERGENCY_MRI_WITHIN_HOURS = "emergency_mri_within_hours"
     SIGN_DAYS = "sign_days"
     BRAIN_POINT_DAYS = "brain_point_days"
     WORSE_ENTRY_DAYS = "worse_entry_days"
@@ -60,6 +62,8 @@ THRESHOLDS: Mapping[str, Bounds] = {
     Threshold.ORDER_BEFORE_ONSET_DAYS: Bounds(0, 365),
     Threshold.ORDER_DUE_DAYS: Bounds(1, 365),
     Threshold.EMERGENCY_DUE_DAYS: Bounds(0, 7),
+    Threshold.MRI_WITHIN_DAYS: Bounds(1, 14),
+    Threshold.EMERGENCY_MRI_WITHIN_HOURS: Bounds(1, 48),
     Threshold.SIGN_DAYS: Bounds(1, 90),
     Threshold.BRAIN_POINT_DAYS: Bounds(1, 365),
     Threshold.WORSE_ENTRY_DAYS: Bounds(1, MOST_DAYS),
