@@ -42,6 +42,11 @@ class CardAnswer:
         return self.reasoned.reason
 
     @property
+    def comment(self) -> str | None:
+        """The free text of the message that names the reason."""
+        return self.reasoned.comment
+
+    @property
     def first(self) -> FeedbackEntry:
         """The message with which the answer was given."""
         return self.messages[0]

@@ -6,7 +6,7 @@ in a keyed fingerprint. All moments are UTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -91,6 +91,11 @@ class DecisionEntry:
     def shown(self) -> bool:
         """Whether a card was sent."""
         return self.card_id is not None and self.mode is Mode.LIVE
+
+    def taken(self, accepted: Iterable[str]) -> tuple[str, ...]:
+        """What the accepted suggestions of the card propose, in the order of the card; those of others are left out."""
+        uuids = {text.lower() for text in accepted}
+        return tuple(slug for suggestion, slug in self.suggestions.items() if suggestion.lower() in uuids)
 
 
 @dataclass(frozen=True, slots=True)
