@@ -9,11 +9,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+import time_machine
+from click.testing import CliRunner
 
+from cds_service.app import make_app
+from cds_service.cli.main import main
 from cds_service.ledger.card_answers import card_answer
 from cds_service.ledger.entries import FeedbackEntry
 from cds_service.ledger.store import Ledger
@@ -23,6 +28,8 @@ from cds_service.reporting.export import csv_text, rows
 from cds_service.reporting.metrics import Metrics, Vocabulary
 from cds_service.reporting.report_text import Words, report_text
 from cds_service.reporting.summary import summarize
+from cds_service.settings import make_settings
+from tests.http_calls import PATIENT_VIEW, a_call
 from tests.ledger_entries import MRI, NOON, ORDERS, SCAN, SERVICE, feedback_to, fired
 
 pytest_plugins = ("tests.ledger_databases",)
@@ -175,3 +182,33 @@ def test_an_override_holds_from_the_message_that_names_its_reason(ledger: Ledger
     ledger.record_feedback([LATE_OVERRIDE, BARE_OVERRIDE])
     (item,) = ledger.earlier_feedback(card.client, "", "pseudonym", None)
     assert (item.reason, item.given_at) == ("pain-not-new", NOON + timedelta(minutes=4))
+
+
+def test_feedback_that_is_sent_one_suggestion_at_a_time_is_one_accepted_card_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = iter(NOON + timedelta(minutes=number) for number in range(9))
+    app = make_app(make_settings({"data_folder": str(tmp_path)}), lambda: next(moments)).test_client()
+    address = f"/cds-services/{PATIENT_VIEW}"
+    answered = app.post(address, json=a_call())
+    (card,) = answered.get_json()["cards"]
+    first, second = (suggestion["uuid"] for suggestion in card["suggestions"][:2])
+    for suggestion in (first, second, first):
+        entry = {"card": card["uuid"], "outcome": "accepted", "acceptedSuggestions": [{"id": suggestion}]}
+        assert app.post(f"{address}/feedback", json={"feedback": [entry]}).status_code == 200
+    counted = re.findall(r"^cds_card_answers_total.*$", app.get("/metrics").get_data(as_text=True), re.MULTILINE)
+    service = f'service="{PATIENT_VIEW}"'
+    assert counted == [f'cds_card_answers_total{{after="accepted",before="unanswered",{service}}} 1.0']
+
+    monkeypatch.setenv("CDS_DATA_FOLDER", str(tmp_path))
+    period = ["--since", "2026-11-22", "--until", "2026-11-22"]
+    with time_machine.travel(NOON + timedelta(hours=1), tick=False):
+        text = CliRunner().invoke(main, ["report", *period, "--no-html"]).output
+        export = CliRunner().invoke(main, ["report", *period, "--format", "csv"]).output
+        told = CliRunner().invoke(main, ["decision", answered.headers["X-Decision-Id"]]).output
+    assert re.search(r"Accepted, overridden, unanswered +1, 0, 0\n", text)
+    (action,) = (row["action_taken"] for row in csv.DictReader(io.StringIO(export)) if row["counts"] == "yes")
+    assert action.count(", ") == 1
+    assert f"  answer      {action}\n" in told
+    # Sent again without a time, the first is a repeat.
+    assert told.count("counts") == 2
