@@ -19,6 +19,7 @@ from cds_service.reporting.control_chart import (
     Band,
     Share,
     Verdict,
+    charts,
     check,
     expected,
     limits,
@@ -333,3 +334,18 @@ def test_too_few_cards_a_week_to_tell_a_stop_are_told_over_four() -> None:
     earlier = [entry for entry in entries if NOON - entry.at > timedelta(days=28)]
     (verdict,) = check([*silent, *earlier], NOON, 28, 56)
     assert not verdict.in_band
+
+
+def test_a_chart_has_every_period_the_oldest_first_with_the_limits_by_which_the_last_one_is_judged() -> None:
+    (chart,) = charts([*weeks(12, 72), *calls(4, 80, 1)], NOON, 7, 56)
+    assert chart.verdict == judged(weeks(12, 72), calls(4, 80, 1))
+    assert [point.age for point in chart.points] == [8, 7, 6, 5, 4, 3, 2, 1, 0]
+    last = chart.points[-1]
+    assert (last.fired, last.expected, last.band) == (Share(4, 84), 12, limits(84, Share(96, 672)))
+
+
+def test_a_period_without_calls_and_a_service_with_too_few_have_no_limits() -> None:
+    (empty,) = charts(weeks(12, 72), NOON, 7, 56)
+    assert (empty.points[-1].fired, empty.points[-1].band) == (Share(0, 0), None)
+    (young,) = charts([*calls(1, FEWEST_CALLS - 2, 10), *calls(1, 9, 1)], NOON, 7, 56)
+    assert all(point.band is None and point.expected is None for point in young.points)

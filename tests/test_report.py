@@ -11,9 +11,10 @@ from uuid import UUID
 import pytest
 
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode
+from cds_service.reporting.control_chart import charts
 from cds_service.reporting.report_page import report_page
 from cds_service.reporting.report_text import Words, duration, percent, report_text
-from cds_service.reporting.summary import Day, Group, OrderOutcomes, Report, summarize
+from cds_service.reporting.summary import CardsPerPatient, Day, DayOutcomes, Group, OrderOutcomes, Report, summarize
 from tests.ledger_entries import CT, MRI, NOON, ORDERS, SCAN, feedback_to, fired, quiet
 
 SINCE, UNTIL = NOON - timedelta(days=2, hours=12), NOON + timedelta(hours=12)
@@ -162,6 +163,77 @@ def test_calls_and_answers_are_grouped_by_hook_version_and_client() -> None:
     assert report.by_hook == (Group("order-sign", 2, 2, 1, 1, 0, 1, 0), Group("patient-view", 1, 1, 1, 1, 1, 0, 0))
     assert [group.name for group in report.by_version] == ["1.0.0+3f2a9c1b", "1.1.0+3f2a9c1b"]
     assert [group.name for group in report.by_client] == ["https://ehr.example.org", "https://ehr.example.org (north)"]
+
+
+def test_calls_and_cards_are_counted_by_day_and_outcome_on_the_day_of_the_card() -> None:
+    yesterday = NOON - timedelta(days=1)
+    report = summed(
+        [fired(1, at=yesterday), fired(2, at=yesterday), fired(3), quiet(4, "undetermined", "data-missing")],
+        [feedback_to(1), feedback_to(3, "overridden")],
+    )
+    assert report.outcomes_by_day == (
+        DayOutcomes(date(2026, 11, 20), {}, {}),
+        DayOutcomes(date(2026, 11, 21), {"fired": 2}, {"accepted": 1, "unanswered": 1}),
+        DayOutcomes(date(2026, 11, 22), {"fired": 1, "undetermined": 1}, {"overridden": 1}),
+    )
+    assert [day.shown for day in report.outcomes_by_day] == [0, 2, 1]
+
+
+def test_undetermined_calls_are_counted_under_every_key_that_they_lacked() -> None:
+    lacking = [("conditions", "observations"), ("conditions",), ()]
+    report = summed(quiet(number, "undetermined", "data-missing", missing=keys) for number, keys in enumerate(lacking))
+    assert report.undetermined_by_key == (("conditions", 2), ("observations", 1))
+    assert re.search(r"Undetermined calls by prefetch key +calls\n  conditions +2\n", report_text(report, WORDS))
+
+
+def test_patients_are_counted_by_the_cards_that_they_saw() -> None:
+    seen = {"a": 1, "b": 2, "c": 3, "d": 7, "": 2}
+    people = [name for name, count in seen.items() for _ in range(count)]
+    cards = [fired(number, patient=name) for number, name in enumerate(people)]
+    silent = [fired(100, patient="a", mode=Mode.SILENT)]
+    assert summed([*cards, *silent]).per_patient == CardsPerPatient(1, 1, 2, 2)
+
+
+def test_the_same_pseudonym_at_two_clients_is_two_patients() -> None:
+    cards = [fired(1, patient="a"), fired(2, patient="a", client="other"), fired(3, patient="a", tenant="north")]
+    assert summed(cards).per_patient == CardsPerPatient(3, 0, 0, 0)
+
+
+def test_cards_are_grouped_by_indicator_and_calls_without_a_card_have_none() -> None:
+    report = summed([fired(1), fired(2, indicator="critical"), quiet(3)], [feedback_to(2)])
+    assert [(group.name, group.shown, group.accepted) for group in report.by_indicator] == [
+        ("critical", 1, 1), ("warning", 1, 0)
+    ]  # fmt: skip
+
+
+def test_the_tiles_tell_what_became_of_the_cards_and_which_keys_were_lacking() -> None:
+    lacking = quiet(9, "undetermined", "data-missing", missing=("conditions",))
+    html = page(summed([fired(1), fired(2), fired(3), fired(4), lacking], [feedback_to(1), feedback_to(2)]))
+    tiles = re.findall(r'<dt>([^<]+)</dt><dd class="count">([^<]+)</dd><dd>([^<]*)</dd>', html)
+    assert tiles == [
+        ("Cards shown", "4", "in 5 calls"), ("Accepted", "2", "50.0 % of cards"), ("Overridden", "0", "0.0 % of cards"),
+        ("Unanswered", "2", "50.0 % of cards"), ("Undetermined calls", "1", "lacked conditions 1"),
+    ]  # fmt: skip
+
+
+def test_undetermined_calls_from_before_their_keys_were_recorded_are_said_to_lack_an_unknown_one() -> None:
+    assert "which key was lacking is not recorded" in page(summed([quiet(1, "undetermined", "data-missing")]))
+
+
+def test_many_days_are_told_by_week_with_the_days_folded_away() -> None:
+    month, longer = (page(summed([fired(1)], since=UNTIL - timedelta(days=days), until=UNTIL)) for days in (31, 32))
+    assert "<h2>Day by day</h2>" in month and "Week by week" not in month
+    assert "<h2>Week by week</h2>" in longer and "<summary>Day by day</summary>" in longer
+
+
+def test_the_control_chart_stands_on_the_page_with_the_sentence_of_the_check() -> None:
+    calls = [quiet(number, at=NOON - timedelta(days=number % 60)) for number in range(300)]
+    calls += [fired(1000 + number, at=NOON - timedelta(days=number)) for number in range(60)]
+    drawn = charts(calls, UNTIL, 7, 56)
+    html = report_page(summed(calls), WORDS, "1.0.0+3f2a9c1b", NOON, drawn, UNTIL, 7)
+    assert drawn[0].verdict.sentence in html
+    assert re.findall(r'<th scope="row">(2026-\d\d-\d\d)</th><td>', html)[-1] and ">2026-09-21<" in html
+    assert "Does the rule fire as it did?" not in page(summed(calls))
 
 
 def test_feedback_of_unknown_cards_is_counted_apart() -> None:

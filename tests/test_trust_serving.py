@@ -63,12 +63,16 @@ def test_the_workbench_is_served_on_this_machine(host: str) -> None:
 @pytest.mark.parametrize(
     ("host", "who"),
     [
-        ("127.0.0.1", "anyone on this machine may use the workbench, without a token"),
-        ("0.0.0.0", "anyone who reaches this machine may use the workbench, without a token (--insecure)"),
+        ("127.0.0.1", "anyone on this machine may open the workbench and ask it why, without a token"),
+        (
+            "0.0.0.0",
+            "anyone who reaches this machine may open the workbench and ask it why, without a token (--insecure)",
+        ),
     ],
 )
 def test_a_service_with_a_workbench_does_not_call_itself_closed(host: str, who: str) -> None:
-    assert openness(host, CLIENTS, True) == f"1 trusted client may call, with a token; open: {who}"
+    refused = "the workbench's own calls have none and are refused"
+    assert openness(host, CLIENTS, True) == f"1 trusted client may call, with a token; open: {who}; {refused}"
 
 
 def test_the_clients_are_counted() -> None:

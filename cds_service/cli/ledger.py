@@ -24,7 +24,7 @@ from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.pseudonyms import pseudonyms_of
 from cds_service.ledger.entries import ANONYMOUS, EVERY, FeedbackEntry, Mode, ModeChange
 from cds_service.ledger.store import FILE_NAME, Ledger, LedgerDown
-from cds_service.reporting.control_chart import check
+from cds_service.reporting.control_chart import charts, check
 from cds_service.reporting.decision_text import decision_text, mode_lines
 from cds_service.reporting.export import csv_text, json_text, rows
 from cds_service.reporting.report_page import report_page
@@ -71,9 +71,15 @@ def _since(context: click.Context, option: click.Parameter, value: str) -> timed
     help="csv and json print every feedback with the columns of 170.315(b)(11)(ii)(C) instead.",
 )  # fmt: skip
 @click.option("--check", "checked", is_flag=True, help="Compare the last days with those before; exit 1 out of band.")
-@click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True, help="With --check: the last days.")
 @click.option(
-    "--baseline", type=click.IntRange(1, 3650), default=56, show_default=True, help="With --check: the days before."
+    "--days", type=click.IntRange(1, 365), default=7, show_default=True, help="Of the control chart: the last days."
+)
+@click.option(
+    "--baseline",
+    type=click.IntRange(1, 3650),
+    default=56,
+    show_default=True,
+    help="Control chart: the days before.",
 )
 def report(
     since: timedelta | date,
@@ -107,7 +113,17 @@ def report(
         return _export(settings, contents, start, end, now, form)
     with _ledger(settings) as ledger:
         found = summarize(ledger.decisions(start, end), _feedback(ledger, start, end, now), start, end)
-    _show(found, contents, now, page, no_html)
+        last = min(end, now)
+        drawn = (
+            [] if no_html else charts(ledger.decisions(last - timedelta(days + baseline), last), last, days, baseline)
+        )
+    words = Words(
+        reasons=_reasons(contents),
+        orders={slug: order.label for content in contents for slug, order in content.orders.items()},
+        system_name=contents[0].terminology.known_system_name,
+    )
+    version = ", ".join(content.version for content in contents)
+    _show(found, words, "" if no_html else report_page(found, words, version, now, drawn, last, days), page)
 
 
 def _check(settings: Settings, until: datetime, days: int, baseline: int) -> None:
@@ -136,17 +152,12 @@ def _export(
             click.echo(line, nl=False)
 
 
-def _show(found: Report, contents: Sequence[Content], now: datetime, page: str | None, no_html: bool) -> None:
-    words = Words(
-        reasons=_reasons(contents),
-        orders={slug: order.label for content in contents for slug, order in content.orders.items()},
-        system_name=contents[0].terminology.known_system_name,
-    )
-    html = "" if no_html else report_page(found, words, ", ".join(content.version for content in contents), now)
+def _show(found: Report, words: Words, html: str, page: str | None) -> None:
+    """Print the text and write the page, where there is one; or print the page instead."""
     if page == _STDOUT:
         return click.echo(html)
     click.echo(report_text(found, words))
-    if not no_html:
+    if html:
         last_day = (found.until - timedelta(days=1)).date()
         path = Path(page or f"cds-report-{last_day.isoformat()}.html")
         try:

@@ -36,8 +36,9 @@ from cds_service.ledger.store import LedgerDown
 from cds_service.protocol.fhir_check import Verdict, verdicts
 from cds_service.protocol.outcome import operation_outcome
 from cds_service.server.run import address_to_listen_on, port_problem, run_server, url_of
+from cds_service.server.start_lines import start_lines
 from cds_service.settings import Settings, SettingsError, read_settings
-from cds_service.trust.exposure import openness, start_problem
+from cds_service.trust.exposure import start_problem
 
 # Exit codes beside 0: 1 the service answered with an error or found fault; 2 the command was not understood.
 _REFUSED = 1
@@ -92,9 +93,8 @@ def serve(host: str, port: int, workers: int, insecure: bool, end_with_parent: b
     if problem := port_problem(address, port):
         _stop(problem)
     url = url_of(address, port)
-    click.echo(f"CDS services: {url}/cds-services ({openness(address, settings.clients, settings.development)})")
-    if settings.development:
-        click.echo(f"Workbench:    {url}/")
+    for line in start_lines(address, url, settings):
+        click.echo(line)
     for warning in support.warnings(utc_now()):
         click.echo(f"Warning:      {warning}", err=True)
     run_server(address, port, workers, settings)

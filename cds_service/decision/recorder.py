@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cds_service.clock import Timer
-from cds_service.decision.open_ledger import open_ledger
+from cds_service.decision.open_ledger import modes_of, open_ledger
 from cds_service.errors import NotRecorded, NotStored
 from cds_service.ledger.entries import DecisionEntry, EarlierFeedback, FeedbackEntry, Mode, ModeChange, Receipt
-from cds_service.ledger.modes import Modes
 from cds_service.ledger.store import Ledger, LedgerDown
 from cds_service.reporting.metrics import Metrics
 from cds_service.settings import Settings
@@ -43,9 +42,7 @@ class LedgerRecorder:
         self._paused_until = float("-inf")
         self._prepared = False
         self._preparing = threading.Lock()
-        start = {(rule.service, rule.client): rule.mode for rule in settings.modes}
-        memory = settings.ledger_folder() / "modes.json"
-        self._modes = Modes(start, self._mode_changes, lambda error: self._failed("modes", error), memory)
+        self._modes = modes_of(settings, self._mode_changes, lambda error: self._failed("modes", error))
 
     def mode(self, service: str, client: str) -> Mode:
         """The mode in force."""

@@ -53,6 +53,7 @@ def decision_entry(decision: Decision, call: HookCall) -> DecisionEntry:
         user=decision.memory.user if decision.memory else "",
         evidence=decision.evidence_fingerprints,
         not_understood=not_understood(assessment),
+        missing=assessment.missing,
     )
 
 

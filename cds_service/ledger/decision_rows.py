@@ -19,7 +19,7 @@ from cds_service.ledger.database import BACKGROUND_SECONDS, PAGE_ROWS, Database,
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.ledger.tables import decision
 
-_SEQUENCES = ("met", "unknown", "proposed", "cautions", "prefetched", "fetched")
+_SEQUENCES = ("met", "unknown", "proposed", "cautions", "prefetched", "fetched", "missing")
 _FIELDS = tuple(field.name for field in fields(DecisionEntry))
 
 

@@ -6,7 +6,7 @@ in a keyed fingerprint. All moments are UTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +14,9 @@ from uuid import UUID
 
 # Feedback that names a reason which is none of ours nor mapped to one: its code could be anything, and is not kept.
 UNLISTED = "unlisted"
+
+# What became of a card to which no feedback came.
+UNANSWERED = "unanswered"
 
 # In a mode change: every service, or every client.
 EVERY = "*"
@@ -52,6 +55,7 @@ class DecisionEntry:
         patient, user: keyed pseudonyms, empty where no key is set.
         not_understood: entries by prefetch key and code system that were not understood; beside the
             systems, what else makes a silence worth less (`Understanding.besides`).
+        missing: prefetch keys without which nothing could be concluded, for the outcome `undetermined`.
         evidence: keyed fingerprints of the findings by kind (`pain`, `red-flag`, `cancer`), empty without a key.
     """
 
@@ -81,11 +85,17 @@ class DecisionEntry:
     user: str = ""
     evidence: Mapping[str, Sequence[str]] = field(default_factory=dict)
     not_understood: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    missing: Sequence[str] = ()
 
     @property
     def shown(self) -> bool:
         """Whether a card was sent."""
         return self.card_id is not None and self.mode is Mode.LIVE
+
+    def taken(self, accepted: Iterable[str]) -> tuple[str, ...]:
+        """What the accepted suggestions of the card propose, in the order of the card; those of others are left out."""
+        uuids = {text.lower() for text in accepted}
+        return tuple(slug for suggestion, slug in self.suggestions.items() if suggestion.lower() in uuids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,7 @@ class FeedbackEntry:
         outcome_at: when the user answered, as the client says; where it does not, when it arrived.
         received_at: when it arrived.
         known: whether this client was shown this card by this service; the ledger sets it.
+        place: in its batch; the ledger sets it.
     """
 
     client: str
@@ -114,20 +125,37 @@ class FeedbackEntry:
     reason: str = ""
     comment: str | None = field(default=None, repr=False)
     known: bool = False
+    place: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerChange:
+    """A card of a service whose answer is another since a batch of feedback.
+
+    `before` and `after` are `accepted` or `overridden`; `before` is `unanswered` where nothing was said yet.
+    """
+
+    service: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a batch of feedback: entries that are new, that were there already, and of no known card."""
+    """What became of a batch of feedback.
+
+    Entries that are new, that were there already, and of no known card; and the known cards whose answer changed.
+    """
 
     stored: int
     repeated: int
     unknown: int
+    changes: Sequence[AnswerChange] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierFeedback:
-    """The last feedback to a card about a patient: what was answered, when, and on which evidence.
+    """The answer to a card about a patient that counts: what was answered, when, and on which evidence.
 
     `card_reason` is the reason code of that card's decision. `given_at` is the client's time; where that lies before
     the card, the time of arrival.

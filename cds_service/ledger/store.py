@@ -175,7 +175,7 @@ class Ledger:
         return read_shown(self._database, card_ids)
 
     def card_feedback(self, card_id: UUID) -> list[FeedbackEntry]:
-        """All feedback to a card; the last one counts. Raises LedgerDown."""
+        """All feedback to a card, in the order in which it was given. Raises LedgerDown."""
         with self._database.reading() as connection:
             return read_card_feedback(connection, card_id)
 

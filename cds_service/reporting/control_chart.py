@@ -89,6 +89,27 @@ class Verdict:
     sentence: str
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One period of a chart: its age in periods (0 for the last days), the share that fired, and the limits of it.
+
+    `band` and `expected` are None where there are too few earlier calls to tell, or none in the period.
+    """
+
+    age: int
+    fired: Share
+    expected: float | None
+    band: Band | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The firing rate of one service over the periods that `check` compares, the oldest first, and its verdict."""
+
+    verdict: Verdict
+    points: tuple[Point, ...]
+
+
 def check(decisions: Iterable[DecisionEntry], until: datetime, days: int, baseline: int) -> list[Verdict]:
     """Compare the last days of each service with those before.
 
@@ -97,6 +118,11 @@ def check(decisions: Iterable[DecisionEntry], until: datetime, days: int, baseli
         until: end of the last days, with a time zone.
         days, baseline: length of the last period and of the time before it, in days.
     """
+    return [chart.verdict for chart in charts(decisions, until, days, baseline)]
+
+
+def charts(decisions: Iterable[DecisionEntry], until: datetime, days: int, baseline: int) -> list[Chart]:
+    """The chart of each service: what `check` says, and the periods from which it says it. Arguments as there."""
     periods: dict[str, dict[int, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     oldest: dict[str, timedelta] = {}
     for entry in decisions:
@@ -109,9 +135,32 @@ def check(decisions: Iterable[DecisionEntry], until: datetime, days: int, baseli
             period[entry.outcome] += 1
             oldest[entry.service] = max(age, oldest.get(entry.service, age))
     return [
-        _verdict(service, periods[service], days, oldest[service] / timedelta(days=1) - days, baseline)
+        Chart(
+            _verdict(service, periods[service], days, oldest[service] / timedelta(days=1) - days, baseline),
+            _points(periods[service], math.ceil((days + baseline) / days)),
+        )
         for service in sorted(periods)
     ]
+
+
+def _points(periods: Mapping[int, Counter[str]], count: int) -> tuple[Point, ...]:
+    """Each period against all earlier ones together, as the last days are judged."""
+    before = [counts for number, counts in sorted(periods.items()) if number]
+    earlier = _share("fired", sum(before, Counter()))
+    spread = widening(sigma_z([_share("fired", counts) for counts in before]))
+    points = []
+    for age in reversed(range(count)):
+        fired = _share("fired", periods.get(age, Counter()))
+        told = bool(fired.calls) and earlier.calls >= FEWEST_CALLS
+        points.append(
+            Point(
+                age,
+                fired,
+                expected(fired.calls, earlier) if told else None,
+                limits(fired.calls, earlier, spread) if told else None,
+            )
+        )
+    return tuple(points)
 
 
 def limits(recent: int, earlier: Share, spread: float = 1.0) -> Band:

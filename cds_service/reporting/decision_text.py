@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode, ModeChange
+from cds_service.ledger.card_answers import CardAnswer, card_answer
+from cds_service.ledger.entries import UNANSWERED, DecisionEntry, FeedbackEntry, Mode, ModeChange
 from cds_service.reporting.report_text import Words
-from cds_service.reporting.summary import card_key, takes_precedence, version_of
+from cds_service.reporting.summary import card_key, version_of
 
 
 def decision_text(entry: DecisionEntry, feedback: Iterable[FeedbackEntry], words: Words) -> str:
@@ -18,13 +19,15 @@ def decision_text(entry: DecisionEntry, feedback: Iterable[FeedbackEntry], words
         feedback: feedback to its card; that of others, who were not shown this card, is left out.
         words: of override reasons.
     """
+    own = [item for item in feedback if card_key(item) == card_key(entry)]
+    answer = card_answer(own)
     lines = [
         f"Decision {entry.decision_id}, {_moment(entry.at)}",
         *(f"  {name:<12}{value}" for name, value in _facts(entry) if value),
+        *([f"  {'answer':<12}{_answer(entry, answer, words)}"] if entry.shown else []),
     ]
-    own = sorted((item for item in feedback if card_key(item) == card_key(entry)), key=lambda item: item.received_at)
     if entry.card_id is not None:
-        lines += ["Feedback", *(_feedback(entry, own, words) if own else ["  none"])]
+        lines += ["Feedback", *(_feedback(entry, answer, words) if answer else ["  none"])]
     return "\n".join(lines)
 
 
@@ -60,6 +63,7 @@ def _facts(entry: DecisionEntry) -> Iterator[tuple[str, str]]:
     yield "mode", str(entry.mode)
     yield "outcome", f"{entry.outcome}, {entry.reason}" + (f" ({entry.answered})" if entry.answered else "")
     yield "rule", version_of(entry)
+    yield "missing", ", ".join(entry.missing)
     yield "met", ", ".join(entry.met)
     yield "unknown", ", ".join(entry.unknown)
     yield "card", _card(entry)
@@ -78,19 +82,25 @@ def _card(entry: DecisionEntry) -> str:
     return f"{entry.card_id}, {entry.indicator}, {'shown' if entry.shown else 'not shown'}"
 
 
-def _feedback(entry: DecisionEntry, feedback: Sequence[FeedbackEntry], words: Words) -> Iterator[str]:
-    counting: FeedbackEntry | None = None
-    for item in feedback:
-        if takes_precedence(item, counting):
-            counting = item
-    for item in feedback:
+def _answer(entry: DecisionEntry, answer: CardAnswer | None, words: Words) -> str:
+    """What became of the card, from all its messages."""
+    if answer is None:
+        return UNANSWERED
+    what = words.reason(answer.reason) if answer.outcome == "overridden" else ", ".join(entry.taken(answer.accepted))
+    return f"{answer.outcome}: {what}" if what else answer.outcome
+
+
+def _feedback(entry: DecisionEntry, answer: CardAnswer, words: Words) -> Iterator[str]:
+    """The messages in the order in which they arrived."""
+    messages = [*answer.contradicted, *answer.messages]
+    for item in sorted(messages, key=lambda item: item.received_at):
         accepted = [entry.suggestions.get(suggestion, "a suggestion of another card") for suggestion in item.accepted]
         parts = [item.outcome, ", ".join(accepted)]
         if item.outcome == "overridden":
             parts.append(words.reason(item.reason))
         said = ": ".join(part for part in parts if part)
         comment = f" ({item.comment})" if item.comment else ""
-        note = ", counts" if item is counting and len(feedback) > 1 else ""
+        note = ", counts" if len(messages) > 1 and any(item is counting for counting in answer.messages) else ""
         yield f"  {_moment(item.outcome_at)}  {said}{comment}{note}"
 
 

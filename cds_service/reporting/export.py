@@ -1,6 +1,7 @@
 """Feedback as a table for others, as 45 CFR 170.315(b)(11)(ii)(C) names its columns, in CSV or JSON.
 
-One row for each entry of feedback that was kept, and one for each shown card that got none. The six columns of
+One row for each entry of feedback that was kept, and one for each shown card that got none. Of several entries about a
+card, the row of the one that was given last holds the whole answer, so that each card counts once. The six columns of
 the regulation come first: intervention, action taken, user feedback, user, date, location. The user is the keyed
 pseudonym that was stored, the location the client and its tenant: nothing here names a patient or a person.
 
@@ -12,15 +13,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from uuid import UUID
 
 import orjson
 
+from cds_service.ledger.card_answers import CardAnswer
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry
-from cds_service.reporting.summary import CardKey, card_key, takes_precedence, version_of
+from cds_service.reporting.summary import CardKey, answers_by_card, card_key, version_of
 
 NO_RESPONSE = "no response"
 
@@ -34,12 +36,13 @@ class Row:
 
     Attributes:
         intervention: id of the service that showed the card.
-        action_taken: `accepted` with the orders that were taken, `overridden`, or `no response`.
+        action_taken: `accepted` with all orders that were taken, `overridden`, or `no response`.
         user_feedback: the override reason in words, and the comment where one is kept.
         user: the keyed pseudonym, empty where no key is set.
         date: of the feedback, without any of the card (UTC).
         location: the client, and its tenant where it has one.
-        counts: `no` where later feedback to the same card takes its place.
+        counts: `yes` for one row of each card, which holds its answer; `part` where that row holds it as well (an order
+            that was taken before another one); `no` where later feedback contradicts it.
     """
 
     intervention: str
@@ -77,19 +80,17 @@ def rows(
     """
     cards = {key: entry for entry in decisions if entry.shown and (key := card_key(entry))}
     entries: list[tuple[CardKey, FeedbackEntry]] = []
-    last: dict[CardKey, FeedbackEntry] = {}
     for entry in feedback:
         key = card_key(entry)
         if key is not None and (key in cards or entry.received_at < until):
             entries.append((key, entry))
-            if takes_precedence(entry, last.get(key)):
-                last[key] = entry
+    answers = answers_by_card(entry for _, entry in entries)
     before = shown({entry.card_id for key, entry in entries if key not in cards})
     earlier = {key: entry for entry in before if entry.shown and (key := card_key(entry))}
     for key, entry in entries:
-        yield _with_feedback(entry, cards.get(key) or earlier.get(key), entry is last[key], reasons)
+        yield _with_feedback(entry, cards.get(key) or earlier.get(key), answers[key], reasons)
     for key, card in cards.items():
-        if key not in last:
+        if key not in answers:
             yield _without_feedback(card)
 
 
@@ -109,21 +110,26 @@ def json_text(table: Iterable[Row]) -> Iterator[str]:
     yield "[]\n" if before == "[" else "\n]\n"
 
 
-def _with_feedback(entry: FeedbackEntry, card: DecisionEntry | None, counts: bool, reasons: Mapping[str, str]) -> Row:
-    words = (reasons.get(entry.reason, entry.reason), entry.comment or "")
+def _with_feedback(
+    entry: FeedbackEntry, card: DecisionEntry | None, answer: CardAnswer, reasons: Mapping[str, str]
+) -> Row:
+    whole = entry is answer.last
+    reason = answer.reason if whole else entry.reason
+    comment = answer.comment if whole else entry.comment
+    words = (reasons.get(reason, reason), comment or "")
     return Row(
         intervention=entry.service,
-        action_taken=_action(entry, card),
+        action_taken=_action(entry.outcome, answer.accepted if whole else entry.accepted, card),
         user_feedback=": ".join(word for word in words if word),
         user=card.user if card else "",
         date=_moment(entry.outcome_at),
         location=_location(entry),
         card_id=str(entry.card_id),
         decision_id=str(card.decision_id) if card else "",
-        override_reason=entry.reason,
+        override_reason=reason,
         rule_version=version_of(card) if card else "",
         shown_at=_moment(card.at) if card else "",
-        counts="yes" if counts else "no",
+        counts="yes" if whole else "part" if any(entry is item for item in answer.messages) else "no",
     )
 
 
@@ -144,10 +150,9 @@ def _without_feedback(card: DecisionEntry) -> Row:
     )
 
 
-def _action(entry: FeedbackEntry, card: DecisionEntry | None) -> str:
-    accepted = {text.lower() for text in entry.accepted}
-    taken = [slug for suggestion, slug in (card.suggestions if card else {}).items() if suggestion.lower() in accepted]
-    return f"{entry.outcome}: {', '.join(taken)}" if entry.outcome == "accepted" and taken else entry.outcome
+def _action(outcome: str, accepted: Sequence[str], card: DecisionEntry | None) -> str:
+    taken = card.taken(accepted) if card else ()
+    return f"{outcome}: {', '.join(taken)}" if outcome == "accepted" and taken else outcome
 
 
 def _location(entry: DecisionEntry | FeedbackEntry) -> str:

@@ -23,7 +23,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from cds_service.chart.records import Gap
-from cds_service.ledger.entries import UNLISTED, DecisionEntry, Mode
+from cds_service.ledger.entries import UNANSWERED, UNLISTED, AnswerChange, DecisionEntry, Mode
 from cds_service.reporting.report_text import IN_PLACE_OF_A_SYSTEM, UNNAMED
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -114,6 +114,12 @@ class Metrics:
             ("service", "outcome", "reason", "known"),
             registry=own,
         )
+        self._answers = Counter(
+            "cds_card_answers_total",
+            "Cards whose answer became `after`, and was `before`: cards accepted are those after, less those before.",
+            ("service", "before", "after"),
+            registry=own,
+        )
         self._failures = Counter(
             "cds_ledger_failures_total", "What the ledger could not do.", ("operation",), registry=own
         )
@@ -171,6 +177,12 @@ class Metrics:
         self._feedback.labels(
             self._service(service), _known(outcome, FEEDBACK_OUTCOMES), _known(reason, reasons), card
         ).inc()
+
+    def card_answered(self, change: AnswerChange) -> None:
+        """Count a known card whose answer changed. Several messages of one acceptance are one change."""
+        states = {*FEEDBACK_OUTCOMES, UNANSWERED}
+        before, after = _known(change.before, states), _known(change.after, states)
+        self._answers.labels(self._service(change.service), before, after).inc()
 
     def ledger_failed(self, operation: str) -> None:
         """Count a failure of the ledger; `operation` is one of `LEDGER_OPERATIONS`."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 
 from cds_service.ledger.entries import UNLISTED
-from cds_service.reporting.summary import Group, OrderOutcomes, Report
+from cds_service.reporting.report import Group, OrderOutcomes, Report
 
 GROUP_HEADS = ("calls", "evaluated", "fired", "shown", "accepted", "overridden", "unanswered")
+CARD_HEADS = ("shown", "accepted", "overridden", "unanswered")
 ORDER_HEADS = ("proposed", "accepted", "passed over", "overridden", "unanswered")
 
 UNKNOWN = "-"
@@ -106,6 +107,17 @@ def group_values(group: Group) -> tuple[int, ...]:
     return (*counts, group.shown, group.accepted, group.overridden, group.unanswered)
 
 
+def card_values(group: Group) -> tuple[int, ...]:
+    """What became of the cards of a group, under `CARD_HEADS`."""
+    return (group.shown, group.accepted, group.overridden, group.unanswered)
+
+
+def patient_rows(report: Report) -> list[tuple[str, int]]:
+    """How many patients saw so many cards."""
+    seen = report.per_patient
+    return [("1 card", seen.one), ("2 cards", seen.two), ("3 or more cards", seen.more)]
+
+
 def order_values(order: OrderOutcomes) -> tuple[int, ...]:
     """The numbers of an order under `ORDER_HEADS`."""
     return (order.proposed, order.accepted, order.passed_over, order.overridden, order.unanswered)
@@ -119,7 +131,10 @@ def report_text(report: Report, words: Words) -> str:
         _table("Calls by outcome and reason", ("calls",), [(f"{o}: {r}", (n,)) for o, r, n in report.outcomes]),
         _table("Orders on shown cards", ORDER_HEADS, [(item.slug, order_values(item)) for item in report.orders]),
         _table("Override reasons", ("cards",), [(words.reason(code), (count,)) for code, count in report.overrides]),
+        _table("Undetermined calls by prefetch key", ("calls",), [(k, (n,)) for k, n in report.undetermined_by_key]),
         not_understood_lines(report, words),
+        _table("By indicator", CARD_HEADS, [(group.name, card_values(group)) for group in report.by_indicator]),
+        _table("Cards per patient", ("patients",), [(name, (n,)) for name, n in patient_rows(report) if n]),
         *(
             _table(title, GROUP_HEADS, [(group.name, group_values(group)) for group in groups])
             for title, groups in (

@@ -10,18 +10,35 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from statistics import median
 from typing import TypeVar
 from uuid import UUID
 
-from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode
+from cds_service.ledger.card_answers import CardAnswer, card_answer
+from cds_service.ledger.entries import UNANSWERED, DecisionEntry, FeedbackEntry, Mode
+from cds_service.reporting.report import CardsPerPatient, Day, DayOutcomes, Group, OrderOutcomes, Report
 
-# Outcomes of calls that came to an assessment; the others failed, or were not asked because of the mode `off`.
+__all__ = [
+    "EVALUATED",
+    "CardKey",
+    "CardsPerPatient",
+    "Day",
+    "DayOutcomes",
+    "Group",
+    "OrderOutcomes",
+    "Report",
+    "answers_by_card",
+    "card_key",
+    "groups_of",
+    "summarize",
+    "version_of",
+]
+
 # A report names the code systems that matter most.
 MOST_SYSTEMS = 20
 
+# Outcomes of calls that came to an assessment; the others failed, or were not asked because of the mode `off`.
 EVALUATED = frozenset({"fired", "suppressed", "not-applicable", "undetermined"})
 
 # What a suggestion may propose beside an order: to take a draft back.
@@ -31,116 +48,6 @@ _Counted = TypeVar("_Counted", str, tuple[str, str])
 
 # A card is known by who was shown it, by which service, and its id: feedback of others does not concern it.
 CardKey = tuple[str, str, str, UUID]
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """One day (UTC): calls, those that fired, cards that were sent, and those that a silent mode kept back."""
-
-    day: date
-    calls: int
-    fired: int
-    shown: int
-    silent: int
-
-
-@dataclass(frozen=True, slots=True)
-class OrderOutcomes:
-    """In how many shown cards an order was proposed, and what became of it.
-
-    `passed_over`: the card was accepted with other orders.
-    """
-
-    slug: str
-    proposed: int
-    accepted: int
-    passed_over: int
-    overridden: int
-    unanswered: int
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Calls that have something in common (hook, rule version, client), and what became of their shown cards."""
-
-    name: str
-    calls: int
-    evaluated: int
-    fired: int
-    shown: int
-    accepted: int
-    overridden: int
-    unanswered: int
-
-    @property
-    def firing_rate(self) -> float | None:
-        """Fired calls among the evaluated ones, from 0 to 1."""
-        return self.fired / self.evaluated if self.evaluated else None
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A period in numbers. Shares are None where there is nothing to divide by.
-
-    Attributes:
-        since, until: the period, its end excluded.
-        days: every day of the period, also those without a call.
-        outcomes: outcome, reason code and number of calls, the most frequent first.
-        evaluated: calls that came to an assessment; failed and switched-off ones did not.
-        shown, silent: cards that were sent, and that a silent mode kept back.
-        accepted, overridden: shown cards by the feedback that counts; `unanswered` have none.
-        orders: what became of each proposed order.
-        overrides: reason code and number of overridden cards, the most frequent first; empty for no reason.
-        median_feedback_seconds: from the call to the feedback, of answered cards.
-        milliseconds: median and 95th percentile of the time of evaluated calls, to three digits.
-        not_understood: prefetch key, code system, and the number of evaluated calls with such an entry, most first.
-        feedback, unknown_feedback: entries that arrived in the period, and those of them that concern no card known to
-            the ledger.
-    """
-
-    since: datetime
-    until: datetime
-    days: tuple[Day, ...]
-    outcomes: tuple[tuple[str, str, int], ...]
-    calls: int
-    evaluated: int
-    fired: int
-    undetermined: int
-    failed: int
-    switched_off: int
-    shown: int
-    silent: int
-    accepted: int
-    overridden: int
-    orders: tuple[OrderOutcomes, ...]
-    overrides: tuple[tuple[str, int], ...]
-    median_feedback_seconds: float | None
-    milliseconds: tuple[float, float] | None
-    by_hook: tuple[Group, ...]
-    by_version: tuple[Group, ...]
-    by_client: tuple[Group, ...]
-    not_understood: tuple[tuple[str, str, int], ...]
-    feedback: int
-    unknown_feedback: int
-
-    @property
-    def unanswered(self) -> int:
-        return self.shown - self.accepted - self.overridden
-
-    @property
-    def answered_share(self) -> float | None:
-        """Answered cards among the shown ones, from 0 to 1."""
-        return (self.accepted + self.overridden) / self.shown if self.shown else None
-
-    @property
-    def firing_rate(self) -> float | None:
-        """Fired calls among the evaluated ones, from 0 to 1: as the control chart compares it."""
-        return self.fired / self.evaluated if self.evaluated else None
-
-    @property
-    def undetermined_share(self) -> float | None:
-        """Calls that could not be concluded among the evaluated ones, from 0 to 1."""
-        return self.undetermined / self.evaluated if self.evaluated else None
 
 
 def summarize(
@@ -158,10 +65,8 @@ def summarize(
     for entry in decisions:
         if since <= entry.at < until:
             calls.add(entry)
-    counting = _FeedbackThatCounts(calls.cards, since, until)
-    for item in feedback:
-        counting.add(item)
-    return _report(calls, counting, since, until)
+    answers = _Answers(calls.cards, feedback, since, until)
+    return _report(calls, answers, since, until)
 
 
 def card_key(entry: DecisionEntry | FeedbackEntry) -> CardKey | None:
@@ -169,9 +74,13 @@ def card_key(entry: DecisionEntry | FeedbackEntry) -> CardKey | None:
     return None if entry.card_id is None else (entry.client, entry.tenant, entry.service, entry.card_id)
 
 
-def takes_precedence(entry: FeedbackEntry, than: FeedbackEntry | None) -> bool:
-    """Whether feedback to a card counts rather than other feedback to it: the later one does."""
-    return than is None or (entry.outcome_at, entry.received_at) >= (than.outcome_at, than.received_at)
+def answers_by_card(feedback: Iterable[FeedbackEntry]) -> dict[CardKey, CardAnswer]:
+    """The answer that counts for each card that some feedback is about."""
+    messages: dict[CardKey, list[FeedbackEntry]] = defaultdict(list)
+    for entry in feedback:
+        if key := card_key(entry):
+            messages[key].append(entry)
+    return {key: answer for key, said in messages.items() if (answer := card_answer(said))}
 
 
 def version_of(entry: DecisionEntry) -> str:
@@ -190,9 +99,14 @@ class _Calls:
         self.cards: dict[CardKey, DecisionEntry] = {}
         self.silent = 0
         self.not_understood: Counter[tuple[str, str]] = Counter()
+        self.missing: Counter[str] = Counter()
+        self.outcomes_by_day: dict[date, Counter[str]] = defaultdict(Counter)
 
     def add(self, entry: DecisionEntry) -> None:
         self.outcomes[entry.outcome, entry.reason] += 1
+        self.missing.update(set(entry.missing))
+        day = entry.at.astimezone(UTC).date()
+        self.outcomes_by_day[day][entry.outcome] += 1
         kinds = ["calls"]
         if entry.outcome == "fired":
             kinds.append("fired")
@@ -210,51 +124,57 @@ class _Calls:
         elif key is not None and entry.mode is Mode.SILENT:
             self.silent += 1
             kinds.append("silent")
-        counters = [self.days[entry.at.astimezone(UTC).date()], *(self.groups[group] for group in groups_of(entry))]
+        counters = [self.days[day], *(self.groups[group] for group in groups_of(entry))]
         for counter in counters:
             for kind in kinds:
                 counter[kind] += 1
 
 
-class _FeedbackThatCounts:
-    """The feedback that counts, by card, and how many entries arrived in the period."""
+class _Answers:
+    """The answers to the cards that were shown, and how many entries of feedback arrived in the period."""
 
-    def __init__(self, cards: Mapping[CardKey, DecisionEntry], since: datetime, until: datetime) -> None:
+    def __init__(
+        self,
+        cards: Mapping[CardKey, DecisionEntry],
+        feedback: Iterable[FeedbackEntry],
+        since: datetime,
+        until: datetime,
+    ) -> None:
         self.cards = cards
-        self.since, self.until = since, until
-        self.last: dict[CardKey, FeedbackEntry] = {}
         self.entries = 0
         self.unknown = 0
-
-    def add(self, entry: FeedbackEntry) -> None:
-        if self.since <= entry.received_at < self.until:
-            self.entries += 1
-            self.unknown += not entry.known
-        key = card_key(entry)
-        if key is not None and key in self.cards and takes_precedence(entry, self.last.get(key)):
-            self.last[key] = entry
+        own = []
+        for entry in feedback:
+            if since <= entry.received_at < until:
+                self.entries += 1
+                self.unknown += not entry.known
+            if card_key(entry) in cards:
+                own.append(entry)
+        self.by_card = answers_by_card(own)
 
     def outcome(self, key: CardKey) -> str:
-        return self.last[key].outcome if key in self.last else "unanswered"
+        return self.by_card[key].outcome if key in self.by_card else UNANSWERED
 
 
 def groups_of(entry: DecisionEntry) -> Sequence[tuple[str, str]]:
     """The groups to which a call belongs, each as kind and name."""
     client = f"{entry.client} ({entry.tenant})" if entry.tenant else entry.client
-    return (("hook", entry.hook), ("version", version_of(entry)), ("client", client))
+    groups = [("hook", entry.hook), ("version", version_of(entry)), ("client", client)]
+    return [*groups, ("indicator", entry.indicator)] if entry.indicator else groups
 
 
-def _report(calls: _Calls, feedback: _FeedbackThatCounts, since: datetime, until: datetime) -> Report:
+def _report(calls: _Calls, answers: _Answers, since: datetime, until: datetime) -> Report:
     outcomes: Counter[str] = Counter()
     for (outcome, _), count in calls.outcomes.items():
         outcomes[outcome] += count
-    by_outcome = Counter(feedback.outcome(key) for key in calls.cards)
-    overridden = Counter(item.reason for item in feedback.last.values() if item.outcome == "overridden")
-    groups = _groups(calls, feedback)
+    by_outcome = Counter(answers.outcome(key) for key in calls.cards)
+    overridden = Counter(item.reason for item in answers.by_card.values() if item.outcome == "overridden")
+    groups = _groups(calls, answers)
     return Report(
         since=since,
         until=until,
         days=_days(calls, since, until),
+        outcomes_by_day=_outcomes_by_day(calls, answers, since, until),
         outcomes=tuple((outcome, reason, count) for (outcome, reason), count in _by_count(calls.outcomes)),
         calls=outcomes.total(),
         evaluated=sum(outcomes[outcome] for outcome in EVALUATED),
@@ -266,45 +186,68 @@ def _report(calls: _Calls, feedback: _FeedbackThatCounts, since: datetime, until
         silent=calls.silent,
         accepted=by_outcome["accepted"],
         overridden=by_outcome["overridden"],
-        orders=_orders(calls.cards, feedback),
+        undetermined_by_key=tuple(_by_count(calls.missing)),
+        per_patient=_per_patient(calls.cards),
+        orders=_orders(calls.cards, answers),
         overrides=tuple(_by_count(overridden)),
-        median_feedback_seconds=_median_feedback_seconds(feedback),
+        median_feedback_seconds=_median_feedback_seconds(answers),
         milliseconds=_percentiles(calls.milliseconds),
         by_hook=groups["hook"],
+        by_indicator=groups["indicator"],
         not_understood=tuple(
             (key, system, count) for (key, system), count in calls.not_understood.most_common(MOST_SYSTEMS)
         ),
         by_version=groups["version"],
         by_client=groups["client"],
-        feedback=feedback.entries,
-        unknown_feedback=feedback.unknown,
+        feedback=answers.entries,
+        unknown_feedback=answers.unknown,
     )
 
 
-def _days(calls: _Calls, since: datetime, until: datetime) -> tuple[Day, ...]:
+def _all_days(since: datetime, until: datetime) -> list[date]:
     first = since.astimezone(UTC).date()
     last = (until - timedelta(microseconds=1)).astimezone(UTC).date()
-    days = (first + timedelta(days=number) for number in range((last - first).days + 1))
-    return tuple(Day(day, *(calls.days[day][kind] for kind in ("calls", "fired", "shown", "silent"))) for day in days)
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
-def _groups(calls: _Calls, feedback: _FeedbackThatCounts) -> Mapping[str, tuple[Group, ...]]:
+def _days(calls: _Calls, since: datetime, until: datetime) -> tuple[Day, ...]:
+    kinds = ("calls", "fired", "shown", "silent")
+    return tuple(Day(day, *(calls.days[day][kind] for kind in kinds)) for day in _all_days(since, until))
+
+
+def _outcomes_by_day(calls: _Calls, answers: _Answers, since: datetime, until: datetime) -> tuple[DayOutcomes, ...]:
+    """A card counts on the day on which it was shown, whenever it was answered."""
+    answered: dict[date, Counter[str]] = defaultdict(Counter)
+    for key, card in calls.cards.items():
+        answered[card.at.astimezone(UTC).date()][answers.outcome(key)] += 1
+    return tuple(
+        DayOutcomes(day, dict(calls.outcomes_by_day[day]), dict(answered[day])) for day in _all_days(since, until)
+    )
+
+
+def _per_patient(cards: Mapping[CardKey, DecisionEntry]) -> CardsPerPatient:
+    seen = Counter((card.client, card.tenant, card.patient) for card in cards.values() if card.patient)
+    patients = Counter(min(count, 3) for count in seen.values())
+    return CardsPerPatient(patients[1], patients[2], patients[3], len(cards) - seen.total())
+
+
+def _groups(calls: _Calls, answers: _Answers) -> Mapping[str, tuple[Group, ...]]:
     for key, card in calls.cards.items():
         for group in groups_of(card):
-            calls.groups[group][feedback.outcome(key)] += 1
-    found: dict[str, list[Group]] = {"hook": [], "version": [], "client": []}
+            calls.groups[group][answers.outcome(key)] += 1
+    found: dict[str, list[Group]] = {"hook": [], "version": [], "client": [], "indicator": []}
     kinds = ("calls", "evaluated", "fired", "shown", "accepted", "overridden", "unanswered")
     for (kind, name), counts in sorted(calls.groups.items()):
         found[kind].append(Group(name, *(counts[item] for item in kinds)))
     return {kind: tuple(groups) for kind, groups in found.items()}
 
 
-def _orders(cards: Mapping[CardKey, DecisionEntry], feedback: _FeedbackThatCounts) -> tuple[OrderOutcomes, ...]:
+def _orders(cards: Mapping[CardKey, DecisionEntry], answers: _Answers) -> tuple[OrderOutcomes, ...]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for key, card in cards.items():
-        accepted = {text.lower() for text in feedback.last[key].accepted} if key in feedback.last else set()
-        taken = {slug for suggestion, slug in card.suggestions.items() if suggestion.lower() in accepted}
-        outcome = feedback.outcome(key)
+        accepted = answers.by_card[key].accepted if key in answers.by_card else ()
+        taken = card.taken(accepted)
+        outcome = answers.outcome(key)
         for slug in {*card.suggestions.values()} - {_NO_ORDER}:
             passed_over = outcome == "accepted" and slug not in taken
             counts[slug].update(("proposed", "passed_over" if passed_over else outcome))
@@ -313,11 +256,14 @@ def _orders(cards: Mapping[CardKey, DecisionEntry], feedback: _FeedbackThatCount
     return tuple(OrderOutcomes(slug, *(count[kind] for kind in kinds)) for slug, count in ordered)
 
 
-def _median_feedback_seconds(feedback: _FeedbackThatCounts) -> float | None:
-    """A client's clock may be wrong: feedback from before the call counts from when it arrived."""
+def _median_feedback_seconds(answers: _Answers) -> float | None:
+    """Until the first message of each answer; more suggestions may be taken later.
+
+    A client's clock may be wrong: feedback from before the call counts from when it arrived.
+    """
     seconds = []
-    for key, entry in feedback.last.items():
-        asked = feedback.cards[key].at
+    for key, answer in answers.by_card.items():
+        asked, entry = answers.cards[key].at, answer.first
         moment = entry.outcome_at if entry.outcome_at >= asked else entry.received_at
         seconds.append((moment - asked).total_seconds())
     return median(seconds) if seconds else None

@@ -9,9 +9,10 @@ from math import ceil
 
 import click
 
-from cds_service.decision.open_ledger import open_ledger
+from cds_service.decision.open_ledger import modes_of, open_ledger
 from cds_service.ledger.store import LedgerDown
 from cds_service.reporting.metrics import metrics_folder
+from cds_service.server.start_lines import mode_line, modes_in_force
 from cds_service.settings import Settings
 
 # A process may usually have 1024 files open, and may raise that itself, mostly to far more. Each connection is a file,
@@ -103,12 +104,19 @@ def connections_per_worker() -> int:
 
 
 def _prepare_ledger(settings: Settings) -> None:
-    """Make or update the tables before the workers start; without a ledger the service starts too, and says so."""
+    """Make or update the tables before the workers start, and say which modes are in force.
+
+    Without a ledger the service starts too, and says so.
+    """
     ledger = open_ledger(settings)
+    problems: list[str] = []
     try:
         ledger.prepare()
     except LedgerDown as error:
         click.echo(f"The ledger cannot be used: {error}", err=True)
+    try:
+        modes = modes_of(settings, ledger.modes, lambda error: problems.append(str(error)))
+        click.echo(mode_line(modes_in_force(modes, settings), known=not problems))
     finally:
         ledger.close()
 

@@ -50,7 +50,9 @@ def openness(host: str, clients: Sized, development: bool) -> str:
         known = f"{count} trusted client{'s' if count > 1 else ''} may call, with a token"
         if not development:
             return f"closed: {known}"
-        return f"{known}; open: {_anyone(host)} may use the workbench, without a token{_insecure(host)}"
+        # Its explanations answer anyone; the hook calls of its page have no token, and are refused as any other.
+        workbench = f"{_anyone(host)} may open the workbench and ask it why, without a token{_insecure(host)}"
+        return f"{known}; open: {workbench}; the workbench's own calls have none and are refused"
     return f"open: {_anyone(host)} may call, without a token{_insecure(host)}"
 
 

@@ -121,6 +121,8 @@ class HookHandler:
         known = {0: True, len(entries): False}.get(receipt.unknown)
         for entry in entries:
             self._recorder.metrics.feedback(call.service.id, entry.outcome, entry.reason, known)
+        for change in receipt.changes:
+            self._recorder.metrics.card_answered(change)
         request_record().log_fields = {
             "stored": receipt.stored,
             "repeated": receipt.repeated,
