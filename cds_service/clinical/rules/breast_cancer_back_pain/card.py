@@ -12,6 +12,7 @@ from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.rules.assessment import CoveredStudy, State
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import CANCER_HISTORY, NEW_PAIN, Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.episodes import FRACTURE, PAIN_EQUIVALENT
+from cds_service.clinical.rules.breast_cancer_back_pain.quoted_results import quoted_results
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import WITHOUT_IMAGING, Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri, spine_mri_of
 from cds_service.clinical.rules.cautions import RaisedCaution
@@ -64,6 +65,8 @@ def _summary(assessment: Assessment, content: Content) -> tuple[str, Mapping[str
     if not assessment.studies or spine is None:
         return "cautioned", {}
     modalities = Listed([content.orders[slug].modality for slug in assessment.studies])
+    if spine.state is State.DONE and not assessment.flags.bone_metastasis:
+        return "staging_after_mri", {"modalities": modalities}
     return "staging_only", {"modalities": modalities, "state": content.wording["state_short"][spine.state.value]}
 
 
@@ -96,6 +99,7 @@ class _Detail:
         built: list[tuple[str, Callable[[], Iterator[Sentence]]]] = [
             ("first", self._first),
             ("why", self._why),
+            ("results", lambda: quoted_results(self._assessment.results, self._content)),
             ("proposed", self._proposed),
         ]
         if self._assessment.reason == Reason.IMAGING_ADVISED:
@@ -209,7 +213,9 @@ class _Detail:
     def _staging_sentence(self) -> str:
         if self._assessment.critical and not self._mri_is_done():
             return "staging_critical"
-        return "staging_known" if self._assessment.flags.bone_metastasis else "staging"
+        if self._assessment.flags.bone_metastasis:
+            return "staging_known"
+        return "staging_after_mri" if self._mri_is_done() else "staging"
 
     def _mri_is_done(self) -> bool:
         return any(is_spine_mri(item.slug) and item.state is State.DONE for item in self._assessment.covered)

@@ -80,6 +80,7 @@ SENTENCES: Sentences = {
         "known_metastases": frozenset({"pain", "study"}),
         "imaging": frozenset({"pain", "study"}),
         "staging_only": frozenset({"pain", "modalities", "state"}),
+        "staging_after_mri": frozenset({"pain", "modalities"}),
         "cautioned": frozenset({"pain"}),
         "in_situ": frozenset({"pain"}),
         "child": frozenset({"pain"}),
@@ -115,6 +116,18 @@ SENTENCES: Sentences = {
         "course_words": frozenset({"finding"}),
         "recent_injury": _WHEN,
     },
+    "results": {
+        "heading": _NONE,
+        "conclusion": frozenset({"study", "date", "status", "conclusion"}),
+        "codes": frozenset({"study", "date", "status", "codes"}),
+        "no_conclusion": frozenset({"study", "date", "status"}),
+        "restricted": frozenset({"study", "date"}),
+        "shortened": _NONE,
+        "more": _COUNT,
+    },
+    "report_status": dict.fromkeys(
+        ("final", "amended", "corrected", "appended", "preliminary", "available", "completed"), _NONE
+    ),
     "when": {
         **dict.fromkeys(("onset", "recorded", "encounter", "observed"), _DATE),
         **dict.fromkeys(("ordered", "unknown", "today", "one_day"), _NONE),
@@ -140,6 +153,7 @@ SENTENCES: Sentences = {
         "staging_critical": _STUDIES,
         "staging": _STUDIES,
         "staging_known": _STUDIES,
+        "staging_after_mri": _STUDIES,
         "brain": frozenset({"study", "receptors"}),
         "brain_consider": frozenset({"study", "receptors"}),
         "present": frozenset({"studies", "state"}),

@@ -235,6 +235,16 @@ BONE_SCANS = frozenset(
     }
 )
 
+# Studies of the spine, and for staging, beside those that an order of this rule is answered by.
+STUDIES_OF_THE_SPINE = frozenset(
+    {RuleValueSet.SPINE_RADIOGRAPH, RuleValueSet.SPINE_CT, RuleValueSet.MRI_WHOLE_BODY, *BONE_SCANS}
+)
+
+# What says of a study only whether it is with contrast.
+WITH_OR_WITHOUT_CONTRAST = frozenset(
+    {RuleValueSet.SPINE_MRI_WITHOUT_CONTRAST, SharedValueSet.CT_CHEST_ABDOMEN_PELVIS_WITHOUT_CONTRAST}
+)
+
 # A concept of `text-patterns.toml` that no code says: PET/CT with a tracer that answers nothing here.
 PET_OF_OTHER_TRACER = "imaging-pet-other-tracer"
 
