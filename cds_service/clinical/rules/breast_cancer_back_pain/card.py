@@ -108,6 +108,7 @@ class _Detail:
 
     def _first(self) -> Iterator[Sentence]:
         """What comes before all imaging."""
+        yield from self._named("first", "aorta", self._assessment.beside.aorta, STAYS)
         if self._assessment.flags.neutropenia:
             yield Sentence(self._words["first"]["febrile_neutropenia"])
 
@@ -131,7 +132,23 @@ class _Detail:
         yield from self._listed("neoplasm_related_pain", flags.neoplasm_related_pain, 1, HELPS)
         yield from self._listed("brain", found.brain, 1, NEEDED)
         yield from self._listed("recent_injury", found.injuries[:1], 1, MORE)
+        yield from self._beside_the_pain()
         yield from self._provisos()
+
+    def _beside_the_pain(self) -> Iterator[Sentence]:
+        """What is named in a line each and silences nothing; nothing that a line on infection names already."""
+        found = self._assessment
+        told = {item.source for item in found.flags.possible_infection[:1] if not found.flags.infection}
+        procedures = [item for item in found.beside.spinal_procedures if item.source not in told]
+        yield from self._named("why", "anticoagulants", found.beside.anticoagulants, NEEDED)
+        yield from self._named("why", "other_cause", found.beside.other_causes, NEEDED)
+        yield from self._named("why", "spinal_procedure", procedures, NEEDED)
+        yield from self._named("why", "radiotherapy", found.beside.radiotherapy, NEEDED)
+
+    def _named(self, section: str, name: str, findings: Sequence[Finding], goes: int) -> Iterator[Sentence]:
+        """The first of the findings as a sentence."""
+        for finding in findings[:1]:
+            yield Sentence(self._words[section][name], {"finding": What(finding), "when": When(finding)}, goes)
 
     def _pain(self) -> tuple[Finding, ...]:
         """The findings of pain, without those that stand for it and are named as what they are."""

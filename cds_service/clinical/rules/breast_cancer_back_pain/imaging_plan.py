@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.rules.assessment import CoveredStudy, Outcome, ProposedOrder, State
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import CANCER_HISTORY, NEW_PAIN, Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.beside_pain import beside_pain
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors, brain_symptoms, receptors
 from cds_service.clinical.rules.breast_cancer_back_pain.episodes import SEVERAL
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
@@ -107,6 +108,7 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
         removals=inadequate_drafts(chart.drafts, recognizer) if proposes_mri else (),
         open_orders=tuple(_with_order_date(study) for study in mri if study.is_stale) if proposes_mri else (),
         results=_results(prior, content),
+        beside=beside_pain(evidence, {item.source for item in assessment.criterion(NEW_PAIN).findings}),
         outdated_mri=tuple(study.finding for study in outdated if study.done) if proposes_mri else (),
         outdated_orders=tuple(_with_order_date(study) for study in outdated if not study.done) if proposes_mri else (),
         brain=brain if any(slug.startswith(content.rule.brain) for slug in studies) else (),

@@ -55,6 +55,11 @@ _GROUPS = (
     "brain_unknown",
     "injuries",
     "radiographs",
+    "aorta",
+    "other_causes",
+    "spinal_procedures",
+    "radiotherapy",
+    "anticoagulants",
 )
 _NOTES = (
     "text-only",
@@ -88,7 +93,7 @@ SENTENCES: Sentences = {
     },
     "pain": dict.fromkeys(_REGIONS, _NONE),
     "pain_undated": dict.fromkeys(_REGIONS, _NONE),
-    "first": {"heading": _NONE, "febrile_neutropenia": _NONE},
+    "first": {"heading": _NONE, "aorta": _WHEN, "febrile_neutropenia": _NONE},
     "why": {
         "heading": _NONE,
         "emergency": _FINDING,
@@ -115,6 +120,10 @@ SENTENCES: Sentences = {
         "pain_quality": frozenset({"finding"}),
         "course_words": frozenset({"finding"}),
         "recent_injury": _WHEN,
+        "other_cause": _WHEN,
+        "spinal_procedure": _WHEN,
+        "radiotherapy": _WHEN,
+        "anticoagulants": _WHEN,
     },
     "results": {
         "heading": _NONE,

@@ -120,6 +120,12 @@ class RuleValueSet(StrEnum):
     DX_HER2_NEGATIVE = "dx-her2-negative"
     DX_TRIPLE_NEGATIVE = "dx-triple-negative"
 
+    AORTIC_ANEURYSM = "aortic-aneurysm"
+    PAIN_WITH_ANOTHER_CAUSE = "pain-with-another-cause"
+    ANTICOAGULANT_USE = "anticoagulant-use"
+    RADIOTHERAPY = "radiotherapy"
+    SPINAL_PROCEDURE = "spinal-procedure"
+
     HOSPICE = "hospice"
 
     ANALGESIC_DRUG = "analgesic-drug"
@@ -279,8 +285,8 @@ CHRONIC_WITH_PAIN_CODE = frozenset({RuleValueSet.CHRONIC_PAIN_BESIDE_A_SITE})
 FRACTURE_IN_WORDS = "fracture-in-words"
 OTHER_BONE = "other-bone"
 
-# A concept of `text-patterns.toml` that no code says: an injection into the spine, or an operation on it.
-SPINAL_PROCEDURE = frozenset({"spinal-procedure"})
+# An injection into the spine, or an operation on it.
+SPINAL_PROCEDURE = frozenset({RuleValueSet.SPINAL_PROCEDURE})
 
 # A concept of `text-patterns.toml` that no code says: an injection into the spine or its joints against pain.
 SPINAL_INJECTION = "spinal-injection"
