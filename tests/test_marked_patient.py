@@ -65,7 +65,7 @@ def marked_call(hook: str = "patient-view", **changes: Any) -> Json:
 
 
 def marked_report(about: Json) -> Json:
-    """A report since the pain began that leaves the MRI to be proposed; its conclusion is marked."""
+    """A report since the pain began that leaves the MRI to be proposed; its conclusion is marked (decision 5.11)."""
     told = {"conclusion": f"Nothing suspicious. {CONCLUDED}", "conclusionCode": [{"text": CONCLUDED}]}
     return study("DiagnosticReport", "loinc 72254-6", when=PAIN_DATE, text=MARK) | told | about
 
