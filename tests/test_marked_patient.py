@@ -18,7 +18,7 @@ from cds_service.app import make_app
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.support import DecisionSupport
 from cds_service.settings import Settings, make_settings
-from tests.builders import NOW, Json, condition, draft, observation, patient, request, supplied
+from tests.builders import NOW, Json, condition, draft, observation, patient, request, study, supplied
 from tests.token_maker import BASE_URL, ISSUER, Key, bearer, claims, key, key_set, token
 from tests.wire_fhir_server import WireFhirServer
 
@@ -29,10 +29,23 @@ PATHS = {
 MARK = "Zq7351Zq"
 BIRTH, CANCER_DATE, PAIN_DATE = "1947-03-13", "2003-07-29", "2026-11-02"
 CANCER_CODE, PAIN_CODE = "C50.412", "M54.59"
+CONCLUDED = "Xv4489Xv"
 KEY = "a key of the tests, that guards nothing"
 
 # The day of the pain as the card and the program may write it in other forms.
-MARKS = [MARK, BIRTH, CANCER_DATE, PAIN_DATE, CANCER_CODE, PAIN_CODE, "C50412", "M5459", "47-03-13", "20 days"]
+MARKS = [
+    MARK,
+    CONCLUDED,
+    BIRTH,
+    CANCER_DATE,
+    PAIN_DATE,
+    CANCER_CODE,
+    PAIN_CODE,
+    "C50412",
+    "M5459",
+    "47-03-13",
+    "20 days",
+]
 
 
 def marked_call(hook: str = "patient-view", **changes: Any) -> Json:
@@ -42,12 +55,19 @@ def marked_call(hook: str = "patient-view", **changes: Any) -> Json:
         condition(f"icd10cm {CANCER_CODE}", onset=CANCER_DATE, text=MARK, id=MARK, **about),
         condition(f"icd10cm {PAIN_CODE}", onset=PAIN_DATE, text=MARK, id=f"{MARK}-2", **about),
         observation("loinc 75325-1", PAIN_DATE, valueString=f"low back pain {MARK}", **about),
+        marked_report(about),
     )
     context: Json = {"patientId": MARK, "userId": f"Practitioner/{MARK}", "encounterId": MARK}
     ibuprofen = draft(kind="MedicationRequest", text=f"ibuprofen {MARK}") | about
     call = request(hook, known, [ibuprofen], **context)
     call["hookInstance"] = MARK
     return call | {"extension": {MARK: MARK}} | changes
+
+
+def marked_report(about: Json) -> Json:
+    """A report since the pain began that leaves the MRI to be proposed; its conclusion is marked (decision 5.11)."""
+    told = {"conclusion": f"Nothing suspicious. {CONCLUDED}", "conclusionCode": [{"text": CONCLUDED}]}
+    return study("DiagnosticReport", "loinc 72254-6", when=PAIN_DATE, text=MARK) | told | about
 
 
 def in_marked_systems() -> Json:
@@ -102,6 +122,7 @@ def test_the_marks_reach_the_card_so_that_the_tests_below_can_fail(tmp_path: Pat
     response = Site(tmp_path, key_file).send(PATHS["patient-view"], marked_call())
     (card,) = response.get_json()["cards"]
     assert CANCER_CODE in card["detail"] and PAIN_DATE in card["detail"]
+    assert CONCLUDED in card["detail"]
 
 
 def test_no_mark_is_kept_counted_logged_or_refused(

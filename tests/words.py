@@ -30,7 +30,19 @@ PLACES = frozenset(
     ["problem", "complaint", "order-reason", "note", "allergy", "device", "order", "report", "onset"],
 )
 SUBJECTS = frozenset(
-    ["cancer", "pain", "emergency", "contrast", "pregnancy", "device", "infection", "study", "onset", "nothing"]
+    [
+        "cancer",
+        "pain",
+        "emergency",
+        "contrast",
+        "pregnancy",
+        "device",
+        "infection",
+        "beside",
+        "study",
+        "onset",
+        "nothing",
+    ]
 )
 FLAGS = frozenset(["chronic", "changed", "new", "night", "mechanical", "unremitting"])
 ONSETS = frozenset(["recent", "old", "open"])

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
-from cds_service.advice.markdown import quoted
+from cds_service.advice.markdown import passage, quoted
 from cds_service.advice.phrases import Wording, date_words, finding_words, joined, when_words
 from cds_service.clinical.rules.assessment import Assessment
 from cds_service.clinical.rules.rule import Rule
-from cds_service.clinical.rules.sentences import EVIDENCE, STAYS, Dated, Listed, Quote, Sentence, Value, What, When
+from cds_service.clinical.rules.sentences import (
+    EVIDENCE,
+    STAYS,
+    Dated,
+    Listed,
+    Passage,
+    Quote,
+    Sentence,
+    Value,
+    What,
+    When,
+)
 
 # About what a side panel shows without scrolling far; the issue of every card is in its first lines.
 LONGEST_DETAIL = 1200
@@ -19,15 +30,25 @@ _BREVITIES = (0, 1, 2)
 
 
 def detail(assessment: Assessment, rule: Rule, today: date) -> str:
-    """The Markdown text, at most about 1,200 characters; sections in the order in which the rule gives them."""
+    """The Markdown text, at most about 1,200 characters; sections in the order in which the rule gives them.
+
+    Passages of the chart have a length of their own, and take no room from the rest.
+    """
     text = ""
     for brevity in _BREVITIES:
         sections = rule.card(assessment, brevity).sections
+        allowed = LONGEST_DETAIL + _length_of_passages(sections)
         for limit in range(EVIDENCE, STAYS - 1, -1):
             text = _rendered(sections, limit, rule.content.wording, today)
-            if len(text) <= LONGEST_DETAIL:
+            if len(text) <= allowed:
                 return text
     return text
+
+
+def _length_of_passages(sections: Iterable[Sequence[Sentence]]) -> int:
+    """How many characters of the text are passages of the chart."""
+    values = (value for section in sections for sentence in section for value in sentence.values.values())
+    return sum(len(passage(value.text, value.shortened)) for value in values if isinstance(value, Passage))
 
 
 def summary(assessment: Assessment, rule: Rule, today: date) -> str:
@@ -51,6 +72,8 @@ def in_words(value: Value, wording: Wording, today: date, quote: Callable[[str],
             return value.template.format(**named)
         case Quote():
             return quote(value.text)
+        case Passage():
+            return passage(value.text, value.shortened)
         case What():
             return finding_words(value.finding, wording, quote)
         case When():

@@ -207,6 +207,23 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What a report concludes, to be shown to the reader of the chart: evidence of nothing.
+
+    No `repr` shows its words, so that none of them reaches a log.
+
+    Attributes:
+        text: as written.
+        codes: the coded conclusions, each in the words of its author.
+        is_restricted: security labels restrict the record; then nothing of it was read.
+    """
+
+    text: str = field(default="", repr=False)
+    codes: tuple[str, ...] = field(default=(), repr=False)
+    is_restricted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
     """A study or intervention that was done, or an order for one outside the order session.
 
@@ -216,6 +233,7 @@ class Study:
     Attributes:
         written, due: of an order, as far as it says.
         fulfills: references of the orders that this report or study answers (`basedOn`).
+        same_study: references of other records that it says to be of the same study.
     """
 
     reference: str
@@ -229,6 +247,8 @@ class Study:
     fulfills: tuple[str, ...] = ()
     reasons: tuple[Concept, ...] = ()
     not_to_be_done: bool = False
+    conclusion: Conclusion = field(default_factory=Conclusion)
+    same_study: tuple[str, ...] = ()
 
     @property
     def is_stat(self) -> bool:

@@ -22,6 +22,7 @@ from cds_service.chart.records import (
     Patient,
     Study,
 )
+from cds_service.chart.reports import read_conclusion, same_study
 from cds_service.chart.span import Span
 from cds_service.chart.statuses import (
     CLINICAL,
@@ -375,6 +376,8 @@ def read_study(resource: Json, reading: Reading) -> Study:
         ),
         reasons=reading.concepts(resource.get("reasonCode"), "reasonCode"),
         not_to_be_done=reading.truth(resource.get("doNotPerform"), "doNotPerform") is True,
+        conclusion=read_conclusion(resource, reading),
+        same_study=same_study(resource, reading),
     )
 
 

@@ -13,7 +13,7 @@ from cds_service.content.rule_source import RuleSource, Wording
 # CDS Hooks: a card's summary has fewer than 140 characters.
 LONGEST_SUMMARY = 139
 
-# So many words a physician reads in twenty seconds, beside the findings (decision 7.12).
+# So many words a physician reads in twenty seconds, beside the findings (decision 7.14).
 MOST_WORDS = 75
 
 # The text of a button, as clients show it: one line of a side panel.

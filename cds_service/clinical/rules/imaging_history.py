@@ -62,11 +62,13 @@ class PriorStudy:
         is_stat: it was ordered as an emergency.
         written: the day on which an order was written.
         is_stale: an open order that does not answer the pain: written for something else, or due too late.
+        record: the report, study or order as it stands in the chart.
     """
 
     value_sets: frozenset[str]
     finding: Finding
     done: bool
+    record: Study
     is_stat: bool = False
     written: Span | None = None
     is_stale: bool = False
@@ -107,13 +109,13 @@ def _counted(
             when = calendar.past(study.when)
             first = start - timedelta(days=window.ct_before_onset if value_sets & CT_OF_TRUNK else 0)
             if when and when.latest >= first:
-                yield PriorStudy(value_sets, _finding(study, when, recognizer), True, study.is_stat)
+                yield PriorStudy(value_sets, _finding(study, when, recognizer), True, study, study.is_stat)
         elif study.status in _OPEN.get(study.kind, ()):
             written = study.written or study.when
             if written is None or written.latest >= calendar.today - timedelta(days=window.open_order):
                 finding = _finding(study, study.when, recognizer)
                 stale = _is_stale(study, began, calendar, window)
-                yield PriorStudy(value_sets, finding, False, study.is_stat, written, stale)
+                yield PriorStudy(value_sets, finding, False, study, study.is_stat, written, stale)
 
 
 def _fulfilled(chart: Chart) -> frozenset[str]:

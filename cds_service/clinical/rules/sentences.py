@@ -24,6 +24,14 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A longer text of the EHR, printed as plain text; `shortened` stands behind it where it had to be cut."""
+
+    text: str = field(repr=False)
+    shortened: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class What:
     """What was found: our own words for its code, else the EHR's, quoted."""
 
@@ -68,7 +76,7 @@ class Sentence:
     goes: int = STAYS
 
 
-Value = str | int | Span | Quote | What | When | Dated | Listed | Sentence
+Value = str | int | Span | Quote | Passage | What | When | Dated | Listed | Sentence
 
 
 @dataclass(frozen=True, slots=True)

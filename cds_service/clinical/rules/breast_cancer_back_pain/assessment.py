@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.rules import assessment as every_rule
 from cds_service.clinical.rules.assessment import RED_FLAG
+from cds_service.clinical.rules.breast_cancer_back_pain.beside_pain import BesidePain
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags
-from cds_service.clinical.rules.imaging_history import PainBegan
+from cds_service.clinical.rules.imaging_history import PainBegan, PriorStudy
 from cds_service.clinical.rules.kidney import KidneyFunction
 
 # The ids of the questions; their words stand in the content.
@@ -38,6 +39,8 @@ class Assessment(every_rule.Assessment):
         pain_quality: the words that make the pain suspicious, from the EHR.
         course_words: the words that call the pain worse, acute or new, from the EHR.
         vague_onset: an onset too vague to be used, as it is recorded (`2026`).
+        beside: what else is recorded and named in a line each.
+        results: the studies that were done since the pain began, to be quoted.
         kidneys: the newest laboratory results of the kidneys, and what they come to.
         read: what the chart says, read once at most; None where no chart was at hand.
     """
@@ -58,6 +61,8 @@ class Assessment(every_rule.Assessment):
     open_orders: tuple[Finding, ...] = ()
     outdated_mri: tuple[Finding, ...] = ()
     outdated_orders: tuple[Finding, ...] = ()
+    beside: BesidePain = field(default_factory=BesidePain)
+    results: tuple[PriorStudy, ...] = ()
     kidneys: KidneyFunction = field(default_factory=KidneyFunction)
     egfr_recent_days: int = 90
     read: Callable[[], Evidence] | None = field(repr=False, compare=False, default=None)

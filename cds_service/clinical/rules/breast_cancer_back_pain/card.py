@@ -12,6 +12,7 @@ from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.rules.assessment import CoveredStudy, Outcome, State
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import CANCER_HISTORY, NEW_PAIN, Assessment
 from cds_service.clinical.rules.breast_cancer_back_pain.episodes import FRACTURE, PAIN_EQUIVALENT
+from cds_service.clinical.rules.breast_cancer_back_pain.quoted_results import quoted_results
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import WITHOUT_IMAGING, Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri
 from cds_service.clinical.rules.breast_cancer_back_pain.summary import summary
@@ -63,6 +64,7 @@ class _Detail:
             ("now", self._now),
             ("cautions", self._cautions),
             ("why", self._why),
+            ("results", lambda: quoted_results(self._assessment.results, self._content)),
             ("proposed", self._proposed),
         ]
         if self._assessment.reason == Reason.IMAGING_ADVISED:
@@ -71,6 +73,7 @@ class _Detail:
 
     def _first(self) -> Iterator[Sentence]:
         """What comes before all imaging, and the order that was chosen."""
+        yield from self._named("first", "aorta", self._assessment.beside.aorta, STAYS)
         if self._assessment.flags.neutropenia:
             yield Sentence(self._words["first"]["febrile_neutropenia"])
         if self._conflict:
@@ -122,7 +125,23 @@ class _Detail:
         yield from self._listed("neoplasm_related_pain", flags.neoplasm_related_pain, 1, HELPS)
         yield from self._listed("brain", found.brain, 1, NEEDED)
         yield from self._listed("recent_injury", found.injuries[:1], 1, MORE)
+        yield from self._beside_the_pain()
         yield from self._provisos()
+
+    def _beside_the_pain(self) -> Iterator[Sentence]:
+        """What is named in a line each and silences nothing; nothing that a line on infection names already."""
+        found = self._assessment
+        told = {item.source for item in found.flags.possible_infection[:1] if not found.flags.infection}
+        procedures = [item for item in found.beside.spinal_procedures if item.source not in told]
+        yield from self._named("why", "anticoagulants", found.beside.anticoagulants, NEEDED)
+        yield from self._named("why", "other_cause", found.beside.other_causes, NEEDED)
+        yield from self._named("why", "spinal_procedure", procedures, NEEDED)
+        yield from self._named("why", "radiotherapy", found.beside.radiotherapy, NEEDED)
+
+    def _named(self, section: str, name: str, findings: Sequence[Finding], goes: int) -> Iterator[Sentence]:
+        """The first of the findings as a sentence."""
+        for finding in findings[:1]:
+            yield Sentence(self._words[section][name], {"finding": What(finding), "when": When(finding)}, goes)
 
     def _pain(self) -> tuple[Finding, ...]:
         """The findings of pain, without those that stand for it and are named as what they are."""
@@ -199,7 +218,9 @@ class _Detail:
     def _staging_sentence(self) -> str:
         if self._assessment.critical and not self._mri_is_done():
             return "staging_critical"
-        return "staging_known" if self._assessment.flags.bone_metastasis else "staging"
+        if self._assessment.flags.bone_metastasis:
+            return "staging_known"
+        return "staging_after_mri" if self._mri_is_done() else "staging"
 
     def _mri_is_done(self) -> bool:
         return any(is_spine_mri(item.slug) and item.state is State.DONE for item in self._assessment.covered)

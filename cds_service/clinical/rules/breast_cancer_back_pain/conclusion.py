@@ -84,5 +84,6 @@ def _groups(assessment: Assessment) -> tuple[FindingGroup, ...]:
         (f"brain_{assessment.receptors.name.lower()}", assessment.brain),
         ("injuries", assessment.injuries),
         ("radiographs", assessment.radiographs),
+        *assessment.beside.named(),
     ]
     return tuple(FindingGroup(name, findings) for name, findings in named if findings)

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.rules.assessment import CoveredStudy, Outcome, ProposedOrder, State
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import CANCER_HISTORY, NEW_PAIN, Assessment
+from cds_service.clinical.rules.breast_cancer_back_pain.beside_pain import beside_pain
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors, brain_symptoms, receptors
 from cds_service.clinical.rules.breast_cancer_back_pain.episodes import SEVERAL
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
@@ -24,10 +25,17 @@ from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import inju
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri, spine_mri_of, wanted_studies
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
-from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BONE_SCANS, PREGNANCY_RECORDS, RuleValueSet
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
+    BONE_SCANS,
+    PREGNANCY_RECORDS,
+    STUDIES_OF_THE_SPINE,
+    WITH_OR_WITHOUT_CONTRAST,
+    RuleValueSet,
+)
 from cds_service.clinical.rules.cautions import RaisedCaution, raised_cautions
 from cds_service.clinical.rules.imaging_history import PainBegan, PriorStudy
 from cds_service.clinical.rules.kidney import kidney_function
+from cds_service.clinical.rules.study_results import newest_of_each_kind
 from cds_service.content.model import Content
 
 # Of each kind, so many findings go on an order as its reasons.
@@ -105,6 +113,8 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
         chosen=chosen_order(chart.drafts, wanted_mri, _spine_mri_sets(content), recognizer),
         removals=inadequate_drafts(chart, recognizer) if proposes_mri else (),
         open_orders=tuple(_with_order_date(study) for study in mri if study.is_stale) if proposes_mri else (),
+        results=_results(prior, content),
+        beside=beside_pain(evidence, {item.source for item in assessment.criterion(NEW_PAIN).findings}),
         outdated_mri=tuple(study.finding for study in outdated if study.done) if proposes_mri else (),
         outdated_orders=tuple(_with_order_date(study) for study in outdated if not study.done) if proposes_mri else (),
         brain=brain if any(slug.startswith(content.rule.brain) for slug in studies) else (),
@@ -163,6 +173,14 @@ def _spine_mri_sets(content: Content) -> frozenset[str]:
     """The value sets by which any MRI of the spine is known."""
     return frozenset().union(
         *(names for slug, order in content.orders.items() if is_spine_mri(slug) for names in order.answered_by)
+    )
+
+
+def _results(prior: Sequence[PriorStudy], content: Content) -> tuple[PriorStudy, ...]:
+    """The studies of the spine and for staging that are quoted."""
+    for_staging = (names for slug in content.rule.staging for names in content.orders[slug].answered_by)
+    return newest_of_each_kind(
+        prior, STUDIES_OF_THE_SPINE.union(_spine_mri_sets(content), *for_staging), WITH_OR_WITHOUT_CONTRAST
     )
 
 

@@ -84,6 +84,11 @@ _GROUPS = (
     "brain_unknown",
     "injuries",
     "radiographs",
+    "aorta",
+    "other_causes",
+    "spinal_procedures",
+    "radiotherapy",
+    "anticoagulants",
 )
 _NOTES = (
     "text-only",
@@ -127,6 +132,7 @@ SENTENCES: Sentences = {
         "known_metastases": frozenset({"pain", "study"}),
         "imaging": frozenset({"pain", "study"}),
         "staging_only": frozenset({"pain", "modalities", "state"}),
+        "staging_after_mri": frozenset({"pain", "modalities"}),
         "cautioned": frozenset({"pain"}),
         "in_situ": frozenset({"pain"}),
         "child": frozenset({"pain"}),
@@ -136,7 +142,7 @@ SENTENCES: Sentences = {
     "flag": dict.fromkeys(FLAGS, _NONE),
     "pain": dict.fromkeys(_REGIONS, _NONE),
     "pain_undated": dict.fromkeys(_REGIONS, _NONE),
-    "first": {"febrile_neutropenia": _NONE},
+    "first": {"aorta": _WHEN, "febrile_neutropenia": _NONE},
     "chosen": {**dict.fromkeys(CHOSEN, _NONE), "mri-conflict": frozenset({"sentence"})},
     "why": {
         "heading": _NONE,
@@ -164,7 +170,23 @@ SENTENCES: Sentences = {
         "pain_quality": frozenset({"finding"}),
         "course_words": frozenset({"finding"}),
         "recent_injury": _WHEN,
+        "other_cause": _WHEN,
+        "spinal_procedure": _WHEN,
+        "radiotherapy": _WHEN,
+        "anticoagulants": _WHEN,
     },
+    "results": {
+        "heading": _NONE,
+        "conclusion": frozenset({"study", "date", "status", "conclusion"}),
+        "codes": frozenset({"study", "date", "status", "codes"}),
+        "no_conclusion": frozenset({"study", "date", "status"}),
+        "restricted": frozenset({"study", "date"}),
+        "shortened": _NONE,
+        "more": _COUNT,
+    },
+    "report_status": dict.fromkeys(
+        ("final", "amended", "corrected", "appended", "preliminary", "available", "completed"), _NONE
+    ),
     "when": {
         **dict.fromkeys(("onset", "recorded", "encounter", "observed"), _DATE),
         **dict.fromkeys(("ordered", "unknown", "today", "one_day"), _NONE),
@@ -194,6 +216,7 @@ SENTENCES: Sentences = {
         "staging_critical": _STUDIES,
         "staging": _STUDIES,
         "staging_known": _STUDIES,
+        "staging_after_mri": _STUDIES,
         "brain": frozenset({"study", "receptors"}),
         "brain_consider": frozenset({"study", "receptors"}),
         "present": frozenset({"studies", "state"}),

@@ -62,6 +62,8 @@ def _summary(assessment: Assessment, content: Content) -> tuple[str, Mapping[str
     if not assessment.studies or spine is None:
         return "cautioned", {}
     modalities = Listed([content.orders[slug].modality for slug in assessment.studies])
+    if spine.state is State.DONE and not assessment.flags.bone_metastasis:
+        return "staging_after_mri", {"modalities": modalities}
     return "staging_only", {"modalities": modalities, "state": content.wording["state_short"][spine.state.value]}
 
 

@@ -120,6 +120,12 @@ class RuleValueSet(StrEnum):
     DX_HER2_NEGATIVE = "dx-her2-negative"
     DX_TRIPLE_NEGATIVE = "dx-triple-negative"
 
+    AORTIC_ANEURYSM = "aortic-aneurysm"
+    PAIN_WITH_ANOTHER_CAUSE = "pain-with-another-cause"
+    ANTICOAGULANT_USE = "anticoagulant-use"
+    RADIOTHERAPY = "radiotherapy"
+    SPINAL_PROCEDURE = "spinal-procedure"
+
     HOSPICE = "hospice"
 
     ANALGESIC_DRUG = "analgesic-drug"
@@ -235,6 +241,16 @@ BONE_SCANS = frozenset(
     }
 )
 
+# Studies of the spine, and for staging, beside those that an order of this rule is answered by.
+STUDIES_OF_THE_SPINE = frozenset(
+    {RuleValueSet.SPINE_RADIOGRAPH, RuleValueSet.SPINE_CT, RuleValueSet.MRI_WHOLE_BODY, *BONE_SCANS}
+)
+
+# What says of a study only whether it is with contrast.
+WITH_OR_WITHOUT_CONTRAST = frozenset(
+    {RuleValueSet.SPINE_MRI_WITHOUT_CONTRAST, SharedValueSet.CT_CHEST_ABDOMEN_PELVIS_WITHOUT_CONTRAST}
+)
+
 # A concept of `text-patterns.toml` that no code says: PET/CT with a tracer that answers nothing here.
 PET_OF_OTHER_TRACER = "imaging-pet-other-tracer"
 
@@ -269,8 +285,8 @@ CHRONIC_WITH_PAIN_CODE = frozenset({RuleValueSet.CHRONIC_PAIN_BESIDE_A_SITE})
 FRACTURE_IN_WORDS = "fracture-in-words"
 OTHER_BONE = "other-bone"
 
-# A concept of `text-patterns.toml` that no code says: an injection into the spine, or an operation on it.
-SPINAL_PROCEDURE = frozenset({"spinal-procedure"})
+# An injection into the spine, or an operation on it.
+SPINAL_PROCEDURE = frozenset({RuleValueSet.SPINAL_PROCEDURE})
 
 # A concept of `text-patterns.toml` that no code says: an injection into the spine or its joints against pain.
 SPINAL_INJECTION = "spinal-injection"
