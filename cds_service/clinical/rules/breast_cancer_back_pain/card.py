@@ -235,7 +235,7 @@ class _Detail:
         """The MRI of the spine that is there, and orders and studies of it that do not answer."""
         found, words = self._assessment, self._words["proposed"]
         for item in found.covered:
-            if is_spine_mri(item.slug):
+            if is_spine_mri(item.slug) and not self._is_quoted(item):
                 values: dict[str, Value] = {"state": self._state(item)}
                 if Note.SIGN_AFTER_ORDER in found.notes:
                     values["finding"] = What(found.flags.emergencies[0])
@@ -246,6 +246,13 @@ class _Detail:
             for finding in outdated[:1]:
                 sign = What(found.flags.emergencies[0])
                 yield Sentence(words[name], {"date": finding.when or "", "finding": sign})
+
+    def _is_quoted(self, item: CoveredStudy) -> bool:
+        """Whether the study that was done stands above with its result, and nothing more is to be said of it."""
+        if item.state is not State.DONE or Note.MRI_WITHOUT_CONTRAST in self._assessment.notes:
+            return False
+        answering = frozenset().union(*self._content.orders[item.slug].answered_by)
+        return any(answering & result.value_sets for result in self._assessment.results)
 
     def _already_there(self) -> Iterator[Sentence]:
         """The other studies that are there."""
