@@ -16,6 +16,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.quoted_results import qu
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import WITHOUT_IMAGING, Note, Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri
 from cds_service.clinical.rules.breast_cancer_back_pain.summary import summary
+from cds_service.clinical.rules.breast_cancer_back_pain.unchecked import key_names, unchecked
 from cds_service.clinical.rules.cautions import RaisedCaution
 from cds_service.clinical.rules.sentences import (
     EVIDENCE,
@@ -37,8 +38,6 @@ from cds_service.content.model import Content
 # So many cautions stand there in full at each brevity; the rest is named.
 _MOST_CAUTIONS = (3, 2, 1)
 
-Words = Mapping[str, str]
-
 
 def card_text(assessment: Assessment, content: Content, brevity: int) -> CardText:
     """The card in sentences; `brevity` (0 to 2) says how many cautions are only named."""
@@ -57,7 +56,9 @@ class _Detail:
 
     def sections(self) -> tuple[tuple[Sentence, ...], ...]:
         if self._assessment.outcome is Outcome.UNDETERMINED:
-            missing = Sentence(self._words["proposed"]["undetermined"], {"keys": self._keys(self._assessment.missing)})
+            missing = Sentence(
+                self._words["proposed"]["undetermined"], {"keys": key_names(self._assessment.missing, self._content)}
+            )
             return ((Sentence(self._words["proposed"]["heading"]), missing),)
         built: list[tuple[str, Callable[[], Iterator[Sentence]]]] = [
             ("first", self._first),
@@ -68,7 +69,7 @@ class _Detail:
             ("proposed", self._proposed),
         ]
         if self._assessment.reason == Reason.IMAGING_ADVISED:
-            built += [("unchecked", self._unchecked), ("evidence", self._evidence)]
+            built += [("unchecked", lambda: unchecked(self._assessment, self._content)), ("evidence", self._evidence)]
         return tuple((Sentence(self._words[name].get("heading", "")), *sentences()) for name, sentences in built)
 
     def _first(self) -> Iterator[Sentence]:
@@ -302,46 +303,6 @@ class _Detail:
         }
         added = item.caution.in_emergency if self._assessment.critical else ""
         return Sentence(f"{item.caution.sentence} {added}".rstrip(), values)
-
-    def _unchecked(self) -> Iterator[Sentence]:
-        """What could not be checked, in one line. An emergency waits for no laboratory result."""
-        words, egfr = self._words["unchecked"], self._assessment.kidneys.egfr
-        told = any(item.egfr or item.value for item in self._assessment.cautions)
-        if egfr and egfr.usable and egfr.recent and self._uses_contrast() and not told:
-            yield Sentence(words["egfr"], {"value": egfr.reported, "when": When(egfr.finding)}, NEEDED)
-        if gaps := tuple(self._gaps(words)):
-            line = words["line_critical" if self._assessment.critical else "line"]
-            yield Sentence(line, {"what": Listed(gaps, separator="; ")}, NEEDED)
-
-    def _gaps(self, words: Words) -> Iterator[Sentence]:
-        found = self._assessment
-        if found.unchecked:
-            yield Sentence(words["missing"], {"keys": self._keys(found.unchecked)})
-        if found.partly:
-            yield Sentence(words["partly"], {"keys": self._keys(found.partly)})
-        if not found.critical and self._uses_contrast() and "observations" not in found.unchecked:
-            yield from self._no_recent_egfr(words)
-        if Note.CHECK_PREGNANCY in found.notes:
-            yield Sentence(words["pregnancy"])
-        if found.unreadable:
-            yield Sentence(words["unread"], {"count": found.unreadable})
-
-    def _keys(self, keys: Sequence[str]) -> Listed:
-        return Listed([self._words["key"][key] for key in keys])
-
-    def _uses_contrast(self) -> bool:
-        return any("with IV contrast" in self._label(slug) for slug in self._assessment.studies)
-
-    def _no_recent_egfr(self, words: Words) -> Iterator[Sentence]:
-        egfr = self._assessment.kidneys.egfr
-        if egfr is None:
-            yield Sentence(words["no_egfr"], {"days": self._assessment.egfr_recent_days})
-        elif not egfr.usable:
-            yield Sentence(words["odd_egfr"])
-        elif not egfr.recent:
-            yield Sentence(words["old_egfr"], {"value": egfr.reported, "when": When(egfr.finding)})
-        if creatinine := self._assessment.kidneys.creatinine:
-            yield Sentence(words["creatinine"], {"value": creatinine.reported, "when": When(creatinine.finding)})
 
     def _evidence(self) -> Iterator[Sentence]:
         """One line: on what the first proposal rests."""
