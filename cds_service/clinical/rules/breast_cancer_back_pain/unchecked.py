@@ -1,4 +1,4 @@
-"""What a card says of the eGFR and of what could not be checked: keys that were not supplied, tests that are missing."""
+"""What a card says of the eGFR and of what could not be checked: keys not supplied, tests that are missing."""
 
 from __future__ import annotations
 
