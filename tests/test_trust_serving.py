@@ -63,8 +63,15 @@ def test_the_workbench_is_served_on_this_machine(host: str) -> None:
 @pytest.mark.parametrize(
     ("host", "who"),
     [
-        ("127.0.0.1", "anyone on this machine may use the workbench, without a token"),
-        ("0.0.0.0", "anyone who reaches this machine may use the workbench, without a token (--insecure)"),
+        (
+            "127.0.0.1",
+            "anyone on this machine may use the workbench, without a token: it explains, and its calls are refused",
+        ),
+        (
+            "0.0.0.0",
+            "anyone who reaches this machine may use the workbench, without a token (--insecure): it explains, and its"
+            " calls are refused",
+        ),
     ],
 )
 def test_a_service_with_a_workbench_does_not_call_itself_closed(host: str, who: str) -> None:

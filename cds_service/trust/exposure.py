@@ -50,7 +50,9 @@ def openness(host: str, clients: Sized, development: bool) -> str:
         known = f"{count} trusted client{'s' if count > 1 else ''} may call, with a token"
         if not development:
             return f"closed: {known}"
-        return f"{known}; open: {_anyone(host)} may use the workbench, without a token{_insecure(host)}"
+        workbench = f"open: {_anyone(host)} may use the workbench, without a token{_insecure(host)}"
+        # It has no token of its own, so that the public endpoints refuse what it sends there.
+        return f"{known}; {workbench}: it explains, and its calls are refused"
     return f"open: {_anyone(host)} may call, without a token{_insecure(host)}"
 
 
