@@ -109,6 +109,59 @@ def test_in_a_narrow_panel_every_cell_names_its_column(page: Page, site: str, wa
     assert "Grade" in cell.evaluate(before)
 
 
+# --- Folds
+
+
+def open_folds(page: Page) -> int:
+    return page.locator("details.fold[open]").count()
+
+
+def test_on_a_desktop_every_section_is_open(page: Page, site: str) -> None:
+    page.goto(f"{site}/evidence")
+    assert open_folds(page) == page.locator("details.fold").count() == page.locator("h2").count()
+
+
+def test_on_a_phone_the_sections_are_folded_and_their_headings_stay(page: Page, site: str, watch: Watch) -> None:
+    watch.look("narrow")
+    page.goto(f"{site}/evidence")
+    assert open_folds(page) == 0
+    # The whole page is no longer than some screens.
+    assert page.evaluate("document.documentElement.scrollHeight") < 5 * 700
+    for heading in page.locator("h2").all():
+        expect(heading).to_be_visible()
+    page.get_by_role("heading", name="Limits").click()
+    expect(page.get_by_text("It diagnoses nothing")).to_be_visible()
+    assert watch.accessibility_problems() == []
+
+
+def test_a_link_within_the_page_opens_the_section_it_leads_to(page: Page, site: str, watch: Watch) -> None:
+    watch.look("narrow")
+    page.goto(f"{site}/evidence#limits")
+    expect(page.get_by_text("It diagnoses nothing")).to_be_visible()
+    page.evaluate("window.location.hash = 'version'")
+    expect(page.get_by_text("SHA-256 of all content files")).to_be_in_viewport()
+    assert open_folds(page) == 2
+
+
+def test_on_paper_every_section_is_open_and_then_folded_again(page: Page, site: str, watch: Watch) -> None:
+    watch.look("narrow")
+    page.goto(f"{site}/evidence")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert open_folds(page) == page.locator("details.fold").count()
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert open_folds(page) == 0
+    page.emulate_media(media="print")
+    expect(page.get_by_text("It diagnoses nothing")).to_be_visible()
+
+
+def test_without_script_every_section_is_open(browser: Browser, site: str) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 320, "height": 700})
+    page = context.new_page()
+    page.goto(f"{site}/evidence")
+    expect(page.get_by_text("It diagnoses nothing")).to_be_visible()
+    context.close()
+
+
 # --- Without a mouse
 
 

@@ -89,7 +89,44 @@ def test_an_interval_is_drawn_only_where_the_source_gives_one() -> None:
 def test_every_claim_that_was_not_confirmed_stands_with_what_was_found_and_used() -> None:
     for item in CONTENT.evidence_base.unconfirmed:
         assert EVIDENCE.row(item.claim)[1:] == [item.found, item.used]
-    assert CONTENT.evidence_base.source_page in EVIDENCE.text
+
+
+def test_where_the_question_came_from_is_one_line_at_the_end_and_no_source() -> None:
+    origin = CONTENT.evidence_base.source_page
+    before, found, after = EVIDENCE.text.partition(
+        f"Origin of the question, and no source of any answer here: {origin}."
+    )
+    assert found and "Dr.Oracle" not in before
+    assert plain(after).startswith("Made from the clinical content")
+    assert not [item.id for item in CONTENT.evidence if "Oracle" in f"{item.by} {item.source} {item.url}"]
+
+
+def test_every_source_names_the_year_that_was_read_or_is_called_not_verified() -> None:
+    unknown = [item.id for item in CONTENT.evidence if not re.search(r"\b(19|20)\d\d\b|not verified", item.source)]
+    assert unknown == []
+
+
+# Decision 7.1.
+def test_the_advice_of_nice_to_image_the_whole_spine_stands_beside_the_setting() -> None:
+    said = "Beside mri_extent : NICE NG234 (2023) advises MRI of the whole spine"
+    assert said in EVIDENCE.text and "whole-spine follows NICE in every case" in EVIDENCE.text
+    following = page_of(CONTENT, mri_extent="whole-spine").text
+    assert said in following and "This site follows it in every case." in following
+
+
+def test_acr_stands_by_the_topic_of_the_region() -> None:
+    sources = {item.id: item.source for item in CONTENT.evidence if item.by.startswith("American College of Radiology")}
+    topics = ("Low Back Pain 2021", "Thoracic Back Pain 2024", "Management of Vertebral Compression Fractures")
+    for statement, topic in zip(("mri-first", "mri-thoracic", "mri-fracture"), topics, strict=True):
+        assert topic in sources[statement]
+        assert topic in CONTENT.source_attributes["citation"]
+
+
+# Decision 4.6.
+def test_acog_is_cited_for_no_more_than_it_says() -> None:
+    (said,) = [item for item in CONTENT.evidence if "ACOG" in item.by]
+    assert "a study that is needed is not withheld" in said.text and "obstetrics" not in said.text
+    assert "obstetrics agree is a choice of this project" in EVIDENCE.text
 
 
 def test_every_limit_is_said() -> None:

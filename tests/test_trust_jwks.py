@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from cds_service.trust.jwks import BadKeySet, read_key_set
+from cds_service.trust.jwks import BadKeySet, read_key_file, read_key_set
 from tests.token_maker import Json, base64url, key, key_set
 
 EC, RSA = key(), key(2048, "rsa")
@@ -135,3 +137,47 @@ def test_what_holds_no_usable_key_is_no_key_set(body: bytes) -> None:
     with pytest.raises(BadKeySet) as error:
         read_key_set(body)
     assert "html" not in str(error.value)
+
+
+# --- Files
+
+
+def pair(kind: str | int = "P-384", **members: object) -> Json:
+    """A key with its private part, as developers keep the pair of a test client."""
+    owner = key(kind)
+    algorithm: Any = RSAAlgorithm if isinstance(kind, int) else ECAlgorithm
+    return {**algorithm.to_jwk(owner.private, as_dict=True), "kid": owner.kid, **members}
+
+
+@pytest.mark.parametrize("kind", ["P-256", "P-384", 2048])
+def test_of_a_private_key_in_a_file_the_public_part_is_read(kind: str | int) -> None:
+    keys, holds_private = read_key_file(key_set(pair(kind, key_ops=["sign"])))
+    (found,) = keys[key(kind).kid]
+    assert found.public_key == key(kind).private.public_key() and holds_private
+
+
+def test_a_file_may_hold_one_key_alone() -> None:
+    assert read_key_file(json.dumps(pair()).encode()) == read_key_file(key_set(pair()))
+    keys, holds_private = read_key_file(json.dumps(EC.jwk()).encode())
+    assert list(keys) == [EC.kid] and not holds_private
+
+
+def test_a_file_of_public_keys_is_read_as_a_published_set_is() -> None:
+    body = key_set(EC, RSA, EC.jwk(use="enc", kid="other"))
+    assert read_key_file(body) == (read_key_set(body), False)
+
+
+def test_a_private_key_that_a_server_publishes_is_passed_over() -> None:
+    with pytest.raises(BadKeySet):
+        read_key_set(key_set(pair()))
+
+
+def test_a_symmetric_key_in_a_file_is_none() -> None:
+    with pytest.raises(BadKeySet):
+        read_key_file(json.dumps({"kty": "oct", "kid": "s", "k": "AAAA", "d": "AAAA"}).encode())
+
+
+@pytest.mark.parametrize("body", [body for name, body in NO_SETS.items() if name != "a key without a set"])
+def test_what_holds_no_usable_key_is_no_key_file(body: bytes) -> None:
+    with pytest.raises(BadKeySet):
+        read_key_file(body)

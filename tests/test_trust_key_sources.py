@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from jwt.algorithms import ECAlgorithm
 
+from cds_service.trust.clients import check_clients
 from cds_service.trust.keys import KeysFromFile, KeysUnavailable, key_source
 from cds_service.trust.token_verifier import RefusalReason, Refused
 from tests.token_maker import ISSUER, PATH, KeyServer, a_client, a_verifier, bearer, key, key_set, token
@@ -97,3 +100,21 @@ def test_without_a_key_file_there_are_no_keys_until_there_is_one(
     assert len(caplog.records) == 1
     (tmp_path / "keys.json").write_bytes(key_set(OLD))
     assert keys.find("old")
+
+
+def test_a_key_file_with_the_private_part_is_read_with_a_warning_that_shows_nothing_of_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "pair.json"
+    assert isinstance(OLD.private, EllipticCurvePrivateKey)
+    private = ECAlgorithm.to_jwk(OLD.private, as_dict=True) | {"kid": "old"}
+    path.write_bytes(key_set(private))
+    keys = KeysFromFile(ISSUER, path)
+    assert keys.find("old") and keys.find("old")
+    (warned,) = caplog.messages
+    assert warned.startswith(f"key file of {ISSUER}: holds a private key, of which only the public part is read")
+    assert private["d"] not in caplog.text
+    client = a_client(jwks_url=None, jwks_file=str(path))
+    check_clients([client], development=False)
+    verifier = a_verifier(client, keys=key_source(client))
+    assert verifier.verify(bearer(token(OLD)), PATH).issuer == ISSUER

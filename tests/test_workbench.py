@@ -101,7 +101,7 @@ def written(folder: Path, title: str, **of_patient: object) -> FixturePatients:
 
 
 def test_the_page_lists_every_patient(workbench: FlaskClient) -> None:
-    listed = re.findall(r'role="option" id="([^"]+)"', workbench.get("/").text)
+    listed = re.findall(r'role="option" id="patient-[^"]+" data-name="([^"]+)"', workbench.get("/").text)
     assert sorted(listed) == sorted(path.name for path in scenarios_folder().iterdir() if path.is_dir())
     # Those of the scenario table come first.
     of_the_table = [name for name in listed if name.startswith("row-")]

@@ -88,7 +88,8 @@ def test_another_patient_in_the_address_is_shown(opened: Page) -> None:
 def test_an_answer_that_comes_late_does_not_replace_a_newer_one(page: Page, address: str) -> None:
     held: list[Route] = []
     page.route("**/workbench/why", lambda route: route.continue_() if held else held.append(route))
-    page.goto(address)
+    with page.expect_request("**/workbench/why"):
+        page.goto(address)
     pick(page, "cauda equina found today")
     expect(page.locator(".card")).to_contain_text("EMERGENCY")
     with page.expect_response("**/workbench/why"):
@@ -121,6 +122,103 @@ def test_the_arrow_keys_walk_through_the_list_to_its_ends(opened: Page) -> None:
         opened.keyboard.press(key)
         wanted = opened.locator("#patient-list li").nth(place).get_attribute("id")
         assert patients.get_attribute("aria-activedescendant") == wanted
+
+
+# --- How it opens
+
+
+@pytest.mark.parametrize("fragment", ["", f"#{CAUDA_EQUINA}", "#row-125-child"])
+def test_the_page_opens_at_its_top_with_the_focus_in_the_search(page: Page, address: str, fragment: str) -> None:
+    page.set_viewport_size({"width": 800, "height": 500})
+    page.goto(f"{address}/{fragment}")
+    expect(page.locator("#raw")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("window.scrollY") == 0
+    expect(page.get_by_label("Search")).to_be_focused()
+    expect(page.locator("#patient-list [aria-selected=true]")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize(
+    "patient", [LUMBAR_PAIN, CAUDA_EQUINA, "row-106-egfr-22", "row-007-two-regions", "row-079-1-draft-radiograph-cpt"]
+)
+def test_on_a_desktop_every_order_of_the_card_is_in_sight_without_scrolling(
+    page: Page, address: str, patient: str
+) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    opened_at(page, address, patient)
+    buttons = page.locator(".suggestions button")
+    assert buttons.count() >= 2
+    for button in buttons.all():
+        expect(button).to_be_in_viewport(ratio=1)
+    # The first line of the card, too: nothing was scrolled for it.
+    expect(page.locator(".card h3")).to_be_in_viewport(ratio=1)
+
+
+# --- An emergency
+
+
+def test_an_emergency_is_told_from_a_warning_without_colors(page: Page, address: str) -> None:
+    frames = []
+    for patient in (LUMBAR_PAIN, CAUDA_EQUINA):
+        opened_at(page, address, patient)
+        page.emulate_media(forced_colors="active")
+        tag = page.locator(".card .indicator .tag")
+        sign = tag.evaluate("tag => getComputedStyle(tag, '::before').content")
+        width = page.locator(".card").evaluate("card => getComputedStyle(card).borderTopWidth")
+        frames.append((tag.inner_text().lower(), "!" in sign, width))
+        page.goto("about:blank")
+    assert frames == [("warning", False, "1px"), ("critical", True, "3px")]
+
+
+# --- Another day
+
+
+def test_another_day_than_today_is_said_and_ends_with_the_next_patient(opened: Page) -> None:
+    expect(opened.locator("#day-note")).to_be_hidden()
+    opened.get_by_role("button", name="+ 90 days").click()
+    expect(opened.locator("#day-note")).to_have_text("Not today: everything is asked as of 2027-02-20, 90 days later.")
+    expect(opened.locator("#answer-day")).to_have_text("as of 2027-02-20")
+    pick(opened, "cauda equina found today")
+    expect(opened.locator(".card")).to_contain_text("EMERGENCY")
+    expect(opened.get_by_label("As of")).to_have_value("2026-11-22")
+    expect(opened.locator("#day-note")).to_be_hidden()
+    expect(opened.locator("#answer-day")).to_be_hidden()
+
+
+def test_an_answer_that_the_list_does_not_expect_is_explained_by_the_day(opened: Page) -> None:
+    expect(opened.locator("#differs")).to_be_hidden()
+    opened.get_by_role("button", name="+ 90 days").click()
+    said = "The list expects “warning”, the answer is “silent”: the day asked about is 2027-02-20, 90 days later."
+    expect(opened.locator("#differs")).to_have_text(said)
+    opened.get_by_role("button", name="Today").click()
+    expect(opened.locator("#differs")).to_be_hidden()
+
+
+def test_an_answer_that_the_list_does_not_expect_is_explained_by_hook_and_drafts(page: Page, address: str) -> None:
+    opened_at(page, address, LUMBAR_PAIN)
+    page.get_by_label("selects an order").check()
+    page.get_by_label("Lipid panel").check()
+    page.get_by_label("Lumbar spine X-ray").uncheck()
+    differs = page.locator("#differs")
+    expect(differs).to_contain_text("the hook is order-select and not patient-view.")
+    opened_at(page, address, "row-081-1-draft-ibuprofen")
+    page.get_by_label("Lipid panel").check()
+    page.get_by_label("drafted already: Ibuprofen").uncheck()
+    expect(differs).to_contain_text("the draft orders are not those of the fixture.")
+
+
+def test_an_answer_that_the_list_does_not_expect_is_explained_by_settings(page: Page, serve: Serve) -> None:
+    opened_at(page, serve(workbench_app(new_window_days=30)), "row-070-1-day-84")
+    said = "the answer is “silent”: the service runs with settings of its own (new_window_days)."
+    expect(page.locator("#differs")).to_contain_text(said)
+
+
+def test_every_expected_answer_needs_no_explanation(watch: Watch, address: str) -> None:
+    watch.expect_error("status of 412")
+    for patient in (CAUDA_EQUINA, CHRONIC, NOT_SENT, ALL_DRAFTED, "row-125-child"):
+        opened_at(watch.page, address, patient)
+        expect(watch.page.locator("#differs")).to_be_hidden()
+        watch.page.goto("about:blank")
 
 
 # --- The card and what is done with it
@@ -231,6 +329,41 @@ def test_the_why_gives_every_criterion_with_its_evidence(opened: Page) -> None:
     expect(criteria).to_have_count(3)
     expect(criteria.nth(2)).to_contain_text("Does the patient have new back pain? yes")
     expect(criteria.nth(2)).to_contain_text("Condition/cond-001-2")
+
+
+def test_the_why_gives_the_steps_to_each_answer_and_the_codes_in_plain_words(page: Page, address: str) -> None:
+    opened_at(page, address, "row-072-new-region")
+    steps = page.locator(".criteria > li").nth(2).locator(".steps li")
+    expect(steps).to_contain_text(["thoracic: new since 2026-11-16", "lumbar: not new: it began on 2023-11-22"])
+    said = re.compile(r"^There is a card: imaging advised\. \(outcome fired, reason imaging-advised, rule ")
+    expect(page.locator(".outcome")).to_have_text(said)
+
+
+def test_what_was_passed_over_stands_with_its_reason(page: Page, address: str) -> None:
+    opened_at(page, address, "row-072-new-region")
+    passed = page.locator(".passed-over li")
+    expect(passed).to_have_text(re.compile(r"^Back pain, lumbar, in Condition/\S+: it began on 2023-11-22"))
+    pick(page, "refuted after biopsy")
+    expect(passed).to_have_text("Breast cancer in Condition/cond-043-1: verification status is refuted.")
+
+
+def test_the_episodes_of_pain_stand_in_the_picture_with_region_and_reason(page: Page, address: str) -> None:
+    opened_at(page, address, "row-072-new-region")
+    shown = page.locator(".timeline text").all_text_contents()
+    assert {"Episodes of pain", "Thoracic: new", "Lumbar: not new"} <= set(shown)
+    assert "it began on 2023-11-22, more than 84 days ago" in shown
+
+
+def test_on_paper_there_are_the_chart_and_the_answer(page: Page, address: str) -> None:
+    opened_at(page, address, CAUDA_EQUINA)
+    page.get_by_role("button", name="+ 30 days").click()
+    expect(page.locator("#day-note")).to_be_visible()
+    page.emulate_media(media="print")
+    for kept in (".timeline", ".card .detail", ".suggestions", "#day-note", ".criteria"):
+        expect(page.locator(kept)).to_be_visible()
+    for left in (".patients", "#choices", ".dismiss", "#raw"):
+        expect(page.locator(left)).to_be_hidden()
+    assert page.locator(".answer").evaluate("pane => pane.scrollHeight - pane.clientHeight") <= 1
 
 
 def test_the_chart_is_a_picture_and_a_table(opened: Page) -> None:

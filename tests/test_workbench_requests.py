@@ -146,7 +146,7 @@ def scroll_and_click(page: Page) -> str:
     page.mouse.move(x, y)
     page.mouse.wheel(0, 2400)
     page.wait_for_function("before => document.getElementById('patient-list').scrollTop > before + 1000", arg=before)
-    under = "at => document.elementFromPoint(at[0], at[1]).closest('[role=option]').id"
+    under = "at => document.elementFromPoint(at[0], at[1]).closest('[role=option]').dataset.name"
     # The wheel scrolls smoothly: wait until it stands.
     page.wait_for_function(
         """() => new Promise(done => {
@@ -161,7 +161,7 @@ def scroll_and_click(page: Page) -> str:
 
 def expect_picked(page: Page, name: str) -> None:
     expect(page).to_have_url(re.compile(f"#{re.escape(name)}$"))
-    expect(page.locator("#patient-list [aria-selected=true]")).to_have_id(name)
+    expect(page.locator("#patient-list [aria-selected=true]")).to_have_attribute("data-name", name)
     assert page.locator("#patient-list").evaluate("list => list.scrollTop") > 1000
 
 

@@ -58,7 +58,7 @@ class PlainOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
-    """A claim of the source page that was not followed: what was found instead, and what is used."""
+    """A claim in circulation that was not taken over: what was found instead, and what is used."""
 
     claim: str
     found: str
@@ -76,7 +76,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceBase:
-    """Everything of `evidence.toml` but the statements; `source_page` is the page the service was asked to follow."""
+    """Everything of `evidence.toml` but the statements; `source_page` is the page that the question came from."""
 
     accuracy: Accuracy
     criteria: tuple[PlainCriterion, ...]

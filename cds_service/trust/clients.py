@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from cds_service.addresses import LOOPBACK_NAMES, base_of, server_problem
-from cds_service.trust.jwks import BadKeySet, read_key_set
+from cds_service.trust.jwks import BadKeySet, read_key_file
 
 # Its private key is published with the program: a token that it signed proves nothing about who sent it.
 SANDBOX_ISSUER = "https://sandbox.cds-hooks.org"
@@ -148,7 +148,7 @@ def _hostname(address: str) -> str | None:
 
 def _file_problem(path: Path) -> str:
     try:
-        read_key_set(path.read_bytes())
+        read_key_file(path.read_bytes())
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     except BadKeySet as error:

@@ -2,7 +2,8 @@
 
 Only what can verify a signature of a trusted client is taken: public RSA and elliptic curve keys with an id, for
 signatures. Everything else in the set is passed over, so that one bad key hides no other. Certificates (`x5c`,
-`x5u`) are not read.
+`x5u`) are not read. A private key is passed over where a server publishes it, for it is a secret no more; in a file of
+our own, where developers keep the key pair of a test client, it is read for its public part.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ _MOST_KEYS = 100
 _RSA_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
 _CURVE_ALGORITHMS = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 
+# The private members of RSA and elliptic curve keys, and the operations, which are those of the private part.
+_SECRET_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "key_ops"})
+
 KeySet = Mapping[str, tuple["VerifyingKey", ...]]
 
 
@@ -43,18 +47,54 @@ class BadKeySet(Exception):
 
 
 def read_key_set(body: bytes) -> KeySet:
-    """The usable keys of a set by their `kid`; several keys may share one.
+    """The usable keys of a published set by their `kid`; several keys may share one.
 
     Raises:
         BadKeySet: see there.
     """
+    return _usable(_members(_document(body)))
+
+
+def read_key_file(body: bytes) -> tuple[KeySet, bool]:
+    """The usable keys of a file, as of a set or of one key alone, and whether a private part stands there too.
+
+    Of a private key the public part is taken, and nothing else is looked at.
+
+    Raises:
+        BadKeySet: see there.
+    """
+    document = _document(body)
+    is_key = isinstance(document, dict) and "kty" in document and "keys" not in document
+    members = [document] if is_key else _members(document)
+    return _usable([_public_part(member) for member in members]), any(map(_is_private, members))
+
+
+def _document(body: bytes) -> Any:
     try:
-        document = orjson.loads(body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadKeySet("is not JSON") from error
+
+
+def _members(document: Any) -> list[Any]:
     members = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(members, list):
         raise BadKeySet("is not a JSON object with a list 'keys'")
+    return members
+
+
+def _is_private(member: Any) -> bool:
+    return isinstance(member, dict) and "d" in member
+
+
+def _public_part(member: Any) -> Any:
+    """A private key without its secret members (RFC 7518, 6.2.2 and 6.3.2); what it signs is verified with the rest."""
+    if not _is_private(member):
+        return member
+    return {name: value for name, value in member.items() if name not in _SECRET_MEMBERS}
+
+
+def _usable(members: list[Any]) -> KeySet:
     found: dict[str, tuple[VerifyingKey, ...]] = {}
     for member in members[:_MOST_KEYS]:
         if isinstance(member, dict) and (key := _verifying_key(member)):

@@ -22,7 +22,7 @@ import urllib3
 
 from cds_service.clock import Timer
 from cds_service.trust.clients import TrustedClient
-from cds_service.trust.jwks import BadKeySet, KeySet, VerifyingKey, read_key_set
+from cds_service.trust.jwks import BadKeySet, KeySet, VerifyingKey, read_key_file, read_key_set
 
 _MOST_BYTES = 262_144  # a set of a hundred RSA keys has about 50 kB
 _CHUNK_BYTES = 16_384
@@ -116,9 +116,16 @@ class KeysFromFile:
             return
         self._seen = state
         try:
-            self._keys = read_key_set(body)
+            self._keys, holds_private = read_key_file(body)
         except BadKeySet as error:
             _log.warning("key file of %s: %s", self._issuer, error)
+            return
+        if holds_private:
+            _log.warning(
+                "key file of %s: holds a private key, of which only the public part is read;"
+                " keep the private part elsewhere",
+                self._issuer,
+            )
 
 
 class KeysFromAddress:

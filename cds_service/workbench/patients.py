@@ -25,7 +25,8 @@ _WITHOUT_ORDERS = "patient-view"
 # In a list of drafts: those that the fixture itself brings.
 OWN_DRAFTS = "own"
 
-_OUTCOME_TAGS = {"suppressed": "suppressed", "not-applicable": "silent", "undetermined": "cannot tell"}
+# An answer without a card in a word or two; a card is called by its indicator.
+OUTCOME_TAGS = {"suppressed": "suppressed", "not-applicable": "silent", "undetermined": "cannot tell"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _with_age(title: str, patient: Mapping[str, Any], today: date) -> str:
 
 
 def _expected(expected: Mapping[str, Any]) -> str:
-    return str(expected.get("indicator") or _OUTCOME_TAGS.get(expected["outcome"], expected["outcome"]))
+    return str(expected.get("indicator") or OUTCOME_TAGS.get(expected["outcome"], expected["outcome"]))
 
 
 def _own_drafts(context: Mapping[str, Any]) -> list[str]:

@@ -26,6 +26,8 @@ _GAP = 4
 # (280 pixels). Both are drawn, and the style sheet shows the one that fits; the table has every word.
 _ROOMY, _TIGHT = 70, 40
 _SHORTEST_LABEL = 12
+# A line without a date has room for some more.
+_DATE = 6
 
 # Nearer to the left edge a tick's name would be cut; nearer to the right edge it would run into the day's date.
 _FIRST_TICK, _LAST_TICK = 6.0, 82.0
@@ -83,7 +85,7 @@ def _row(root: Element, row: Row, scale: TimeScale, y: int) -> int:
     for entries in grouped(row.entries):
         y = _track(root, entries, scale, y)
     for entry in undated(row.entries):
-        y = _line(root, entry, "no date", y) + _GAP
+        y = _why(root, entry, _line(root, entry, "" if entry.why else "no date", y)) + _GAP
     if not row.entries:
         y = _words(root, row.nothing, "label nothing", y)
     if row.gap:
@@ -94,6 +96,7 @@ def _row(root: Element, row: Row, scale: TimeScale, y: int) -> int:
 def _track(root: Element, entries: list[Entry], scale: TimeScale, y: int) -> int:
     """Entries with the same words: the words on one line, their marks on the line below."""
     y = _line(root, entries[0], _dates(entries), y)
+    y = _why(root, entries[0], y)
     middle = y + _TRACK_HEIGHT // 2 - 2
     rail = {"class": "rail", "x1": "0%", "x2": "100%", "y1": str(middle), "y2": str(middle)}
     SubElement(root, "line", rail)
@@ -158,6 +161,15 @@ def _line(root: Element, entry: Entry, dates: str, y: int) -> int:
     for longest, width in ((_ROOMY, "roomy"), (_TIGHT, "tight")):
         _text(root, 0, y + 12, _label_words(entry, longest - len(dates)), f"{_class('label', entry)} {width}")
     _text(root, 100, y + 12, dates, _class("date", entry), "end")
+    return y + _LABEL_HEIGHT
+
+
+def _why(root: Element, entry: Entry, y: int) -> int:
+    """Why the rule reads it so, on a line of its own below the entry."""
+    if not entry.why:
+        return y
+    for longest, width in ((_ROOMY + _DATE, "roomy"), (_TIGHT + _DATE, "tight")):
+        _text(root, 0, y + 12, _cut(entry.why, longest), f"why {width}")
     return y + _LABEL_HEIGHT
 
 

@@ -19,6 +19,7 @@ from cds_service.decision.hook_call import HookCall
 from cds_service.decision.memory import NO_HISTORY, OverrideHistory
 from cds_service.decision.support import DecisionSupport
 from cds_service.errors import InvalidRequest
+from cds_service.settings import Settings
 from cds_service.web.as_of import clock_as_of, read_day
 from cds_service.web.messages import document, json_response
 from cds_service.web.pages import page_environment
@@ -53,12 +54,12 @@ def register_workbench(
     rule = support.rules[0]
     patients = FixturePatients(scenarios_folder, rule.content, [service.hook for service in rule.services])
     blueprint = Blueprint("workbench", __name__, static_folder="static", static_url_path="/workbench/static")
-    _add_page(blueprint, patients, rule, clock)
+    _add_page(blueprint, patients, support, clock)
     _add_explanations(blueprint, support, patients, clock, history)
     app.register_blueprint(blueprint)
 
 
-def _add_page(blueprint: Blueprint, patients: FixturePatients, rule: Rule, clock: Clock) -> None:
+def _add_page(blueprint: Blueprint, patients: FixturePatients, support: DecisionSupport, clock: Clock) -> None:
     # Reading all patients takes a second at most; their ages change once a day.
     pages: dict[date, str] = {}
 
@@ -67,21 +68,29 @@ def _add_page(blueprint: Blueprint, patients: FixturePatients, rule: Rule, clock
         today = clock().astimezone(UTC).date()
         if today not in pages:
             pages.clear()
-            pages[today] = _page(patients, rule, today)
+            pages[today] = _page(patients, support, today)
         return pages[today]
 
 
-def _page(patients: FixturePatients, rule: Rule, today: date) -> str:
+def _page(patients: FixturePatients, support: DecisionSupport, today: date) -> str:
+    rule = support.rules[0]
     services = {service.hook: service.id for service in rule.services}
     return _TEMPLATES.get_template("workbench.html.jinja").render(
         patients=patients.lines(noon(today)),
         drafts=patients.drafts.values(),
         own=OWN_DRAFTS,
+        changed_settings=_changed_settings(rule, support.settings),
         services=services,
         today=today.isoformat(),
         last_day=(today + _FURTHEST).isoformat(),
         current="/",
     )
+
+
+def _changed_settings(rule: Rule, settings: Settings) -> list[str]:
+    """The choices of the site that are not the defaults, for which alone the expected answers stand."""
+    defaults = Settings()
+    return [name for name in rule.choices if getattr(settings, name) != getattr(defaults, name)]
 
 
 def _add_explanations(

@@ -19,8 +19,17 @@ from cds_service.decision.explanation import not_understood_lines, verdict
 from cds_service.decision.hook_call import HookCall
 from cds_service.decision.memory import NO_HISTORY, OverrideHistory
 from cds_service.decision.support import Decision, DecisionSupport
+from cds_service.workbench.patients import OUTCOME_TAGS
 
 Json = dict[str, Any]
+
+# What an outcome means, before the reason in words.
+_OUTCOME_WORDS = {
+    Outcome.FIRED: "There is a card",
+    Outcome.SUPPRESSED: "The criteria are met and the card is kept back",
+    Outcome.NOT_APPLICABLE: "There is no card",
+    Outcome.UNDETERMINED: "It cannot be told",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +62,10 @@ def _facts(decision: Decision, content: Content, today: date) -> Json:
     assessment = decision.assessment
     return {
         "outcome": assessment.outcome,
+        "tag": OUTCOME_TAGS.get(assessment.outcome, assessment.indicator),
         "reason": assessment.reason,
         "verdict": _verdict(assessment, content),
+        "in_words": in_words(assessment.outcome, assessment.reason),
         "criteria": [_criterion(item, content, today) for item in assessment.criteria],
         "beside": _additional_findings(assessment, content, today),
         "orders": _orders(assessment, content),
@@ -66,6 +77,11 @@ def _facts(decision: Decision, content: Content, today: date) -> Json:
         "fetched": len(decision.fetched),
         "rule": content.version,
     }
+
+
+def in_words(outcome: Outcome, reason: str) -> str:
+    """Outcome and reason as a clause. The codes of reasons are made of plain words, so that logs can be read."""
+    return f"{_OUTCOME_WORDS[outcome]}: {reason.replace('-', ' ')}"
 
 
 def _verdict(assessment: Assessment, content: Content) -> str:
@@ -86,6 +102,7 @@ def _criterion(criterion: Criterion, content: Content, today: date) -> Json:
         "because": criterion.because,
         "findings": [_finding(finding, content, today) for finding in criterion.findings],
         "missing": list(criterion.missing),
+        "steps": list(criterion.steps),
     }
 
 

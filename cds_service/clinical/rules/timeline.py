@@ -23,6 +23,7 @@ class Entry:
         source: where it stands (`Condition/123`).
         counts: the rule counts it for this answer.
         remark: what the rule makes of it, in a few words.
+        why: why it does, where that is a clause of its own.
         until: the last day of what lasted; today where it is `ongoing`.
         is_open: it is still to be done.
     """
@@ -32,6 +33,7 @@ class Entry:
     source: str
     counts: bool = True
     remark: str = ""
+    why: str = ""
     until: date | None = None
     ongoing: bool = False
     is_open: bool = False
@@ -63,7 +65,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Everything that is drawn: `new` and `clean` are the windows, `passed_over` what is no evidence, and why."""
+    """Everything that is drawn: `new` and `clean` are the windows, `passed_over` what does not count, and why."""
 
     today: date
     new: Window
@@ -85,8 +87,8 @@ def undated(entries: Iterable[Entry]) -> list[Entry]:
 
 def grouped(entries: Iterable[Entry]) -> list[list[Entry]]:
     """The dated entries, those with the same words together, in the order of the first of each."""
-    by_words: dict[tuple[str, str, bool], list[Entry]] = {}
+    by_words: dict[tuple[str, str, str, bool], list[Entry]] = {}
     for entry in entries:
         if entry.when is not None:
-            by_words.setdefault((entry.label, entry.remark, entry.counts), []).append(entry)
+            by_words.setdefault((entry.label, entry.remark, entry.why, entry.counts), []).append(entry)
     return list(by_words.values())

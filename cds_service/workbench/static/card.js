@@ -21,8 +21,12 @@ export function card(service, asOf, content, detail, session) {
   text.innerHTML = detail;
   const context = { service, asOf, content, article, log, orders, session };
   article.append(
-    element('p', { class: 'indicator' }, element('span', { class: `tag ${indicator}` }, INDICATORS[indicator])),
-    element('h3', { id }, content.summary),
+    element(
+      'header',
+      {},
+      element('p', { class: 'indicator' }, element('span', { class: `tag ${indicator}` }, INDICATORS[indicator])),
+      element('h3', { id }, content.summary),
+    ),
     text,
     ...suggestions(context),
     orders,

@@ -18,6 +18,8 @@ const taken = new Map();
 const removed = new Set();
 // The order session of the last call, where a reference stands for an order.
 let lastSent = [];
+// What is ticked when a patient is picked.
+let atFirst = null;
 
 function referenceOf(order) {
   return `${order.resourceType}/${order.id}`;
@@ -38,8 +40,14 @@ export function begin(own) {
   takenLines.replaceChildren();
   ownLine.hidden = !own;
   ownLine.querySelector('span').textContent = own ? `drafted already: ${own}` : '';
-  const first = own ? offered[0] : offered[1];
-  offered.forEach((choice) => { choice.checked = choice === first; });
+  atFirst = own ? offered[0] : offered[1];
+  offered.forEach((choice) => { choice.checked = choice === atFirst; });
+}
+
+/* Whether other drafts are sent than when the patient was picked. */
+export function changed() {
+  const hasTaken = [...taken.values()].some(({ tick }) => tick.checked);
+  return hasTaken || removed.size > 0 || offered.some((choice) => choice.checked !== (choice === atFirst));
 }
 
 /* The request with what was taken and without what was removed; on a hook without orders as it is. */

@@ -7,7 +7,7 @@ import { byId } from './elements.js';
 const list = byId('patient-list');
 const search = byId('search');
 const options = [...list.children];
-const words = new Map(options.map((option) => [option, `${option.id} ${option.dataset.hook} ${option.textContent}`.toLowerCase()]));
+const words = new Map(options.map((option) => [option, `${option.dataset.name} ${option.dataset.hook} ${option.textContent}`.toLowerCase()]));
 
 let active = null;
 // A press that moved the list would end on another patient than it began on, and the click would be lost.
@@ -31,8 +31,8 @@ function mark(option) {
 function activate(option) {
   mark(option);
   if (!option) return;
-  // Scrolls the list alone: the page stays where it is.
-  const above = option.offsetTop - list.offsetTop;
+  // Scrolls the list alone: the page stays where it is. The list is what offsets are counted from.
+  const above = option.offsetTop;
   if (above < list.scrollTop) list.scrollTop = above;
   const below = above + option.offsetHeight - list.clientHeight;
   if (below > list.scrollTop) list.scrollTop = below;
@@ -63,7 +63,12 @@ export function select(option) {
 }
 
 export function find(name) {
-  return options.find((option) => option.id === name) || null;
+  return options.find((option) => option.dataset.name === name) || null;
+}
+
+/* Where a newcomer begins: in the search, without moving the page. A touch screen would open its keyboard over it. */
+export function focusSearch() {
+  if (window.matchMedia('(pointer: fine)').matches) search.focus({ preventScroll: true });
 }
 
 export function first() {

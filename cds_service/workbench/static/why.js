@@ -18,7 +18,12 @@ export function explanation(facts, withVerdict) {
     ...sectionIfAny('Not understood', facts.not_understood),
     ...sectionIfAny('Not read, or refused', facts.unread),
     ...sectionIfAny('Read from the FHIR server', facts.fetched ? [`${facts.fetched} requests; not in the picture`] : []),
-    element('p', { class: 'small quiet' }, `Outcome ${facts.outcome}, reason ${facts.reason}, rule ${facts.rule}`),
+    element(
+      'p',
+      { class: 'outcome' },
+      `${facts.in_words}. `,
+      element('span', { class: 'small quiet' }, `(outcome ${facts.outcome}, reason ${facts.reason}, rule ${facts.rule})`),
+    ),
   ];
 }
 
@@ -29,6 +34,7 @@ function criterion(item) {
     {},
     element('p', { class: 'question' }, item.question, ' ', element('span', { class: `tag ${kind}` }, words)),
     element('p', { class: 'because' }, item.because),
+    item.steps.length ? element('ul', { class: 'steps' }, ...item.steps.map((step) => element('li', {}, step))) : null,
     item.findings.length ? element('ul', {}, ...item.findings.map(finding)) : null,
   );
 }

@@ -5,11 +5,14 @@
 import { card } from './card.js';
 import * as drafts from './drafts.js';
 import { byId, element, pretty } from './elements.js';
+import { difference, inDays, shownTag } from './expectation.js';
 import * as patients from './patients.js';
 import { asCurl, call, detailHtml, hookRequest, outcomeText, parsed, why } from './service.js';
 import { explanation } from './why.js';
 
 const TODAY = byId('workbench').dataset.today;
+// Names of settings that are not the default.
+const CHANGED_SETTINGS = byId('workbench').dataset.changedSettings;
 const UNANSWERED = 'The service did not answer. Is it running?';
 
 // What is asked about: a patient of the list, or the text of a request of one's own.
@@ -28,6 +31,25 @@ function asOf() {
   return byId('as-of').value || TODAY;
 }
 
+/* The day to name to the service: null where it is today. */
+function laterDay() {
+  return asOf() === TODAY ? null : asOf();
+}
+
+function daysLater(day) {
+  return Math.round((Date.parse(day) - Date.parse(TODAY)) / 86_400_000);
+}
+
+/* Today, or plainly not. */
+function showDay() {
+  const day = byId('as-of').validity.valid ? laterDay() : null;
+  byId('as-of').classList.toggle('later', day !== null);
+  byId('day-note').hidden = day === null;
+  byId('day-note').textContent = day ? `Not today: everything is asked as of ${day}, ${inDays(daysLater(day))}.` : '';
+  byId('answer-day').hidden = day === null;
+  byId('answer-day').textContent = day ? `as of ${day}` : '';
+}
+
 /* The text to send and the service to send it to. */
 async function question() {
   if (subject.own !== null) {
@@ -37,7 +59,7 @@ async function question() {
     const service = hooks.find((choice) => choice.value === (call || {}).hook) || hooks[0];
     return { text: subject.own, service: service.dataset.service };
   }
-  const request = drafts.carriedInto(await hookRequest(subject.patient.id, hook().value, drafts.chosen(), asOf()));
+  const request = drafts.carriedInto(await hookRequest(subject.patient.dataset.name, hook().value, drafts.chosen(), asOf()));
   drafts.sent(request);
   return { text: pretty(request), service: hook().dataset.service };
 }
@@ -60,6 +82,7 @@ function obstacle() {
 }
 
 async function ask() {
+  showDay();
   if (!subject.patient && subject.own === null) return;
   const turn = ++asked;
   const hindered = obstacle();
@@ -67,7 +90,7 @@ async function ask() {
     showFailure(...hindered);
     return;
   }
-  const later = asOf() === TODAY ? null : asOf();
+  const later = laterDay();
   try {
     const { text, service } = await question();
     const answer = await call(service, text, later);
@@ -88,11 +111,29 @@ function show({ service, asOf: day, answer, cards, html, reasons }) {
   byId('cards').replaceChildren(...(cards.length
     ? cards.map((item, place) => card(service, day, item, html[place], session))
     : [withoutCard(answer, reasons)]));
+  showDifference(answer, cards, reasons, day);
   byId('timeline').innerHTML = reasons ? reasons.timeline : '';
   byId('why').hidden = !reasons;
   byId('why-content').replaceChildren(...(reasons ? explanation(reasons, cards.length > 0) : []));
   showRaw(answer);
   say(cards.length ? cards.map((item) => `${item.indicator} card. ${item.summary}`).join(' ') : byId('cards').textContent);
+}
+
+/* Says why another answer is shown than the list expects. */
+function showDifference(answer, cards, reasons, day) {
+  const option = subject.patient;
+  const asked = option && {
+    day,
+    daysLater: day ? daysLater(day) : 0,
+    hook: hook().value,
+    ownHook: option.dataset.hook,
+    draftsChanged: hook().value !== 'patient-view' && drafts.changed(),
+  };
+  const said = option
+    ? difference(option.querySelector('.tag').textContent, shownTag(answer, cards, reasons), asked, CHANGED_SETTINGS)
+    : '';
+  byId('differs').hidden = !said;
+  byId('differs').textContent = said;
 }
 
 /* Silence, "cannot tell" and a refusal are three different things. */
@@ -130,6 +171,7 @@ function panel(kind, title, ...texts) {
 function showFailure(title, message, kind = 'refused') {
   byId('cards').replaceChildren(panel(kind, title, message));
   byId('timeline').replaceChildren();
+  byId('differs').hidden = true;
   byId('why').hidden = true;
   byId('raw').hidden = true;
   say(message);
@@ -159,6 +201,7 @@ async function copyCurl() {
 }
 
 function pick(option) {
+  byId('as-of').value = TODAY;
   subject.patient = option;
   subject.own = null;
   patients.select(option);
@@ -166,7 +209,7 @@ function pick(option) {
   byId('chart-line').textContent = option.querySelector('.line').textContent;
   hooks.forEach((choice) => { choice.checked = choice.value === option.dataset.hook; });
   drafts.begin(option.dataset.drafts || '');
-  window.history.replaceState(null, '', `#${option.id}`);
+  window.history.replaceState(null, '', `#${option.dataset.name}`);
   update();
 }
 
@@ -192,9 +235,13 @@ function update() {
 function bringAnswer() {
   const left = (element) => element.getBoundingClientRect().left;
   if (left(byId('answer-title')) <= left(byId('search'))) byId('answer-title').scrollIntoView();
+  // Panes that scroll by themselves begin the next patient at their top.
+  else document.querySelectorAll('section.chart, section.answer').forEach((pane) => { pane.scrollTop = 0; });
 }
 
 function sendOwn(text) {
+  // The same request may be asked about on several days; another subject begins today.
+  if (subject.own === null) byId('as-of').value = TODAY;
   subject.own = text;
   subject.patient = null;
   patients.select(null);
@@ -247,6 +294,7 @@ function start() {
   listenForFiles();
   window.addEventListener('hashchange', pickNamed);
   pickNamed();
+  patients.focusSearch();
 }
 
 start();

@@ -97,7 +97,7 @@ def timeline(evidence: Evidence, assessment: Assessment) -> Timeline:
         new=_new_window(evidence),
         clean=_clean_window(evidence),
         rows=tuple(row for row in rows if row.entries or row.title in _ALWAYS_SHOWN),
-        passed_over=evidence.history.passed_over,
+        passed_over=tuple(_passed_over(evidence)),
     )
 
 
@@ -153,17 +153,32 @@ def _pain(evidence: Evidence) -> Iterator[Entry]:
 
 
 def _episodes(evidence: Evidence) -> Iterator[Entry]:
-    """The pain of each region, with why it is new or not."""
+    """The pain of each region, with why it is new or not. Old pain has no first day here: its records do."""
     for episode in evidence.pain.episodes:
+        since = episode.since if episode.is_new else None
         yield Entry(
             label=f"{episode.named.capitalize()}: {'new' if episode.is_new else 'not new'}",
-            when=Span.day(episode.since) if episode.since else None,
-            source=", ".join(dict.fromkeys(record.finding.source for record in episode.against or episode.records)),
+            when=Span.day(since) if since else None,
+            source=_sources(episode.against or episode.records),
             counts=episode.is_new,
-            remark=episode.why,
-            until=evidence.calendar.today if episode.since else None,
-            ongoing=episode.since is not None,
+            why=episode.why,
+            until=evidence.calendar.today if since else None,
+            ongoing=since is not None,
         )
+
+
+def _passed_over(evidence: Evidence) -> Iterator[str]:
+    """What speaks of the disease or of pain and does not count, with the reason."""
+    for line in evidence.history.passed_over:
+        source, _, why = line.partition(": ")
+        yield f"Breast cancer in {source}: {why}"
+    for episode in evidence.pain.episodes:
+        if not episode.is_new:
+            yield f"Back pain, {episode.named}, in {_sources(episode.against or episode.records)}: {episode.why}"
+
+
+def _sources(records: Iterable[PainRecord]) -> str:
+    return ", ".join(dict.fromkeys(record.finding.source for record in records))
 
 
 def _pain_remark(record: PainRecord, is_new: bool) -> str:
