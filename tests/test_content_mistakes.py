@@ -106,13 +106,6 @@ MISTAKES = {
         "system.0.aliases",
         "array",
     ),
-    "wrong type, on_card": (
-        f"{RULE}/evidence.toml",
-        "^on_card = .*",
-        'on_card = "yes"',
-        "statement.0.on_card",
-        "boolean",
-    ),
     "empty text": (
         f"{RULE}/source-attributes.toml",
         "^funding = .*",

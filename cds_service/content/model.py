@@ -177,7 +177,6 @@ class EvidenceStatement:
     text: str
     source: str
     cite: str
-    on_card: bool
     by: str = ""
     grade: str = ""
     url: str = ""
