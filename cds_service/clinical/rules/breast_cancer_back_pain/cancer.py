@@ -20,6 +20,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.cancer_at_site import ca
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BREAST_CANCER
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
+from cds_service.clinical.rules.breast_cancer_back_pain.text_names import WordList
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import RuleValueSet
 
 
@@ -45,7 +46,7 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
                 passed_over.append(f"{condition.reference}: {why}")
             else:
                 finding = recognizer.coded(_finding(condition, calendar), coding, condition.concept)
-                proven.append(replace(finding, as_written=recognizer.own_words(condition.concept)))
+                proven.append(replace(finding, as_written=_own_words(condition, recognizer)))
         elif RuleValueSet.BREAST_CANCER_IN_SITU in value_sets:
             if not condition.is_refuted and not condition.is_suspected:
                 finding = _finding(condition, calendar)
@@ -71,6 +72,12 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
             elif quote and not _why_not(condition, None, value_sets, recognizer, options):
                 proven.append(_finding(condition, calendar, quote))
     return CancerHistory(_earliest_first(proven), _earliest_first(in_situ), tuple(passed_over))
+
+
+def _own_words(condition: Condition, recognizer: Recognizer) -> str:
+    """What the chart calls the cancer, where that says more than its code: the side, the kind, the receptors."""
+    words = recognizer.own_words(condition.concept)
+    return "" if recognizer.has_words(WordList.PLAIN_CANCER, words) else words
 
 
 def _is_spread_alone(value_sets: Collection[str]) -> bool:

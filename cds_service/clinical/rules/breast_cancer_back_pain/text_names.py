@@ -30,6 +30,7 @@ class WordList(StrEnum):
     ADVANCED = "advanced"
     BREAST = "breast"
     SIDE = "side"
+    PLAIN_CANCER = "plain-cancer"
     HER2_POSITIVE = "her2-positive"
     HER2_NEGATIVE = "her2-negative"
     HER2_EQUIVOCAL = "her2-equivocal"
