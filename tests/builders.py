@@ -38,6 +38,7 @@ SYSTEMS = {
     "icd10cm": "http://hl7.org/fhir/sid/icd-10-cm",
     "icd10": "http://hl7.org/fhir/sid/icd-10",
     "icdo": "http://terminology.hl7.org/CodeSystem/icd-o-3",
+    "icd10gm": "http://fhir.de/CodeSystem/bfarm/icd-10-gm",
     "icd9cm": "http://hl7.org/fhir/sid/icd-9-cm",
     "snomed": "http://snomed.info/sct",
     "loinc": "http://loinc.org",

@@ -150,6 +150,12 @@ def test_other_allergies_and_none_change_nothing(other: Json) -> None:
         ("Clariscan", NO_GADOLINIUM),
         ("Elucirem", NO_GADOLINIUM),
         ("Vueway", NO_GADOLINIUM),
+        ("Primovist", NO_GADOLINIUM),
+        ("Artirem", NO_GADOLINIUM),
+        ("Pixxoscan 0.5 mmol/ml", NO_GADOLINIUM),
+        ("Magnegita", NO_GADOLINIUM),
+        ("Dotagraf", NO_GADOLINIUM),
+        ("Cyclolux", NO_GADOLINIUM),
         ("DYE", NO_CONTRAST),
         ("Contrast", NO_CONTRAST),
         ("contrast media", NO_CONTRAST),
@@ -178,6 +184,7 @@ def test_words_name_the_class_of_contrast_or_none(text: str, wanted: tuple[str, 
         "Povidone-iodine",
         "Betadine",
         "Shellfish derived",
+        "Magnesium",
         "Iodine",
     ],
 )
@@ -244,6 +251,26 @@ def reacted(*manifestations: str, text: str = "Gadobutrol", severity: str = "", 
     return allergy(text=text, reaction=[reaction | ({"severity": severity} if severity else {})], **elements)
 
 
+def coded_reaction(*codes: str, text: str = "", to: str = "Iohexol") -> Json:
+    manifestations = [concept(code, text=text) if text else concept(code) for code in codes]
+    return allergy(text=to, reaction=[{"manifestation": manifestations}])
+
+
+# Decision 4.15.
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        (coded_reaction("snomed 422587007"), "Nausea"),
+        (coded_reaction("snomed 25064002"), "Headache"),
+        (coded_reaction("snomed 422587007", "snomed 25064002"), "Nausea"),
+    ],
+    ids=["nausea", "headache", "both"],
+)
+def test_a_physiologic_reaction_by_code_alone_changes_nothing(shown: Json, said: str) -> None:
+    assert (studies(shown), raised(shown)) == (STANDARD, ["contrast-reaction-physiologic"])
+    assert said in proposed(shown)
+
+
 # Decision 4.15.
 @pytest.mark.parametrize(
     "manifestations",
@@ -277,7 +304,9 @@ def test_a_physiologic_reaction_is_named_and_changes_nothing(manifestations: lis
         reacted("Throat warmth and swelling"),
         reacted("Unknown"),
         allergy(text="Gadobutrol"),
-        allergy(text="Gadobutrol", reaction=[{"manifestation": [concept("snomed 422587007")]}]),
+        allergy(text="Gadobutrol", reaction=[{"manifestation": [concept("snomed 247472004")]}]),
+        coded_reaction("snomed 422587007", text="Nausea, hives", to="Gadobutrol"),
+        coded_reaction("snomed 422587007", "snomed 247472004", to="Gadobutrol"),
         allergy(text="Gadobutrol", reaction=[{"description": "hives within minutes"}]),
     ],
     ids=[
@@ -289,7 +318,9 @@ def test_a_physiologic_reaction_is_named_and_changes_nothing(manifestations: lis
         "swelling",
         "unknown",
         "nothing said",
-        "code without words",
+        "a code of another reaction",
+        "a code with more in its words",
+        "codes of two reactions",
         "described",
     ],
 )

@@ -366,8 +366,51 @@ def test_an_open_fracture_alone_brings_no_card_and_is_named_beside_pain() -> Non
     assert "Fracture of lumbar vertebra" in only_card(decision(CANCER, PAIN, broken))["detail"]
 
 
+# Decision 2.10.
 @pytest.mark.parametrize(
-    "cause", ["icd10cm V43.52XA", "icd10cm V00.132A", "icd10cm W13.0XXA", "icd10 V43", "icd10 W17"]
+    ("code", "is_open"),
+    [
+        ("icd10 T08.1", True),
+        ("icd10 T081", True),
+        ("icd10gm T08.1", True),
+        ("icd10 S32.01", True),
+        ("icd10 S22.01", True),
+        ("icd10 S12.21", True),
+        ("icd9cm 805.5", True),
+        ("icd9cm 805.3", True),
+        ("icd9cm 8061", True),
+        ("icd9cm 806.35", True),
+        ("icd9cm 805.9", True),
+        ("icd10 T08.0", False),
+        ("icd10 S32.00", False),
+        ("icd10 S32.0", False),
+        ("icd10 S32.1", False),
+        # The first lumbar vertebra, closed.
+        ("icd10gm S32.01", False),
+        ("icd10cm S32.010A", False),
+        ("icd9cm 805.4", False),
+        ("icd9cm 805.2", False),
+        ("icd9cm 806.25", False),
+        ("icd9cm 805.8", False),
+    ],
+)
+def test_an_open_fracture_is_known_as_each_classification_says_it(code: str, is_open: bool) -> None:
+    broken = fractured(code)
+    assert is_silent(broken) is is_open
+    assert not is_silent(PAIN, broken)
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        "icd10cm V43.52XA",
+        "icd10cm V00.132A",
+        "icd10cm W13.0XXA",
+        "icd10 V43",
+        "icd10 W17",
+        "icd9cm E812.0",
+        "icd9cm E8849",
+    ],
 )
 def test_with_a_cause_of_high_energy_in_its_visit_a_fracture_alone_brings_no_card(cause: str) -> None:
     broken = visit_diagnosis(WEDGE_T12, 2, visit="v1")
@@ -377,7 +420,9 @@ def test_with_a_cause_of_high_energy_in_its_visit_a_fracture_alone_brings_no_car
     assert of(visit_diagnosis(THROUGH_A_TUMOR, 2, visit="v1"), visit_diagnosis(cause, 2, visit="v1")).critical
 
 
-@pytest.mark.parametrize("cause", ["icd10cm W01.0XXA", "icd10cm W18.30XA", "icd10cm W10.9XXA"])
+@pytest.mark.parametrize(
+    "cause", ["icd10cm W01.0XXA", "icd10cm W18.30XA", "icd10cm W10.9XXA", "icd9cm E885.9", "icd9cm E884.2"]
+)
 def test_a_fall_on_the_same_level_is_no_cause_of_high_energy(cause: str) -> None:
     broken = visit_diagnosis(WEDGE_T12, 2, visit="v1")
     assert not is_silent(broken, visit_diagnosis(cause, 2, visit="v1"))

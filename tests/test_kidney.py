@@ -290,6 +290,11 @@ def test_of_two_creatinines_the_newest_is_named() -> None:
         ("snomed 236435004", "dialysis"),
         ("snomed 105502003", "dialysis"),
         ("snomed 46177005", "dialysis"),
+        ("icd9cm V45.11", "dialysis"),
+        ("icd9cm 585.6", "dialysis"),
+        ("icd9cm 585.4", "severe-kidney-disease"),
+        ("icd9cm 585.5", "severe-kidney-disease"),
+        ("icd9cm 404.93", "severe-kidney-disease"),
         ("icd10cm N18.4", "severe-kidney-disease"),
         ("icd10cm N18.5", "severe-kidney-disease"),
         ("icd10cm I12.0", "severe-kidney-disease"),
@@ -405,6 +410,12 @@ def test_an_injury_without_a_date_counts() -> None:
 )
 def test_only_a_transplant_ends_dialysis(others: list[Json], wanted: tuple[str, ...]) -> None:
     assert studies(condition("icd10cm Z99.2", recorded=day(700)), *others) == wanted
+
+
+# Decision 4.13.
+@pytest.mark.parametrize(("days", "wanted"), [(5, ["dialysis"]), (30, ["dialysis"]), (31, [])])
+def test_a_session_of_dialysis_by_code_counts_for_30_days(days: int, wanted: list[str]) -> None:
+    assert raised(study("Procedure", "snomed 302497006", when=day(days))) == wanted
 
 
 # Decision 4.13.

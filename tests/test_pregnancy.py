@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
+from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
+from cds_service.clinical.rules.breast_cancer_back_pain.services import prefetch_templates
 from tests.builders import Json, concept, condition, day, encounter, observation, patient, study
 from tests.cautioned import PREGNANT, STANDARD, YOUNG, named, not_checked, proposed, raised, studies, visit_diagnosis
 
@@ -332,6 +335,52 @@ QUANTITATIVE = "Choriogonadotropin.beta subunit [Units/volume] in Serum or Plasm
 
 def hcg(value: float, days: int = 2, unit: str = "m[IU]/mL", name: str = QUANTITATIVE, **quantity: Any) -> Json:
     return named(name, days, valueQuantity={"value": value, "unit": unit, **quantity})
+
+
+def coded_hcg(code: str, value: float, days: int = 2) -> Json:
+    return observation(f"loinc {code}", day(days), valueQuantity={"value": value, "unit": "m[IU]/mL"})
+
+
+# Decision 4.14.
+@pytest.mark.parametrize("code", ["21198-7", "19080-1", "20415-6", "45194-8", "83086-9"])
+@pytest.mark.parametrize(
+    ("value", "wanted", "cautions"),
+    [
+        (300, PREGNANT, ["pregnancy"]),
+        (25, PREGNANT, ["pregnancy"]),
+        (24.9, STANDARD, ["hcg-to-repeat"]),
+        (5, STANDARD, ["hcg-to-repeat"]),
+        (4.9, STANDARD, []),
+    ],
+)
+def test_a_quantitative_hcg_counts_by_its_code_without_words(
+    code: str, value: float, wanted: tuple[str, ...], cautions: list[str]
+) -> None:
+    result = coded_hcg(code, value)
+    assert (studies(YOUNG, result), raised(YOUNG, result)) == (wanted, cautions)
+
+
+# Decision 4.14.
+@pytest.mark.parametrize(("days", "wanted"), [(5, STANDARD), (20, PREGNANT), (40, PREGNANT)])
+def test_a_later_hcg_below_5_ends_a_pregnancy(days: int, wanted: tuple[str, ...]) -> None:
+    recorded = condition("icd10cm Z33.1", recorded=day(20))
+    assert studies(YOUNG, recorded, coded_hcg("21198-7", 1, days)) == wanted
+
+
+# Decision 4.14.
+def test_dates_of_delivery_and_last_period_count_by_their_codes_without_words() -> None:
+    due = observation("loinc 11778-8", day(20), valueDateTime=day(-100))
+    assert studies(YOUNG, due) == PREGNANT
+    last = observation("loinc 8665-2", day(200), valueDateTime=day(295))
+    assert studies(YOUNG, visit_diagnosis("icd10cm Z34.93", 200), last) == STANDARD
+    assert studies(YOUNG, visit_diagnosis("icd10cm Z34.93", 200)) == PREGNANT
+
+
+# Decision 4.14.
+@pytest.mark.parametrize("code", ["21198-7", "19080-1", "2118-8", "11778-8", "8665-2"])
+def test_discovery_asks_for_the_tests_and_dates_of_a_pregnancy(code: str) -> None:
+    template = prefetch_templates(load_content())["observations"]
+    assert code in parse_qs(template.partition("?")[2])["code"][0].split(",")
 
 
 # Decision 4.14.

@@ -37,6 +37,9 @@ _VERSION = re.compile(r"/(?:version|[\d.-]+)$")
 _MARKS = re.compile(r"[†‡*+!#]")
 _TO_BE_FILLED = re.compile(r"\.?-$")
 
+# A category of external causes in ICD-9-CM, which has four characters: E884.1.
+_EXTERNAL_CAUSE = re.compile(r"E\d{3}")
+
 # What stands for itself in a string of several codes: `C79.5 M49.5`, but not the parts of `C50 .9`.
 _WHOLE_CODE = re.compile(r"[A-Z]\d[0-9A-Z](?:\.?[0-9A-Z]{1,4})?")
 
@@ -68,7 +71,8 @@ def icd_code(code: str) -> str:
     """
     plain = "".join(_MARKS.sub(" ", unicodedata.normalize("NFKC", code)).split()).upper().replace(",", ".")
     category, _, rest = _TO_BE_FILLED.sub("", plain).partition(".")
-    return category + rest if len(category) == SHORTEST_CATEGORY and "." not in rest else plain
+    is_category = len(category) == SHORTEST_CATEGORY or _EXTERNAL_CAUSE.fullmatch(category)
+    return category + rest if is_category and "." not in rest else plain
 
 
 def icd_codes(code: str) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ class SharedValueSet(StrEnum):
     CKD_SEVERE = "ckd-severe"
 
     HCG_TEST = "hcg-test"
+    DELIVERY_DATE = "delivery-date"
+    LAST_PERIOD = "last-menstrual-period"
     PREGNANT = "pregnant"
     PREGNANCY_COMPLICATION = "pregnancy-complication"
     NOT_PREGNANT = "not-pregnant"
@@ -37,6 +39,7 @@ class SharedValueSet(StrEnum):
     CONTRAST_ALLERGY_ANY_CLASS = "contrast-allergy-any-class"
     CONTRAST_ALLERGY_GADOLINIUM = "contrast-allergy-gadolinium"
     CONTRAST_ALLERGY_IODINATED = "contrast-allergy-iodinated"
+    PHYSIOLOGIC_REACTION = "contrast-reaction-physiologic"
 
     CT_CHEST = "imaging-ct-chest"
     CT_CHEST_ABDOMEN = "imaging-ct-chest-abdomen"
@@ -44,11 +47,6 @@ class SharedValueSet(StrEnum):
     CT_CHEST_ABDOMEN_PELVIS = "imaging-ct-chest-abdomen-pelvis"
     CT_CHEST_ABDOMEN_PELVIS_WITHOUT_CONTRAST = "imaging-ct-chest-abdomen-pelvis-without-contrast"
 
-
-# Concepts of `text-patterns.toml` that no code says: observations whose value is a date, and what a reaction only was.
-DELIVERY_DATE = "delivery-date"
-LAST_PERIOD = "last-menstrual-period"
-PHYSIOLOGIC_REACTION = "contrast-reaction-physiologic"
 
 CONTRAST_ALLERGIES = frozenset(
     {

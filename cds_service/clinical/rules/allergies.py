@@ -11,7 +11,7 @@ from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.free_text import TextMatch
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer, words_of
-from cds_service.clinical.reading.value_sets import CONTRAST_ALLERGIES, PHYSIOLOGIC_REACTION, SharedValueSet
+from cds_service.clinical.reading.value_sets import CONTRAST_ALLERGIES, SharedValueSet
 from cds_service.content.caution_model import AllergyWords
 
 _NOT_TRUE = frozenset({"refuted", "entered-in-error"})
@@ -22,6 +22,7 @@ _PARTS = re.compile(r"\s*(?:[,;/&+]|\band\b|\bor\b)\s*")
 _STRENGTH = re.compile(r"\b(only|just|mild(ly)?|slight(ly)?|transient|some|feeling|sensation|of|felt|was|very)\b")
 
 _ANY_CLASS = SharedValueSet.CONTRAST_ALLERGY_ANY_CLASS
+_PHYSIOLOGIC = SharedValueSet.PHYSIOLOGIC_REACTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def _listed(
             # An entry that names a class is not of a class that nobody named.
             named = item.concepts - {_ANY_CLASS} if len(classes) > 1 else item.concepts
             if named and physiologic:
-                yield ContrastReaction(frozenset({PHYSIOLOGIC_REACTION}), item.finding, physiologic)
+                yield ContrastReaction(frozenset({_PHYSIOLOGIC}), item.finding, physiologic)
             elif named:
                 yield replace(item, concepts=named)
 
@@ -109,12 +110,21 @@ def _physiologic(allergy: Allergy, words: AllergyWords, recognizer: Recognizer) 
     if allergy.is_severe:
         return ""
     if allergy.reactions:
-        texts = [next(iter(words_of(reaction)), "") for reaction in allergy.reactions]
-        return ", ".join(dict.fromkeys(texts)) if all(_is_physiologic(text, words) for text in texts) else ""
+        texts = [_physiologic_words(reaction, words, recognizer) for reaction in allergy.reactions]
+        return ", ".join(dict.fromkeys(texts)) if all(texts) else ""
     for concept in allergy.concepts:
-        for match in recognizer.text(concept.text, PHYSIOLOGIC_REACTION):
+        for match in recognizer.text(concept.text, _PHYSIOLOGIC):
             return match.quote
     return ""
+
+
+def _physiologic_words(reaction: Concept, words: AllergyWords, recognizer: Recognizer) -> str:
+    """What a reaction is called, if it was physiologic only; its code says so where nobody wrote a text beside it."""
+    coding = recognizer.value_sets(reaction).get(_PHYSIOLOGIC)
+    text = next(iter(words_of(reaction)), "")
+    if coding and not reaction.text:
+        return coding.display or recognizer.label(coding)
+    return text if _is_physiologic(text, words) else ""
 
 
 def _is_physiologic(text: str, words: AllergyWords) -> bool:

@@ -13,7 +13,7 @@ from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.measured import measured
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Question, Recognizer
-from cds_service.clinical.reading.value_sets import DELIVERY_DATE, LAST_PERIOD, SharedValueSet
+from cds_service.clinical.reading.value_sets import SharedValueSet
 from cds_service.clinical.rules.kidney import last_day
 from cds_service.content.caution_model import PregnancyContent, PregnancyState, ResultTest
 
@@ -150,8 +150,8 @@ class _Dates:
     @classmethod
     def read(cls, chart: Chart, recognizer: Recognizer, calendar: Calendar) -> _Dates:
         return cls(
-            tuple(_dated(chart, DELIVERY_DATE, recognizer, calendar)),
-            tuple(_dated(chart, LAST_PERIOD, recognizer, calendar)),
+            tuple(_dated(chart, SharedValueSet.DELIVERY_DATE, recognizer, calendar)),
+            tuple(_dated(chart, SharedValueSet.LAST_PERIOD, recognizer, calendar)),
         )
 
     def end_of(self, day: date, content: PregnancyContent) -> date:

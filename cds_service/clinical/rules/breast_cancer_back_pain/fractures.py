@@ -1,7 +1,8 @@
 """New fractures of vertebrae: each stands for pain where none is recorded (decision 2.10).
 
 Whether a fracture is new, its dates say: the seventh character of ICD-10-CM says "A" as long as the fracture is
-treated. Any other character but "B" (open) tells of a fracture that is past.
+treated. Any other character but "B" (open) tells of a fracture that is past. In ICD-10 the supplementary character "1"
+says that a fracture is open, in ICD-9-CM an odd fourth digit.
 """
 
 from __future__ import annotations
@@ -24,9 +25,15 @@ from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     SPINE_FRACTURE,
     RuleValueSet,
 )
+from cds_service.content.spelling import icd_code
 
 # The seventh character of an ICD-10-CM code of the chapters in which fractures of vertebrae stand.
 _SEVENTH = re.compile(r"[MS][0-9][0-9A-Z]\.?[0-9A-Z]{3}([A-Z])")
+
+# Open fractures in classifications without a seventh character, by the name of the system. Nations use the fifth
+# character of S12 to S32 for the vertebra; T08.1 is open in all of them.
+_OPEN = {"ICD-10": re.compile(r"(?:S12|S22|S32)[0-9]1|T081"), "ICD-9-CM": re.compile(r"80[56][13579][0-9]?")}
+_OPEN_IN_ANY_NATION = re.compile(r"T081")
 
 # What is done to a patient is no finding of its own: a vertebroplasty says when, not that the fracture is new.
 _NO_FINDINGS = frozenset({"Procedure", "Device"})
@@ -131,7 +138,7 @@ def _records(asserted: Iterable[AssertedConcept], recognizer: Recognizer) -> Ite
             cause=next(cause for cause in Cause if cause in causes),
             regions=_regions(item, recognizer),
             is_past=bool(seventh - {"A", "B"}) or _is_healed(item, recognizer),
-            is_open="B" in seventh,
+            is_open=_is_open(item, recognizer),
             day=told.latest if told else None,
         )
 
@@ -149,6 +156,14 @@ def _regions(item: AssertedConcept, recognizer: Recognizer) -> frozenset[str]:
 def _seventh_characters(item: AssertedConcept) -> set[str]:
     codes = (coding.code.strip().upper() for coding in item.concept.codings)
     return {found[1] for code in codes if (found := _SEVENTH.fullmatch(code))}
+
+
+def _is_open(item: AssertedConcept, recognizer: Recognizer) -> bool:
+    """Whether a code names an open fracture: by "B" in ICD-10-CM, else as its classification says it."""
+    return "B" in _seventh_characters(item) or any(
+        _OPEN.get(recognizer.system_name(coding.system), _OPEN_IN_ANY_NATION).fullmatch(icd_code(coding.code))
+        for coding in item.concept.codings
+    )
 
 
 def _is_healed(item: AssertedConcept, recognizer: Recognizer) -> bool:

@@ -6,9 +6,6 @@ from enum import StrEnum
 
 from cds_service.clinical.reading.value_sets import (
     CONTRAST_ALLERGIES,
-    DELIVERY_DATE,
-    LAST_PERIOD,
-    PHYSIOLOGIC_REACTION,
 )
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     BACK_PAIN,
@@ -52,9 +49,6 @@ TEXT_NAMES = TextNames(
             *SPINE_SITE,
             *_BACK_PAIN,
             *CONTRAST_ALLERGIES,
-            PHYSIOLOGIC_REACTION,
-            DELIVERY_DATE,
-            LAST_PERIOD,
         }
     ),
     guards=frozenset(
