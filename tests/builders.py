@@ -428,9 +428,12 @@ def only_card(decided: Decision) -> Json:
 
 
 def section(card: Json, heading: str) -> str:
-    """The lines of the card's detail under a heading: `Proposed`."""
-    parts = [part.strip() for part in card["detail"].split("**" + heading + "**", 1)]
-    return parts[1].split("\n\n", 1)[0] if len(parts) > 1 else ""
+    """The lines of the card's detail under a heading (`Proposed`), or behind one that ends in a colon (`Not checked:`).
+
+    Blanks that do not break are given as blanks; tests/test_card_text.py holds where they stand.
+    """
+    _, _, behind = card["detail"].replace("\N{NO-BREAK SPACE}", " ").partition(f"**{heading}**")
+    return str(behind.strip().split("\n\n", 1)[0])
 
 
 def created(card: Json) -> list[Json]:

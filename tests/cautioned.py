@@ -56,8 +56,14 @@ def proposed(*resources: Json, **arguments: Any) -> str:
     return section(card_beside(*resources, **arguments), "Proposed")
 
 
+def caution_section(*resources: Json, **arguments: Any) -> str:
+    """The cautions in full, one a line: `- MRI and CT: sentence`."""
+    return section(card_beside(*resources, **arguments), "Caution")
+
+
 def not_checked(*resources: Json, **arguments: Any) -> str:
-    return section(card_beside(*resources, **arguments), "Not checked")
+    """The one line on what was not checked, and no further line of the card."""
+    return section(card_beside(*resources, **arguments), "Not checked:").split("\n", 1)[0]
 
 
 def egfr(

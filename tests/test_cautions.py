@@ -16,7 +16,7 @@ from tests.builders import (
     observation,
     patient,
 )
-from tests.cautioned import PREGNANT, YOUNG, egfr, not_checked, proposed, studies
+from tests.cautioned import PREGNANT, YOUNG, card_beside, caution_section, egfr, not_checked, studies
 
 PREGNANCY_STATUS, HCG, IS_NOT_PREGNANT = "loinc 82810-3", "loinc 2106-3", "snomed 60001007"
 
@@ -34,7 +34,7 @@ def test_no_combination_of_cautions_drops_the_mri() -> None:
         condition("icd10cm N17.9", onset=day(1)),
     ]
     assert studies(*everything) == PREGNANT
-    assert "Pregnant" in proposed(*everything)
+    assert caution_section(*everything).startswith("- MRI, CT and bone scan: Pregnant (")
 
 
 # --- What was not checked
@@ -121,5 +121,6 @@ def test_a_second_page_that_was_not_read_is_named() -> None:
     assert "contrast allergy" in not_checked(replaced={"allergies": known})
 
 
-def test_a_complete_chart_still_says_that_implants_and_allergies_may_be_missing() -> None:
-    assert "implants and allergies that are not in the chart" in not_checked(egfr(80)).lower()
+# Decision 7.14.
+def test_a_complete_chart_takes_no_line_for_what_was_not_checked() -> None:
+    assert "Not checked" not in card_beside(egfr(80))["detail"]

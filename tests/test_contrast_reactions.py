@@ -13,7 +13,7 @@ from tests.cautioned import (
     NO_IODINE,
     STANDARD,
     card_beside,
-    proposed,
+    caution_section,
     raised,
     studies,
 )
@@ -164,7 +164,7 @@ def test_other_allergies_and_none_change_nothing(other: Json) -> None:
 def test_words_name_the_class_of_contrast_or_none(text: str, wanted: tuple[str, ...]) -> None:
     shown = allergy(text=text, reaction=[{"manifestation": [concept(text="Hives")]}])
     assert studies(shown) == wanted
-    assert "or premedication / another agent, per radiology" in proposed(shown)
+    assert "or premedication / another agent, per radiology" in caution_section(shown)
 
 
 # Decision 4.15.
@@ -268,7 +268,7 @@ def coded_reaction(*codes: str, text: str = "", to: str = "Iohexol") -> Json:
 )
 def test_a_physiologic_reaction_by_code_alone_changes_nothing(shown: Json, said: str) -> None:
     assert (studies(shown), raised(shown)) == (STANDARD, ["contrast-reaction-physiologic"])
-    assert said in proposed(shown)
+    assert said in caution_section(shown)
 
 
 # Decision 4.15.
@@ -289,7 +289,7 @@ def test_a_physiologic_reaction_by_code_alone_changes_nothing(shown: Json, said:
 def test_a_physiologic_reaction_is_named_and_changes_nothing(manifestations: list[str]) -> None:
     shown = reacted(*manifestations)
     assert (studies(shown), raised(shown)) == (STANDARD, ["contrast-reaction-physiologic"])
-    assert all(item in proposed(shown) for item in manifestations)
+    assert all(item in caution_section(shown) for item in manifestations)
 
 
 # Decision 4.15.
@@ -333,7 +333,7 @@ def test_a_physiologic_reaction_takes_back_no_other_one() -> None:
 
 
 def test_words_of_the_chart_for_a_reaction_are_quoted() -> None:
-    assert "`Nausea`" in proposed(reacted("Nausea"))
+    assert "`Nausea`" in caution_section(reacted("Nausea"))
 
 
 @pytest.mark.parametrize("text", ["Gadolinium - nausea only", "Contrast: warm feeling"])

@@ -137,7 +137,8 @@ def test_a_regional_mri_does_not_answer_an_emergency_sign() -> None:
 def test_an_order_from_before_an_emergency_sign_is_to_be_made_an_emergency() -> None:
     card = only_card(decision(CANCER, PAIN, condition(LEG_WEAKNESS, onset=day(1)), ordered(WHOLE, 4)))
     assert card["summary"].startswith("EMERGENCY")
-    assert "within 24 hours" in section(card, "Proposed")
+    assert "Upgrade the spine MRI to stat." in card["summary"]
+    assert "upgrade to emergency, within 24 hours. Do not wait for laboratory results." in section(card, "Now")
 
 
 @pytest.mark.parametrize(
@@ -176,13 +177,16 @@ def test_an_active_order_is_not_offered_again() -> None:
 
 @pytest.mark.parametrize(
     ("priority", "summary", "detail"),
-    [("routine", "make the spine MRI stat", "make it an emergency"), ("stat", "as stat", "as an emergency")],
+    [
+        ("routine", "Make the spine MRI stat.", "make it an emergency, within 24 hours."),
+        ("stat", "Spine MRI is ordered stat.", "as an emergency and is not offered again."),
+    ],
 )
 def test_an_emergency_says_whether_its_mri_still_has_to_be_made_stat(priority: str, summary: str, detail: str) -> None:
     sign = condition("icd10cm G95.20", onset=day(1))
     card = only_card(decision(CANCER, PAIN, sign, ordered(WHOLE, 1, priority=priority)))
-    assert summary in card["summary"]
-    assert detail in card["detail"]
+    assert card["summary"].endswith(summary)
+    assert f"{detail} Do not wait for laboratory results." in section(card, "Now")
 
 
 # Decision 5.3.
@@ -384,7 +388,9 @@ def test_an_order_in_words_does_not_count_where_the_site_reads_no_text() -> None
 def test_a_card_for_staging_alone_is_information_and_names_the_mri() -> None:
     card = only_card(decision(CANCER, PAIN, report(LUMBAR, 3)))
     assert card["indicator"] == "info"
-    assert f"Spine MRI is done {day(3)}" in section(card, "Proposed")
+    assert "MRI is done" in card["summary"]
+    assert f", {day(3)}, final: read the report." in section(card, "Done since the pain began")
+    assert "if the MRI shows or suggests metastasis" in section(card, "Proposed")
     assert [order["code"]["coding"][0]["code"] for order in created(card)] == ["39818-0", "72254-6"]
     assert not any(item.get("isRecommended") for item in card["suggestions"])
 

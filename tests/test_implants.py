@@ -42,7 +42,8 @@ PACEMAKER, PACEMAKER_REMOVAL = "snomed 441509002", "snomed 62881002"
 )
 def test_an_implant_is_named_beside_the_mri_which_is_never_dropped(shown: Json) -> None:
     card = card_beside(shown)
-    assert "MR conditional" in section(card, "Proposed")
+    said = section(card, "Caution")
+    assert said.startswith("- MRI: ") and "check first whether it is MR conditional; else CT spine." in said
     assert [order["code"]["coding"][0]["code"] for order in created(card)] == [
         "24967-2",
         "39818-0",
@@ -117,7 +118,8 @@ def test_the_removal_of_a_pacemaker_takes_no_other_implant_back(other: Json) -> 
 )
 def test_a_tissue_expander_is_named_as_often_mr_unsafe(shown: Json) -> None:
     card = card_beside(shown)
-    assert "often MR unsafe" in section(card, "Proposed")
+    assert section(card, "Caution").startswith("- MRI: Breast tissue expander")
+    assert "often MR unsafe, check the model first; else CT spine." in section(card, "Caution")
     assert created(card)[0]["code"]["coding"][0]["code"] == "24967-2"
 
 
@@ -149,7 +151,8 @@ def test_a_tissue_expander_that_was_removed_is_not_named(gone: list[Json]) -> No
 )
 def test_other_hindrances_are_one_sentence(code: str, words: str) -> None:
     card = card_beside(condition(code, onset=day(900)))
-    assert words in section(card, "Proposed")
+    (said,) = section(card, "Caution").splitlines()
+    assert said.startswith("- MRI: ") and words in said
     assert len(created(card)) == 3
 
 

@@ -127,5 +127,5 @@ def test_what_lies_longer_ago_is_not_spoken_of(record: Json) -> None:
 # Decision 3.16.
 @pytest.mark.parametrize("code", ["icd10cm D70.1", "icd10 D70"])
 def test_febrile_neutropenia_is_the_first_thing_on_the_card(code: str) -> None:
-    assert text(at_visit(1, FEVER), at_visit(1, code)).startswith("**First**\n- Febrile neutropenia")
+    assert text(at_visit(1, FEVER), at_visit(1, code)).startswith("**Febrile neutropenia: antibiotics within the hour")
     assert "eutropenia" not in text(at_visit(1, code))

@@ -15,10 +15,10 @@ from tests.cautioned import (
     NO_IODINE,
     STANDARD,
     beside,
+    caution_section,
     egfr,
     named,
     not_checked,
-    proposed,
     raised,
     studies,
     visit_diagnosis,
@@ -62,11 +62,11 @@ def test_contrast_is_left_out_below_an_egfr_of_30_and_weighed_below_45(
     ids=["per body surface", "mL/min", "no unit", "bound", "decimals"],
 )
 def test_the_card_quotes_a_low_egfr_as_it_was_reported_with_its_date(result: Json, said: str) -> None:
-    assert said + day(10) in proposed(result)
+    assert caution_section(result).startswith(f"- MRI and CT: {said}{day(10)}, 10 days ago): ")
 
 
 def test_the_card_says_that_a_group_ii_agent_is_not_contraindicated() -> None:
-    said = proposed(egfr(22))
+    said = caution_section(egfr(22))
     assert "a group II agent is not contraindicated (ACR-NKF 2021)" in said
     assert "CT without contrast, or with contrast if radiology agrees" in said
 
@@ -88,20 +88,20 @@ def test_the_card_says_that_a_group_ii_agent_is_not_contraindicated() -> None:
 )
 def test_an_egfr_counts_in_every_spelling_of_its_unit(unit: str, ucum: str) -> None:
     assert studies(egfr(22, unit=unit, ucum=ucum)) == NO_CONTRAST
-    assert "eGFR 22 mL/min/1.73 m2 (" in proposed(egfr(22, unit=unit, ucum=ucum))
+    assert "eGFR 22 mL/min/1.73 m2 (" in caution_section(egfr(22, unit=unit, ucum=ucum))
 
 
 # Decision 4.4.
 @pytest.mark.parametrize("unit", ["mL/min", "ml/min", "mL / min", "mL/minute"])
 def test_an_egfr_in_ml_per_minute_counts_and_is_named_as_such(unit: str) -> None:
     assert studies(egfr(22, unit=unit)) == NO_CONTRAST
-    assert "eGFR 22 mL/min (" in proposed(egfr(22, unit=unit))
+    assert "eGFR 22 mL/min (" in caution_section(egfr(22, unit=unit))
 
 
 @pytest.mark.parametrize("unit", ["mg/dL", "mL/s", "%"])
 def test_an_egfr_with_another_unit_changes_nothing_and_the_card_says_so(unit: str) -> None:
     assert studies(egfr(22, unit=unit)) == STANDARD
-    assert "The eGFR on record is not in mL/min" in not_checked(egfr(22, unit=unit))
+    assert "the eGFR on record is not in mL/min or mL/min/1.73 m2" in not_checked(egfr(22, unit=unit))
 
 
 def test_a_result_in_another_unit_hides_none_that_can_be_used() -> None:
@@ -124,7 +124,7 @@ def test_the_newest_egfr_counts_whatever_the_unit_of_an_older_one(unit: str, old
 def test_an_egfr_of_90_days_ago_is_recent_one_of_91_is_named_as_not_recent() -> None:
     assert studies(egfr(22, days=90)) == NO_CONTRAST
     assert studies(egfr(22, days=91)) == STANDARD
-    assert f"o recent eGFR (last 22 mL/min/1.73 m2, {day(91)}" in not_checked(egfr(22, days=91))
+    assert f"no recent eGFR (last 22 mL/min/1.73 m2, {day(91)}" in not_checked(egfr(22, days=91))
 
 
 def test_the_site_chooses_how_old_an_egfr_may_be() -> None:
@@ -152,7 +152,7 @@ def test_an_egfr_above_60_is_no_gap() -> None:
 def test_of_two_results_of_one_day_the_lower_counts(order: tuple[str, str]) -> None:
     pair = egfr(28, code=order[0]), egfr(33, code=order[1])
     assert studies(*pair) == NO_CONTRAST
-    assert "eGFR 28" in proposed(*pair)
+    assert "eGFR 28" in caution_section(*pair)
 
 
 @pytest.mark.parametrize("status", ["preliminary", "entered-in-error", "cancelled", "registered"])
@@ -329,8 +329,8 @@ def test_a_newer_egfr_decides_over_a_stage_that_is_coded_and_the_code_is_named(
 
 
 def test_the_card_names_the_stage_that_a_newer_egfr_overrules() -> None:
-    said = proposed(condition("icd10cm N18.4", onset=day(1500)), egfr(66))
-    assert "Chronic kidney disease, stage 4 (severe) is on record" in said
+    said = caution_section(condition("icd10cm N18.4", onset=day(1500)), egfr(66))
+    assert said.startswith("- MRI and CT: Chronic kidney disease, stage 4 (severe) is on record")
     assert "newest eGFR 66 mL/min/1.73 m2" in said
 
 
@@ -370,8 +370,8 @@ def test_an_egfr_of_30_two_days_after_the_injury_ends_it(value: float, days: int
 
 
 def test_the_card_shows_the_egfr_that_does_not_end_the_injury() -> None:
-    said = proposed(visit_diagnosis("icd10cm N17.9", 3), egfr(45, days=3))
-    assert "Acute kidney injury" in said and "newest eGFR 45 mL/min/1.73 m2" in said
+    said = caution_section(visit_diagnosis("icd10cm N17.9", 3), egfr(45, days=3))
+    assert "- MRI and CT: Acute kidney injury" in said and "newest eGFR 45 mL/min/1.73 m2" in said
 
 
 def test_an_injury_without_a_date_counts() -> None:
@@ -491,7 +491,9 @@ GROUP_2 = RuleOptions(renal_gadolinium="group2")
 )
 def test_a_site_may_propose_the_mri_with_an_agent_of_group_ii(shown: Json) -> None:
     assert studies(shown, options=GROUP_2) == NO_IODINE
-    assert "MRI with a group II agent, which is not contraindicated" in proposed(shown, renal_gadolinium="group2")
+    assert "MRI with a group II agent, which is not contraindicated" in caution_section(
+        shown, renal_gadolinium="group2"
+    )
 
 
 def test_an_allergy_to_gadolinium_outweighs_that_choice() -> None:

@@ -94,7 +94,9 @@ def test_an_order_that_does_not_answer_is_named() -> None:
 def test_an_order_from_before_a_sign_is_critical_even_if_it_is_stat() -> None:
     found = beside(SIGN_OF_TODAY, ordered(4, WHOLE, priority="stat"))
     assert (found.indicator, spine_mri_of(found.studies)) == ("critical", "")
-    assert "Upgrade the ordered spine MRI to emergency" in text(SIGN_OF_TODAY, ordered(4, WHOLE))
+    said = text(SIGN_OF_TODAY, ordered(4, WHOLE))
+    assert "Upgrade the spine MRI to stat." in said
+    assert f"- Spine MRI is already ordered ({day(4)}), before Foot drop, right foot was recorded: upgrade" in said
 
 
 # Decision 5.5.

@@ -10,7 +10,17 @@ import pytest
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.clinical.rules.breast_cancer_back_pain.services import prefetch_templates
 from tests.builders import Json, concept, condition, day, encounter, observation, patient, study
-from tests.cautioned import PREGNANT, STANDARD, YOUNG, named, not_checked, proposed, raised, studies, visit_diagnosis
+from tests.cautioned import (
+    PREGNANT,
+    STANDARD,
+    YOUNG,
+    caution_section,
+    named,
+    not_checked,
+    raised,
+    studies,
+    visit_diagnosis,
+)
 
 PREGNANCY_STATUS, HCG = "loinc 82810-3", "loinc 2106-3"
 IS_PREGNANT, IS_NOT_PREGNANT = "snomed 77386006", "snomed 60001007"
@@ -55,13 +65,14 @@ def test_a_pregnancy_leaves_only_the_mri_without_contrast(shown: Json) -> None:
 
 
 def test_the_card_says_why_ct_and_bone_scan_are_not_proposed_in_pregnancy() -> None:
-    said = proposed(YOUNG, condition("icd10cm Z33.1", onset=day(60)))
-    assert "MRI without contrast first; CT, bone scan and gadolinium only after radiology and obstetrics agree" in said
+    said = caution_section(YOUNG, condition("icd10cm Z33.1", onset=day(60)))
+    assert said.startswith("- MRI, CT and bone scan: Pregnant (")
+    assert "MRI without contrast first (ACOG 723); CT, bone scan and gadolinium only after radiology" in said
     assert "Do not withhold" not in said
 
 
 def test_in_an_emergency_the_card_says_that_a_needed_study_is_not_withheld() -> None:
-    said = proposed(YOUNG, condition("icd10cm Z33.1", onset=day(60)), condition("icd10cm G83.4", onset=day(1)))
+    said = caution_section(YOUNG, condition("icd10cm Z33.1", onset=day(60)), condition("icd10cm G83.4", onset=day(1)))
     assert "Do not withhold a needed study." in said
 
 
@@ -156,7 +167,7 @@ def test_a_pregnancy_counts_for_every_sex_on_record(gender: str) -> None:
 def test_a_possible_pregnancy_is_tested_first() -> None:
     possible = condition("snomed 102874004", onset=day(5))
     assert studies(YOUNG, possible) == STANDARD
-    assert "test before CT and bone scan" in proposed(YOUNG, possible)
+    assert "test before CT and bone scan" in caution_section(YOUNG, possible)
 
 
 def test_a_later_negative_test_settles_a_possible_pregnancy() -> None:
@@ -413,7 +424,9 @@ def test_an_hcg_of_25_is_a_pregnancy_and_one_of_5_is_repeated(
 
 
 def test_the_card_names_the_hcg_that_is_to_be_repeated() -> None:
-    assert "hCG 12 (" in proposed(YOUNG, hcg(12)) and "repeat it before CT and bone scan" in proposed(YOUNG, hcg(12))
+    assert "hCG 12 (" in caution_section(YOUNG, hcg(12)) and "repeat it before CT and bone scan" in caution_section(
+        YOUNG, hcg(12)
+    )
 
 
 @pytest.mark.parametrize(("later", "cautions"), [(hcg(2, days=1), []), (hcg(80, days=1), ["pregnancy"])])
@@ -552,7 +565,7 @@ def test_for_six_weeks_after_a_loss_hcg_is_to_be_confirmed(code: str, days: int,
 
 
 def test_the_card_asks_for_hcg_after_a_loss() -> None:
-    assert "confirm hCG before CT and bone scan" in proposed(YOUNG, visit_diagnosis("icd10cm O03.9", 20))
+    assert "confirm hCG before CT and bone scan" in caution_section(YOUNG, visit_diagnosis("icd10cm O03.9", 20))
 
 
 def test_a_negative_test_after_the_loss_settles_it() -> None:

@@ -193,7 +193,7 @@ def test_a_lumbar_study_for_low_back_pain_is_answered_by_what_it_leaves_open(
     (card,) = sandbox.cards(body)
     labels = [suggestion["label"] for suggestion in card["suggestions"]]
     assert (card["indicator"], labels[0][: len(first)]) == (indicator, first)
-    assert ("Remove the CT of the spine" in labels) is (indicator == "warning")
+    assert ("Remove the CT of the spine: shows cord and marrow poorly" in labels) is (indicator == "warning")
 
 
 def take_pain_away(body: Json) -> None:
@@ -232,7 +232,7 @@ def test_a_key_that_was_left_out_is_said_on_the_card_where_it_refines(sandbox: S
     body = fixture("patient-view")
     del body["prefetch"]["allergies"]
     (card,) = sandbox.cards(body)
-    assert "Not supplied: contrast allergy" in card["detail"]
+    assert "**Not checked:** not supplied: contrast allergy" in card["detail"]
 
 
 @pytest.mark.parametrize(("left", "status"), [(2, 200), (1, 412)], ids=["the pain came", "the pain may follow"])

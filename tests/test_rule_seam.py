@@ -60,7 +60,7 @@ def test_a_call_of_the_second_rule_is_answered_with_its_own_card(client: FlaskCl
     response = client.post(PATH, json=a_call())
     (card,) = response.get_json()["cards"]
     assert card["summary"] == "Something hurts (1): made-up advice."
-    assert card["detail"] == f"**Why**\n- Pain (onset {day(3)}, 3 days ago)"
+    assert card["detail"] == f"**Why**\n- Pain (onset {day(3)}, 3\N{NO-BREAK SPACE}days ago)"
     assert card["source"]["topic"]["code"] == "madeuppain"
     assert [reason["code"] for reason in card["overrideReasons"]] == ["made-up-reason"]
     (suggestion,) = card["suggestions"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 from cds_service.advice.markdown import passage, quoted
-from cds_service.advice.phrases import Wording, date_words, finding_words, joined, when_words
+from cds_service.advice.phrases import Wording, date_words, finding_words, joined, unbroken, when_words
 from cds_service.clinical.rules.assessment import Assessment
 from cds_service.clinical.rules.rule import Rule
 from cds_service.clinical.rules.sentences import (
@@ -32,12 +32,12 @@ _BREVITIES = (0, 1, 2)
 def detail(assessment: Assessment, rule: Rule, today: date) -> str:
     """The Markdown text, at most about 1,200 characters; sections in the order in which the rule gives them.
 
-    Passages of the chart have a length of their own, and take no room from the rest.
+    Sentences that quote a study have a length of their own, and take no room from the rest.
     """
     text = ""
     for brevity in _BREVITIES:
         sections = rule.card(assessment, brevity).sections
-        allowed = LONGEST_DETAIL + _length_of_passages(sections)
+        allowed = LONGEST_DETAIL + _length_of_quotes(sections, rule.content.wording, today)
         for limit in range(EVIDENCE, STAYS - 1, -1):
             text = _rendered(sections, limit, rule.content.wording, today)
             if len(text) <= allowed:
@@ -45,31 +45,46 @@ def detail(assessment: Assessment, rule: Rule, today: date) -> str:
     return text
 
 
-def _length_of_passages(sections: Iterable[Sequence[Sentence]]) -> int:
-    """How many characters of the text are passages of the chart."""
-    values = (value for section in sections for sentence in section for value in sentence.values.values())
-    return sum(len(passage(value.text, value.shortened)) for value in values if isinstance(value, Passage))
+def _length_of_quotes(sections: Iterable[Sequence[Sentence]], wording: Wording, today: date) -> int:
+    """How many characters of the text quote studies."""
+    quotes = (sentence for section in sections for sentence in section if sentence.quotes_a_study)
+    return sum(len(in_words(sentence, wording, today)) for sentence in quotes)
 
 
 def summary(assessment: Assessment, rule: Rule, today: date) -> str:
     """The one line of the card."""
-    return in_words(rule.card(assessment, _BREVITIES[0]).summary, rule.content.wording, today)
+    return in_words(rule.card(assessment, _BREVITIES[0]).summary, rule.content.wording, today, ours=unbroken)
 
 
 def _rendered(sections: Iterable[Sequence[Sentence]], limit: int, wording: Wording, today: date) -> str:
     """The sections with the sentences that stay at `limit`; one that is only its heading is left out."""
     kept = [
-        [in_words(sentence, wording, today) for sentence in section if sentence.goes <= limit] for section in sections
+        [in_words(sentence, wording, today, ours=unbroken) for sentence in section if sentence.goes <= limit]
+        for section in sections
     ]
     return "\n\n".join("\n".join(filter(None, lines)) for lines in kept if len(lines) > 1)
 
 
-def in_words(value: Value, wording: Wording, today: date, quote: Callable[[str], str] = quoted) -> str:
-    """A sentence, or anything that it names, as text; `quote` shows words of the EHR as what they are."""
+def in_words(
+    value: Value,
+    wording: Wording,
+    today: date,
+    quote: Callable[[str], str] = quoted,
+    ours: Callable[[str], str] = str,
+) -> str:
+    """A sentence, or anything that it names, as text.
+
+    Args:
+        value: the sentence, or what one of its names in braces stands for.
+        wording: the sentences by section and name.
+        today: from which dates are counted.
+        quote: shows words of the EHR as what they are.
+        ours: sets the words of the content; those of the EHR stay as they were written.
+    """
     match value:
         case Sentence():
-            named = {name: in_words(item, wording, today, quote) for name, item in value.values.items()}
-            return value.template.format(**named)
+            named = {name: in_words(item, wording, today, quote, ours) for name, item in value.values.items()}
+            return ours(value.template).format(**named)
         case Quote():
             return quote(value.text)
         case Passage():
@@ -77,12 +92,12 @@ def in_words(value: Value, wording: Wording, today: date, quote: Callable[[str],
         case What():
             return finding_words(value.finding, wording, quote)
         case When():
-            return when_words(value.finding, today, wording)
+            return ours(when_words(value.finding, today, wording))
         case Dated():
             return date_words(value.finding, wording)
         case Listed():
-            words = [in_words(item, wording, today, quote) for item in value.items]
+            words = [in_words(item, wording, today, quote, ours) for item in value.items]
             text = value.separator.join(words) if value.separator else joined(words)
             return text[0].upper() + text[1:] if value.capital else text
         case _:
-            return str(value)
+            return ours(str(value))

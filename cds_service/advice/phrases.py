@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
@@ -12,6 +13,14 @@ from cds_service.clinical.reading.findings import Finding
 _DAYS_UP_TO, _WEEKS_UP_TO, _MONTHS_UP_TO = 20, 89, 729
 
 Wording = Mapping[str, Mapping[str, str]]
+
+# The blank between a number, or the name in braces of one, and its unit.
+_BEFORE_UNIT = re.compile(r"(?<=[\d}]) (?=%|(?:hour|day|week|month|year)s?\b|mL/|mg/|[uµμ]mol/|m2\b)")
+
+
+def unbroken(words: str) -> str:
+    """Words of ours with a non-breaking space between number and unit, so that no line ends between them."""
+    return _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", words)
 
 
 def finding_words(finding: Finding, wording: Wording, quote: Callable[[str], str] = quoted) -> str:

@@ -69,11 +69,13 @@ class Sentence:
         template: the sentence.
         values: by name.
         goes: how soon it is left out.
+        quotes_a_study: it quotes a report, and takes no room from the rest of the card (decision 7.14).
     """
 
     template: str
     values: Mapping[str, Value] = field(default_factory=dict)
     goes: int = STAYS
+    quotes_a_study: bool = False
 
 
 Value = str | int | Span | Quote | Passage | What | When | Dated | Listed | Sentence

@@ -37,22 +37,27 @@ from cds_service.content.model import Content
 
 # So many cautions stand there in full at each brevity; the rest is named.
 _MOST_CAUTIONS = (3, 2, 1)
+_BRIEFEST = len(_MOST_CAUTIONS) - 1
 
 
 def card_text(assessment: Assessment, content: Content, brevity: int) -> CardText:
-    """The card in sentences; `brevity` (0 to 2) says how many cautions are only named."""
-    detail = _Detail(assessment, content, _MOST_CAUTIONS[brevity])
+    """The card in sentences; `brevity` (0 to 2) says how many cautions are only named.
+
+    At the last, lines on studies beside the MRI of the spine may go: their buttons and orders say the same.
+    """
+    detail = _Detail(assessment, content, brevity)
     return CardText(summary(assessment, content), detail.sections())
 
 
 class _Detail:
     """The sections of one card's detail, in the order in which a physician needs them."""
 
-    def __init__(self, assessment: Assessment, content: Content, most_cautions: int) -> None:
+    def __init__(self, assessment: Assessment, content: Content, brevity: int) -> None:
         self._assessment = assessment
         self._content = content
         self._words = content.wording
-        self._most_cautions = most_cautions
+        self._most_cautions = _MOST_CAUTIONS[brevity]
+        self._other_studies_go = NEEDED if brevity == _BRIEFEST else STAYS
 
     def sections(self) -> tuple[tuple[Sentence, ...], ...]:
         if self._assessment.outcome is Outcome.UNDETERMINED:
@@ -208,7 +213,7 @@ class _Detail:
             yield Sentence(words["include_sacrum"])
         if staging:
             studies = Listed([self._short(slug) for slug in staging], capital=True)
-            yield Sentence(words[self._staging_sentence()], {"studies": studies})
+            yield Sentence(words[self._staging_sentence()], {"studies": studies}, self._other_studies_go)
         for slug in brain:
             yield self._brain(slug)
         if Note.BONE_SCAN_DONE in found.notes:
@@ -230,7 +235,7 @@ class _Detail:
         status = self._assessment.receptors.value
         name = "brain" if status in ("HER2-positive", "triple-negative") else "brain_consider"
         values = {"study": self._label(slug), "receptors": self._words["receptors"][status]}
-        return Sentence(self._words["proposed"][name], values)
+        return Sentence(self._words["proposed"][name], values, self._other_studies_go)
 
     def _spine_mri_there(self) -> Iterator[Sentence]:
         """The MRI of the spine that is there, and orders and studies of it that do not answer."""
@@ -270,7 +275,10 @@ class _Detail:
             return "mri_present_upgrade"
         if self._assessment.critical and not self._mri_is_done():
             return "mri_present_at_once" if Note.MRI_AT_ONCE in self._assessment.notes else "mri_present_critical"
-        return "without_contrast_present" if Note.MRI_WITHOUT_CONTRAST in self._assessment.notes else "mri_present"
+        said = self._assessment.chosen == "mri-without-contrast"
+        if Note.MRI_WITHOUT_CONTRAST in self._assessment.notes and not said:
+            return "without_contrast_present"
+        return "mri_present"
 
     def _state(self, item: CoveredStudy) -> str:
         if item.state is State.DONE:

@@ -28,14 +28,15 @@ def _quoted(study: PriorStudy, content: Content) -> Sentence:
     words, concluded = content.wording["results"], study.record.conclusion
     values: Mapping[str, Value] = {"study": _name(study, content), "date": study.finding.when or ""}
     if concluded.is_restricted:
-        return Sentence(words["restricted"], values)
+        return Sentence(words["restricted"], values, quotes_a_study=True)
     values = {**values, "status": content.wording["report_status"][study.record.status]}
     if concluded.text:
-        return Sentence(words["conclusion"], {**values, "conclusion": Passage(concluded.text, words["shortened"])})
+        values = {**values, "conclusion": Passage(concluded.text, words["shortened"])}
+        return Sentence(words["conclusion"], values, quotes_a_study=True)
     if concluded.codes:
         codes = Listed([Quote(code) for code in concluded.codes[:_MOST_CODES]])
-        return Sentence(words["codes"], {**values, "codes": codes})
-    return Sentence(words["no_conclusion"], values)
+        return Sentence(words["codes"], {**values, "codes": codes}, quotes_a_study=True)
+    return Sentence(words["no_conclusion"], values, quotes_a_study=True)
 
 
 def _name(study: PriorStudy, content: Content) -> Value:
