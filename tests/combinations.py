@@ -95,7 +95,7 @@ def longest(cards: Iterable[tuple[object, Json]]) -> tuple[object, Json]:
 
 def beside_quotes(detail: str) -> str:
     """The detail without the section that quotes studies, which has a length of its own."""
-    return "\n\n".join(part for part in detail.split("\n\n") if not part.startswith("**Done since the pain began**"))
+    return "\n\n".join(part for part in detail.split("\n\n") if not part.startswith("**Recent imaging**"))
 
 
 STUDIES = {

@@ -140,7 +140,7 @@ def _to(resource: Json) -> Json:
 
 def lines(card: Json) -> list[str]:
     """Summary and detail of a card line by line, its dates and spans of time left out."""
-    whole = f"{card['summary']}\n{card['detail']}"
+    whole = f"{card['summary']}\n{card['detail']}".replace("\N{NO-BREAK SPACE}", " ")
     return [_AGO.sub("AGO", _DATE.sub("DATE", line)) for line in whole.splitlines() if line]
 
 

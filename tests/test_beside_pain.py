@@ -77,13 +77,13 @@ def test_a_cause_of_another_day_or_one_that_is_over_or_refuted_is_not_named(elem
 
 def test_an_aneurysm_of_the_aorta_in_the_visit_is_the_first_line() -> None:
     told = card(in_visit("icd10cm I71.40"), in_visit("icd10cm N20.0"))["detail"]
-    assert told.splitlines()[1].startswith("- Recorded with the pain: Abdominal aortic aneurysm, without rupture")
+    assert told.splitlines()[0].startswith("- Recorded with the pain: Abdominal aortic aneurysm, without rupture")
     assert "Calculus of kidney" in told
 
 
 def test_an_aneurysm_that_is_only_suspected_in_the_visit_is_the_first_line_too() -> None:
     told = card(in_visit("icd10cm I71.03", verification="provisional"))["detail"]
-    assert "Dissection of aorta" in told.splitlines()[1]
+    assert "Dissection of aorta" in told.splitlines()[0]
 
 
 def test_an_aneurysm_of_the_list_is_named_below() -> None:

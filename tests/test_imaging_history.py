@@ -389,7 +389,7 @@ def test_a_card_for_staging_alone_is_information_and_names_the_mri() -> None:
     card = only_card(decision(CANCER, PAIN, report(LUMBAR, 3)))
     assert card["indicator"] == "info"
     assert "MRI is done" in card["summary"]
-    assert f", {day(3)}, final: read the report." in section(card, "Done since the pain began")
+    assert f", {day(3)}, final: read the report." in section(card, "Recent imaging")
     assert "if the MRI shows or suggests metastasis" in section(card, "Proposed")
     assert [order["code"]["coding"][0]["code"] for order in created(card)] == ["39818-0", "72254-6"]
     assert not any(item.get("isRecommended") for item in card["suggestions"])

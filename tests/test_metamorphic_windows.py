@@ -163,8 +163,9 @@ class Change:
 
 
 def orders(*slugs: str, mri: str = "urgent") -> tuple[tuple[str, str], ...]:
-    """Orders with their priorities; an MRI of the spine has `mri`."""
-    return tuple((slug, mri if slug.startswith("mri-") else "urgent") for slug in slugs)
+    """Orders with their priorities; an MRI of the spine has `mri`, staging is urgent where that is stat."""
+    staging = "urgent" if mri == "stat" else "routine"
+    return tuple((slug, mri if slug.startswith("mri-") else staging) for slug in slugs)
 
 
 USUAL = orders(LUMBAR, *STAGING)
@@ -178,9 +179,9 @@ ORDERED = {"indicator": "info", "orders": orders(*STAGING), "covered": ((LUMBAR,
 NAMED_ORDER = {"indicator": "warning", "orders": USUAL, "open_orders": 1}
 
 # Words of lines that an emergency, contrast or an order that is there changes.
-OF_AN_EMERGENCY = r"EMERGENCY|MRI|Red flag|Call |Whole-body"
-OF_CONTRAST = r"MRI|CT |eGFR|Implants"
-OF_AN_ORDER = r"MRI"
+OF_AN_EMERGENCY = r"EMERGENCY|Now|MRI|Call |Neurological examination|Keep flat|Whole-body|eGFR"
+OF_CONTRAST = r"MRI|CT |eGFR|Caution"
+OF_AN_ORDER = r"MRI|Evidence"
 
 CHANGES: Mapping[str, Change] = {
     "a sign that was noted at a visit is one of now for 14 days, then it is asked for": Change(
@@ -219,7 +220,7 @@ CHANGES: Mapping[str, Change] = {
         OF_CONTRAST,
     ),
     "an eGFR that is no matter counts as one for 90 days": Change(
-        lambda days: [pain(40), egfr(80, days)], 90, {"recent_egfr": True}, {"recent_egfr": False}, "eGFR|Implants"
+        lambda days: [pain(40), egfr(80, days)], 90, {"recent_egfr": True}, {"recent_egfr": False}, "eGFR"
     ),
     "acute kidney injury is an event of 30 days": Change(
         lambda days: [pain(40), listed(KIDNEY_INJURY, onset=day(days))],
@@ -240,7 +241,7 @@ CHANGES: Mapping[str, Change] = {
     "in an emergency an order answers if it is due within a day": Change(
         lambda days: [pain(20), *visit(WEAKNESS, day(3)), mri_order(2, due=days, loinc="30855-1")],
         1,
-        {"indicator": "warning", "orders": orders(*STAGING), "covered": ((WHOLE, "ordered"),)},
+        {"indicator": "warning", "orders": orders(*STAGING, mri="stat"), "covered": ((WHOLE, "ordered"),)},
         {"indicator": "critical", "orders": EMERGENCY, "open_orders": 1},
         OF_AN_ORDER,
     ),
@@ -252,14 +253,14 @@ CHANGES: Mapping[str, Change] = {
         20,
         ORDERED | {"covered": ((LUMBAR, "done"),)},
         {"indicator": "warning", "orders": USUAL},
-        OF_AN_ORDER,
+        OF_AN_ORDER + "|Recent imaging|MR Lumbar spine",
     ),
     "a CT answers if it was done 30 days before the pain": Change(
         lambda days: [pain(20), report("72254-6", 20 + days)],
         30,
         {"orders": orders(LUMBAR, "bone-scan-whole-body"), "covered": (("ct-chest-abdomen-pelvis", "done"),)},
         {"orders": USUAL},
-        "CT|bone scan",
+        "CT|bone scan|Recent imaging",
     ),
     "a brain symptom that was noted at a visit counts for 28 days": Change(
         lambda days: [pain(40), *visit(HEADACHE, day(days))],
@@ -273,7 +274,7 @@ CHANGES: Mapping[str, Change] = {
         7,
         CRITICAL | {"orders": orders(WHOLE, mri="stat"), "infection": ("Fever, unspecified",)},
         WARNING | {"orders": USUAL, "possible_infection": ("Fever, unspecified",)},
-        OF_AN_EMERGENCY + "|infection",
+        OF_AN_EMERGENCY + "|infection|Fever|Proposed",
     ),
     "fever makes an infection possible for 30 days": Change(
         lambda days: [pain(40), *visit(FEVER, day(days))],
@@ -283,7 +284,7 @@ CHANGES: Mapping[str, Change] = {
         "infection",
     ),
     "a procedure of the spine makes an infection possible for 90 days": Change(
-        lambda days: [pain(40), injection(days)], 90, {"possible_infection": (INJECTION,)}, {}, "infection"
+        lambda days: [pain(40), injection(days)], 90, {"possible_infection": (INJECTION,), "spinal_procedures": (INJECTION,)}, {}, "infection"
     ),
 }
 

@@ -44,7 +44,7 @@ def detail(*resources: Json) -> str:
 
 def lines_of_results(*resources: Json) -> list[str]:
     """The lines of the section of results."""
-    sections = [section for section in detail(*resources).split("\n\n") if section.startswith("**Done since")]
+    sections = [section for section in detail(*resources).split("\n\n") if section.startswith("**Recent imaging")]
     return sections[0].splitlines()[1:] if sections else []
 
 
