@@ -28,7 +28,7 @@ FUZZ_EXAMPLES ?= 1000
 # Browser clients that make serve lets in: the public CDS Hooks Sandbox, on its site and run locally.
 CDS_CORS_ORIGINS ?= ["https://sandbox.cds-hooks.org","http://localhost:8080","http://127.0.0.1:8080"]
 
-.PHONY: help install serve test test-versions test-lowest coverage lint rooms fuzz bench lock pictures clean
+.PHONY: help install serve test test-versions test-lowest coverage lint rooms fuzz bench lock cards pictures clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -86,6 +86,9 @@ fuzz: $(STAMP) ## Send the service many bad calls, for some minutes (FUZZ_EXAMPL
 
 bench: $(STAMP) ## Measure the cost of a call beside that of reading its JSON
 	$(BIN)/python -m tests.bench
+
+cards: $(STAMP) ## Renew docs/cards.md, every kind of card as text
+	$(BIN)/python -m tests.cards
 
 pictures: $(STAMP) ## Renew the pictures of the README from the running service (needs Chromium)
 	$(BIN)/python -m tests.pictures

@@ -42,12 +42,26 @@ LUMBAR, WHOLE = "loinc 24967-2", "loinc 30855-1"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of card: a title, what the chart holds beside the cancer, and how it is asked."""
+    """One kind of card: a title, what the chart holds beside the cancer, and how it is asked.
+
+    Attributes:
+        without: prefetch keys that the call lacks.
+    """
 
     title: str
     chart: Sequence[Json]
     drafts: Sequence[Json] = ()
     settings: Json = field(default_factory=dict)
+    without: Sequence[str] = ()
+
+    def answer(self) -> Mapping[str, Any]:
+        """The response of the service. Records have ids of their place, by which those of one day are sorted."""
+        chart = [
+            item if item["resourceType"] == "Patient" else item | {"id": f"record-{place}"}
+            for place, item in enumerate((CANCER, *self.chart))
+        ]
+        hook = "order-select" if self.drafts else "patient-view"
+        return decision(*chart, hook=hook, drafts=self.drafts, without=self.without, **self.settings).response
 
 
 def visit(code: str, days_ago: int = 0) -> Json:
@@ -61,6 +75,15 @@ def egfr(value: float, days_ago: int = 10) -> Json:
 STANDARD = (
     Kind("Low back pain", [PAIN]),
     Kind("Low back pain, eGFR known", [PAIN, egfr(84)]),
+    Kind("Low back pain, eGFR not recent", [PAIN, egfr(84, 120)]),
+    Kind("Low back pain, eGFR in another unit", [PAIN, observation("loinc 98979-8", day(10), valueQuantity={
+        "value": 1.2, "unit": "mg/dL"})]),
+    Kind("Low back pain, creatinine alone", [PAIN, observation("loinc 2160-0", day(10), valueQuantity={
+        "value": 1.1, "unit": "mg/dL"})]),
+    Kind("Low back pain, a patient of 34 years", [patient(birth="1992-05-04"), PAIN]),
+    Kind("Low back pain, earlier imaging not supplied", [PAIN], without=["diagnosticReports", "procedures"]),
+    Kind("Low back pain, an entry that cannot be read", [PAIN, observation("loinc 10154-3", day(1), valueString=7)]),
+    Kind("Low back pain in the chart's words", [condition(text="new low back pain, worse at night", recorded=day(3))]),
     Kind("Neck pain", [condition(NECK_PAIN, onset=day(5))]),
     Kind("Thoracic pain", [condition(THORACIC_PAIN, onset=day(5))]),
     Kind("Sacral pain", [condition("icd10cm M53.3", onset=day(5))]),
@@ -79,7 +102,18 @@ STANDARD = (
     Kind("A sign recorded weeks ago", [condition(LOW_BACK_PAIN, onset=day(40)), visit("icd10cm R29.898", 30),
                                        visit("snomed 309774006", 30)]),
     Kind("A sign known for years", [PAIN, condition("icd10cm M21.371", onset=day(2000), **ON_THE_LIST)]),
+    Kind("Aortic aneurysm recorded with the pain", [
+        condition(LOW_BACK_PAIN, recorded=day(0), **OF_A_VISIT), visit("icd10cm I71.40"),
+    ]),
+    Kind("Kidney stone recorded with the pain", [
+        condition(LOW_BACK_PAIN, recorded=day(0), **OF_A_VISIT), visit("icd10cm N20.0"),
+    ]),
+    Kind("A strain, an injection into the spine and radiotherapy", [
+        PAIN, visit("icd10cm S39.012A", 6), study("Procedure", text="SBRT T8", when=day(60)),
+        study("Procedure", text="Lumbar epidural steroid injection", when=day(80)),
+    ]),
     Kind("Infection possible", [PAIN, visit("icd10cm R50.9", 20)]),
+    Kind("Receptors unknown, new headache", [PAIN, condition("snomed 25064002", onset=day(4))]),
     Kind("HER2-positive, new headache", [
         PAIN, condition("snomed 25064002", onset=day(4)),
         observation("loinc 85319-2", day(300), valueString="3+"),
@@ -91,6 +125,7 @@ EMERGENCIES = (
     Kind("Weakness", [PAIN, visit("snomed 309774006")]),
     Kind("Urinary retention", [PAIN, visit("icd10cm R33.9")]),
     Kind("Saddle numbness in words", [PAIN, condition(text="numb in the saddle area", recorded=day(0), **OF_A_VISIT)]),
+    Kind("Numbness", [PAIN, visit("icd10cm R20.0")]),
     Kind("Gait disturbance", [PAIN, visit("icd10cm R26.0")]),
     Kind("Two nonspecific signs", [PAIN, visit("icd10cm R53.1"), visit("icd10cm R29.6")]),
     Kind("Fracture through a tumor", [condition("icd10cm M84.58XA", onset=day(2))]),
@@ -102,6 +137,14 @@ EMERGENCIES = (
     Kind("Fever with a cord sign", [PAIN, visit("icd10cm R50.9", 1), visit("icd10cm R33.9")]),
     Kind("MRI ordered, as routine", [PAIN, visit("icd10cm G83.4", 1),
                                      study("ServiceRequest", WHOLE, status="active", when=day(0))]),
+    Kind("MRI ordered stat", [PAIN, visit("icd10cm G83.4", 1),
+                              study("ServiceRequest", WHOLE, status="active", when=day(0), priority="stat")]),
+    Kind("MRI of the spine done since the sign", [PAIN, visit("icd10cm G83.4", 2),
+                                                  study("DiagnosticReport", WHOLE, when=day(1))]),
+    Kind("MRI of one region ordered before the sign", [PAIN, visit("icd10cm G83.4"),
+                                                       study("ServiceRequest", LUMBAR, status="active", when=day(2))]),
+    Kind("Anticoagulants beside a sign", [PAIN, visit("icd10cm R33.9"), condition("icd10cm Z79.01", onset=day(300))]),
+    Kind("Contrast allergy not supplied", [PAIN, visit("icd10cm G83.4")], without=["allergies"]),
     Kind("MRI ordered before the sign", [PAIN, visit("icd10cm G83.4"),
                                          study("ServiceRequest", WHOLE, status="active", when=day(2))]),
     Kind("MRI done before the sign", [PAIN, visit("icd10cm G83.4"), study("DiagnosticReport", WHOLE, when=day(3))]),
@@ -117,10 +160,36 @@ CAUTIONS = (
     Kind(
         "Pregnant, cauda equina syndrome", [PAIN, condition("icd10cm Z33.1", recorded=day(10)), visit("icd10cm G83.4")]
     ),
+    Kind("Gadolinium reaction, sacral pain", [condition("icd10cm M53.3", onset=day(5)), allergy("snomed 58281002")]),
+    Kind(
+        "Four cautions at once",
+        [PAIN, egfr(22), allergy("snomed 293637006"), condition("icd10cm Z95.0"), condition(text="Tissue expander")],
+    ),
     Kind("Pacemaker", [PAIN, condition("icd10cm Z95.0", recorded=day(900))]),
 )
 STUDIES = (
     Kind("MRI done", [PAIN, study("DiagnosticReport", LUMBAR, when=day(1))]),
+    Kind(
+        "MRI done, its conclusion",
+        [
+            PAIN,
+            study(
+                "DiagnosticReport",
+                LUMBAR,
+                when=day(1),
+                conclusion="Degenerative changes L4-S1. No compression of the cauda.",
+            ),
+        ],
+    ),
+    Kind("MRI without contrast done", [PAIN, study("DiagnosticReport", "loinc 30679-5", when=day(1))]),
+    Kind(
+        "Bone scan and radiograph done",
+        [
+            PAIN,
+            study("DiagnosticReport", "loinc 39818-0", when=day(2)),
+            study("DiagnosticReport", "loinc 24972-2", when=day(1)),
+        ],
+    ),
     Kind("MRI ordered", [PAIN, study("ServiceRequest", LUMBAR, status="active", when=day(1))]),
     Kind("An old order of an MRI is open", [PAIN, study("ServiceRequest", LUMBAR, status="active", when=day(200))]),
 )
@@ -158,15 +227,9 @@ def cards_page() -> str:
     for title, kinds in SECTIONS:
         lines += ["", f"## {title}"]
         for kind in kinds:
-            lines += ["", *_section(kind)]
+            lines += ["", *_shown(kind.title, kind.answer())]
     lines += ["", "## Where the chart was not read", "", *_in_situ(), "", *_undetermined()]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _section(kind: Kind) -> Iterator[str]:
-    hook = "order-select" if kind.drafts else "patient-view"
-    answer = decision(CANCER, *kind.chart, hook=hook, drafts=kind.drafts, **kind.settings).response
-    yield from _shown(kind.title, answer)
 
 
 def _in_situ() -> Iterator[str]:

@@ -284,7 +284,11 @@ CHANGES: Mapping[str, Change] = {
         "infection",
     ),
     "a procedure of the spine makes an infection possible for 90 days": Change(
-        lambda days: [pain(40), injection(days)], 90, {"possible_infection": (INJECTION,), "spinal_procedures": (INJECTION,)}, {}, "infection"
+        lambda days: [pain(40), injection(days)],
+        90,
+        {"possible_infection": (INJECTION,), "spinal_procedures": (INJECTION,)},
+        {},
+        "infection",
     ),
 }
 

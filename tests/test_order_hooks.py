@@ -266,7 +266,7 @@ def test_all_three_drafted_is_no_card() -> None:
 def test_a_drafted_mri_without_contrast_is_adequate_and_no_reason_to_block() -> None:
     (card,) = cards(draft("loinc 30679-5"))
     assert card["indicator"] == "info"
-    assert "already drafted: adequate" in card["detail"]
+    assert "MRI without contrast is adequate (ACR)" in card["detail"]
 
 
 # --- Removals

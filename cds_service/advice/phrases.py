@@ -14,8 +14,9 @@ _DAYS_UP_TO, _WEEKS_UP_TO, _MONTHS_UP_TO = 20, 89, 729
 
 Wording = Mapping[str, Mapping[str, str]]
 
-# The blank between a number, or the name in braces of one, and its unit.
-_BEFORE_UNIT = re.compile(r"(?<=[\d}]) (?=%|(?:hour|day|week|month|year)s?\b|mL/|mg/|[uµμ]mol/|m2\b)")
+# The blank between a number, or the name in braces of one, and its unit. The unit of an eGFR is ours; what a laboratory
+# calls another (mg/dL, µmol/L) stands as it was reported.
+_BEFORE_UNIT = re.compile(r"(?<=[\d}]) (?=%|(?:hour|day|week|month|year)s?\b|mL/|m2\b)")
 
 
 def unbroken(words: str) -> str:

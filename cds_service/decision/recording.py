@@ -34,7 +34,11 @@ _MOST_ACCEPTED = 20
 def decision_entry(decision: Decision, call: HookCall) -> DecisionEntry:
     """The row of one answered call."""
     assessment, content = decision.assessment, decision.rule.content
-    card_id = card_id_of(decision.id) if assessment.outcome is Outcome.FIRED else None
+    has_card = assessment.outcome is Outcome.FIRED or (
+        # Where the site wants a card for an answer that is left open (decision 6.10).
+        assessment.outcome is Outcome.UNDETERMINED and bool(decision.response["cards"])
+    )
+    card_id = card_id_of(decision.id) if has_card else None
     return replace(
         unanswered_entry(
             call, assessment.outcome.value, assessment.reason, content, decision.id, call.milliseconds_taken()

@@ -46,7 +46,7 @@ class DecisionEntry:
         answered: the override reason that keeps the card away, for the reason `answered-earlier`.
         indicator: of the card, empty without one.
         met, unknown: ids of the criteria that were met, and of those that could not be answered.
-        card_id: of the card, if the rule fired.
+        card_id: of the card, if there is one: the rule fired, or the site wants one for an answer that is left open.
         suggestions: what each suggestion of the card proposes (an order's slug, or `remove`), by its uuid.
         proposed: slugs of the proposed orders, the first one first.
         cautions: ids of the cautions that were raised.

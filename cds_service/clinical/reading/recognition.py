@@ -245,7 +245,7 @@ class Recognizer:
     def own_words(self, concept: Concept) -> str:
         """What the EHR calls an entry, where that is no usual name of its codes; an empty string elsewhere."""
         text = concept.text.strip()
-        names = {_bare(name) for coding in concept.codings for name in (coding.display, self.label(coding))}
+        names = {_bare(name) for item in concept.codings for name in (item.display, self.label(item), item.code)}
         return "" if _bare(text) in names | {_without_code(name) for name in names} else text
 
     def coded(self, finding: Finding, coding: Coding, concept: Concept) -> Finding:

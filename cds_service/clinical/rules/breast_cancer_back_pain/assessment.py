@@ -12,6 +12,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.beside_pain import Besid
 from cds_service.clinical.rules.breast_cancer_back_pain.brain import Receptors
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags
+from cds_service.clinical.rules.cautions import RaisedCaution
 from cds_service.clinical.rules.imaging_history import PainBegan, PriorStudy
 from cds_service.clinical.rules.kidney import KidneyFunction
 
@@ -66,6 +67,13 @@ class Assessment(every_rule.Assessment):
     kidneys: KidneyFunction = field(default_factory=KidneyFunction)
     egfr_recent_days: int = 90
     read: Callable[[], Evidence] | None = field(repr=False, compare=False, default=None)
+
+    @property
+    def conflict(self) -> RaisedCaution | None:
+        """The caution that forbids the contrast of the MRI that was chosen."""
+        if self.chosen != "mri":
+            return None
+        return next((item for item in self.cautions if "MRI" in item.caution.without_contrast), None)
 
     def findings_by_kind(self) -> Mapping[str, Sequence[Finding]]:
         """The findings by kind of evidence.

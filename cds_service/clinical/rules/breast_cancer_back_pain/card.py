@@ -6,7 +6,7 @@ cancer and pain, the orders and the cautions stay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.rules.assessment import CoveredStudy, Outcome, State
@@ -82,17 +82,10 @@ class _Detail:
         yield from self._named("first", "aorta", self._assessment.beside.aorta, STAYS)
         if self._assessment.flags.neutropenia:
             yield Sentence(self._words["first"]["febrile_neutropenia"])
-        if self._conflict:
-            yield Sentence(self._words["chosen"]["mri-conflict"], {"sentence": self._caution(self._conflict)})
+        if conflict := self._assessment.conflict:
+            yield Sentence(self._words["chosen"]["mri-conflict"], {"sentence": self._caution(conflict)})
         elif chosen := self._assessment.chosen:
             yield Sentence(self._words["chosen"][chosen])
-
-    @property
-    def _conflict(self) -> RaisedCaution | None:
-        """The caution that forbids the contrast of the MRI that was chosen."""
-        if self._assessment.chosen != "mri":
-            return None
-        return next((item for item in self._assessment.cautions if "MRI" in item.caution.without_contrast), None)
 
     def _now(self) -> Iterator[Sentence]:
         """What to do at once in an emergency; the MRI first."""
@@ -178,7 +171,8 @@ class _Detail:
 
     def _listed(self, name: str, findings: Sequence[Finding], most: int, goes: int) -> Iterator[Sentence]:
         """The first findings as sentences; those behind the first one go sooner, the rest is counted."""
-        for index, finding in enumerate(findings[:most]):
+        distinct = _distinct(findings)
+        for index, finding in enumerate(distinct[:most]):
             source = self._words["source"].get(finding.kind, finding.kind)
             values: Mapping[str, Value] = {
                 "finding": What(finding),
@@ -187,8 +181,8 @@ class _Detail:
                 "source": source,
             }
             yield Sentence(self._words["why"][name], values, goes if index == 0 else max(goes, MORE))
-        if len(findings) > most:
-            yield Sentence(self._words["why"]["more"], {"count": len(findings) - most}, EXTRA)
+        if len(distinct) > most:
+            yield Sentence(self._words["why"]["more"], {"count": len(distinct) - most}, EXTRA)
 
     def _proposed(self) -> Iterator[Sentence]:
         """The orders, the most important first, each caution beside what it concerns."""
@@ -288,7 +282,7 @@ class _Detail:
 
     def _cautions(self) -> Iterator[Sentence]:
         words = self._words["cautions"]
-        raised = [item for item in self._assessment.cautions if item is not self._conflict]
+        raised = [item for item in self._assessment.cautions if item is not self._assessment.conflict]
         for item in raised[: self._most_cautions]:
             modalities = Listed(item.caution.concerns)
             yield Sentence(words["caution"], {"modalities": modalities, "sentence": self._caution(item)})
@@ -322,7 +316,7 @@ class _Detail:
         found = self._assessment
         if found.flags.infection and not found.flags.cord_emergency:
             return "infection"
-        if found.critical:
+        if found.critical and not self._mri_is_done():
             return "emergency"
         spine = next((slug for slug in found.studies if is_spine_mri(slug)), "")
         if not spine:
@@ -338,3 +332,12 @@ class _Detail:
         """A study without its words on contrast that goes without saying: the order's own label says it."""
         order = self._content.orders[slug]
         return order.label if "without" in order.label else order.name
+
+
+def _distinct(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings without those that would read as one before them: the same, of the same day, from another entry."""
+    read_as = {
+        (item.label or item.quote, item.as_written, str(item.when), item.date_source, item.kind): item
+        for item in reversed(tuple(findings))
+    }
+    return [item for item in findings if item in read_as.values()]

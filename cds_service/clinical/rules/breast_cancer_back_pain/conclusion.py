@@ -73,6 +73,8 @@ def indicator(assessment: Assessment) -> Indicator:
         return "info"
     if spine_mri_of(assessment.studies) or Note.SIGN_AFTER_ORDER in assessment.notes:
         return "critical" if assessment.critical else "warning"
+    if assessment.conflict:
+        return "warning"
     without_imaging = assessment.reason in WITHOUT_IMAGING
     return "warning" if assessment.critical or not (assessment.studies or without_imaging) else "info"
 

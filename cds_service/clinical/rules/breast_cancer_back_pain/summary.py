@@ -1,4 +1,4 @@
-"""The one line of the card: what was found and what to order; in an emergency, the sign first (decision 7.4)."""
+"""The one line of the card: what was found and what to order; in an emergency, the sign first (decision 7.15)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _summary(assessment: Assessment, content: Content) -> tuple[str, Mapping[str
     spine = next((item for item in assessment.covered if is_spine_mri(item.slug)), None)
     if assessment.critical:
         return _emergency_sentence(assessment, spine), {}
-    if not assessment.studies or spine is None:
+    if not assessment.studies or spine is None or assessment.conflict:
         return "cautioned", {}
     modalities = Listed([content.orders[slug].modality for slug in assessment.studies])
     if spine.state is State.DONE and not assessment.flags.bone_metastasis:
