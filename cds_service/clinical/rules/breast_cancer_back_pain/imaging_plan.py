@@ -98,7 +98,7 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
     return replace(
         assessment,
         removals=inadequate_drafts(chart.drafts, recognizer) if proposes_mri else (),
-        open_orders=tuple(_with_order_date(study) for study in mri if study.is_stale) if proposes_mri else (),
+        open_orders=tuple(_with_order_date(study) for study in mri if not study.done) if proposes_mri else (),
         outdated_mri=tuple(study.finding for study in outdated if study.done) if proposes_mri else (),
         outdated_orders=tuple(_with_order_date(study) for study in outdated if not study.done) if proposes_mri else (),
         brain=brain if any(slug.startswith(content.rule.brain) for slug in studies) else (),
