@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 
 from cds_service.chart.abatement import date_in_text, is_abated
+from cds_service.chart.age_text import age_in_words
 from cds_service.chart.certainty import certainty_of
 from cds_service.chart.elements import Json, Reading
 from cds_service.chart.records import (
@@ -154,6 +155,9 @@ def _onset(resource: Json, reading: Reading, birth: Span | None) -> Span | None:
         low = _at_age(value.get("low"), birth, reading, "onsetRange.low")
         high = _at_age(value.get("high"), birth, reading, "onsetRange.high")
         return Span.between(low, high)
+    if isinstance(value := resource.get("onsetString"), str) and (ages := age_in_words(value)):
+        first, last = (_at_age({"value": age, "unit": "a"}, birth, reading, "onsetString") for age in ages)
+        return Span.between(first, last)
     return None
 
 

@@ -45,13 +45,14 @@ class AssertedConcept:
         sets: the value sets (or text concepts) it is in.
         finding: what and where, with its date.
         holds: it is true now, as far as the chart says (an active condition, a device in place).
-        present: the entry itself is not over; words that call it chronic do not change that.
+        present: the entry itself is not over.
         current_visit: it belongs to the current visit.
         suspected: recorded as provisional or differential.
         point: it tells of one day (a visit, an observation); else it lasts.
         day: the day on which it was written, as far as it is known.
         encounter: the reference of its visit, or an empty string.
         worse: its words say that it became worse.
+        chronic: its words call it chronic.
         imported: an entry of a list that is dated only by a day on which the whole list was recorded: not a date.
         concept, sites: what the entry says, by its codes and words, and where.
     """
@@ -66,6 +67,7 @@ class AssertedConcept:
     day: Span | None = None
     encounter: str = ""
     worse: bool = False
+    chronic: bool = False
     imported: bool = False
     concept: Concept = _NO_CONCEPT
     sites: tuple[Concept, ...] = ()
@@ -178,7 +180,8 @@ def _from_conditions(chart: Chart, reading: _Reading) -> Iterator[AssertedConcep
             yield AssertedConcept(
                 sets,
                 replace(finding, when=start.when, date_source=start.date_source),
-                holds=present and not recognizer.says_chronic(finding.quote),
+                holds=present,
+                chronic=recognizer.says_chronic(finding.quote),
                 present=present,
                 current_visit=_in_current_visit(condition, chart, day, visits),
                 suspected=condition.is_suspected,

@@ -1,8 +1,8 @@
 """When something began, from the dates a record carries (decisions 2.4, 2.5 and 11.3).
 
 The onset comes first, then the day of recording, then the visit; of a visit diagnosis the days of its visit come
-before that of its recording. A date in the future is an error of entry and is passed over. An onset so vague that it may lie in the window or well before it says nothing; then the next
-date is taken.
+before that of its recording. A date in the future is an error of entry and is passed over. An onset so vague that it
+may lie in the window or well before it says nothing; then the next date is taken.
 """
 
 from __future__ import annotations

@@ -61,8 +61,8 @@ class PriorStudy:
         done: it was done; else it is only ordered.
         is_stat: it was ordered as an emergency.
         written: the day on which an order was written.
-        is_stale: an open order that does not answer the pain: on hold or only planned, written for something else, or due
-            too late.
+        is_stale: an open order that does not answer the pain: on hold, only planned, written for something else, or
+            due too late.
     """
 
     value_sets: frozenset[str]

@@ -78,7 +78,7 @@ def read_evidence(
 ) -> Evidence:
     """Read the chart."""
     numbers = content.rule.thresholds
-    stated = _without_days_of_import(
+    stated = _with_their_dates(
         at_their_sites(
             asserted_concepts(chart, recognizer, calendar, content.cautions.tests, stated_in_words(content)), recognizer
         ),
@@ -109,11 +109,19 @@ def read_evidence(
     )
 
 
-def _without_days_of_import(
-    stated: Iterable[AssertedConcept], days: AbstractSet[date]
-) -> tuple[AssertedConcept, ...]:
-    """The concepts, those of list entries marked whose only date is a day on which the whole list was recorded."""
-    return tuple(replace(item, imported=True) if _is_imported(item, days) else item for item in stated)
+def _with_their_dates(stated: Iterable[AssertedConcept], days: AbstractSet[date]) -> tuple[AssertedConcept, ...]:
+    """The concepts, marked where only a day dates them on which a whole list was recorded.
+
+    A sign that its words call chronic is none of now; a device, or a state of the kidneys, is there for years.
+    """
+    return tuple(
+        replace(
+            item,
+            imported=_is_imported(item, days),
+            holds=item.holds and not (item.chronic and item.value_sets & DATED_SIGNS),
+        )
+        for item in stated
+    )
 
 
 def _is_imported(item: AssertedConcept, days: AbstractSet[date]) -> bool:

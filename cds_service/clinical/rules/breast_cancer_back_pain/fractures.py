@@ -108,9 +108,7 @@ def new_fractures(
             stands_for_pain=bool(record.regions) and not _is_for_the_trauma_pathway(record, causes_of_injury),
         )
         for record in records
-        if not record.is_past
-        and record.item.is_new(calendar)
-        and not _was_known(record, records, calendar)
+        if not record.is_past and record.item.is_new(calendar) and not _was_known(record, records, calendar)
     ]
     return tuple(sorted(found, key=_newest_first))
 

@@ -90,7 +90,9 @@ def _is_of_now(item: AssertedConcept, days: int, calendar: Calendar) -> bool:
 
 def _within(item: AssertedConcept, days: int, calendar: Calendar) -> bool:
     told = item.day or item.finding.when
-    return told is not None and not item.imported and told.until(calendar.today).latest >= calendar.today - timedelta(days=days)
+    if told is None or item.imported:
+        return False
+    return told.until(calendar.today).latest >= calendar.today - timedelta(days=days)
 
 
 def _temperatures(

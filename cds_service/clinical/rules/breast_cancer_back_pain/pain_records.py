@@ -17,7 +17,7 @@ from cds_service.chart.span import Span, lies_in_future
 from cds_service.clinical.reading.assertion import is_present, selected_drafts, words_in
 from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.onset import Calendar, start_of, written_on
-from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.reading.visits import Visits
 from cds_service.clinical.rules.breast_cancer_back_pain.chronic_visits import chronic_visits, visit_of
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_meaning import (
@@ -32,6 +32,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.pain_meaning import (
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_observations import observed_pain
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BACK_INJURY, IS_BACK_PAIN
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import UNSPECIFIED
+from cds_service.clinical.rules.breast_cancer_back_pain.text_names import WordList
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     PAIN_QUALITY,
@@ -327,6 +328,8 @@ def _treatments(reading: _Reading) -> Iterator[PainRecord]:
         where = Finding(study.reference, study.kind, when=day)
         named = [recognizer.meaning(concept, SPINAL_PROCEDURE) for concept in study.concepts]
         if any(sets & SPINAL_PROCEDURE for sets in named):
+            if any(recognizer.has_words(WordList.NOT_FOR_THE_BACK, *words_of(concept)) for concept in study.concepts):
+                continue
             yield replace(_treatment(where, day), procedure=True)
         elif any(pain_meanings(said, (), where, recognizer) for said in (*study.reasons, *study.concepts)):
             yield _treatment(where, day)
