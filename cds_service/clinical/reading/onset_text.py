@@ -36,7 +36,7 @@ _LONGEST = 80
 
 # Counted without a number, years are more than one; from childhood it is more than one for an adult.
 _YEARS_AGO = re.compile(
-    r"(?:(?:since|from|in|for|when|she|he|was|as an?|x|her|his|my|early|late|past|the|over|it|began|started)\s+)*"
+    r"(?:(?:since|from|in|for|when|she|he|was|an?|as an?|x|her|his|my|early|late|past|the|over|it|began|started)\s+)*"
     r"(?:childhood|adolescence|youth|child|teens?|teenager|teenage years|birth|lifelong|life ?long|decades?|years|yrs"
     r"|always|(?:(?:high|middle|grade|primary|elementary|grammar|secondary) )?school|college|university|early adulthood"
     r"|(?:most of |all )?(?:her |his |my |the )?(?:whole |entire |adult )?life|ages|years and years|ongoing for years)"
