@@ -171,7 +171,7 @@ def test_pain_on_the_list_or_of_another_visit_as_well_is_there() -> None:
     assert answer(pain, cancelled, encounter(when=day(0), reasonReference=pointer)) == "warning"
 
 
-# --- Decision 3.4: temperatures
+# --- Decision 3.7: temperatures
 
 
 @pytest.mark.parametrize(("celsius", "expected"), [(38.6, "critical"), (37.1, "warning")])
@@ -180,7 +180,7 @@ def test_a_temperature_in_a_panel_of_vital_signs_is_read(celsius: float, expecte
     assert answer(PAIN, observation("loinc 85353-1", day(1), component=[part])) == expected
 
 
-# --- Decision 5.9: open orders
+# --- Decisions 5.3 and 5.9: open orders
 
 LUMBAR_MRI = "loinc 24968-0"
 
