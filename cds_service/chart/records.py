@@ -50,8 +50,12 @@ _SUSPECTED = frozenset({"provisional", "differential"})
 _REPORTED = frozenset({"", "final", "amended", "corrected", "preliminary"})
 _FINAL = frozenset({"final", "amended", "corrected"})
 
-_VISIT_NOT_HELD = frozenset({"cancelled", "entered-in-error", "planned", "noshow"})
+_NO_VISIT = frozenset({"cancelled", "entered-in-error", "noshow"})
+_VISIT_NOT_HELD = _NO_VISIT | {"planned"}
 _VISIT_OPEN = frozenset({"arrived", "triaged", "in-progress", "onleave"})
+
+# Intents of a request that authorizes nobody to act.
+_NO_AUTHORITY = frozenset({"proposal", "plan", "option"})
 
 # Priorities of a request that cannot wait.
 _STAT = frozenset({"stat", "asap"})
@@ -149,11 +153,16 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Encounter:
-    """FHIR Encounter. The Conditions it names as diagnoses are read with the others."""
+    """FHIR Encounter. The Conditions it names as reasons or diagnoses are read with the others.
+
+    Attributes:
+        conditions: references of these Conditions.
+    """
 
     reference: str
     status: str
     reasons: tuple[Concept, ...] = ()
+    conditions: tuple[str, ...] = ()
     period: Span | None = None
 
     @property
@@ -169,6 +178,11 @@ class Encounter:
     def was_held(self) -> bool:
         """Whether the visit took place, or is taking place."""
         return self.status not in _VISIT_NOT_HELD
+
+    @property
+    def did_not_take_place(self) -> bool:
+        """Whether the visit was cancelled, missed or entered in error; one that is planned is still to come."""
+        return self.status in _NO_VISIT
 
 
 _NOT_AN_ORDER = frozenset({"entered-in-error", "revoked", "cancelled"})
@@ -234,6 +248,7 @@ class Study:
         written, due: of an order, as far as it says.
         fulfills: references of the orders that this report or study answers (`basedOn`).
         same_study: references of other records that it says to be of the same study.
+        intent: of an order.
     """
 
     reference: str
@@ -249,11 +264,17 @@ class Study:
     not_to_be_done: bool = False
     conclusion: Conclusion = field(default_factory=Conclusion)
     same_study: tuple[str, ...] = ()
+    intent: str = ""
 
     @property
     def is_stat(self) -> bool:
         """Whether it was written as an emergency."""
         return self.priority in _STAT
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nobody acts on an order: it is on hold, or only proposed or planned (FHIR R4 RequestIntent)."""
+        return self.status == "on-hold" or self.intent in _NO_AUTHORITY
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 
 from cds_service.chart.abatement import date_in_text, is_abated
+from cds_service.chart.age_text import age_in_words
 from cds_service.chart.certainty import certainty_of
 from cds_service.chart.elements import Json, Reading
 from cds_service.chart.records import (
@@ -155,6 +156,9 @@ def _onset(resource: Json, reading: Reading, birth: Span | None) -> Span | None:
         low = _at_age(value.get("low"), birth, reading, "onsetRange.low")
         high = _at_age(value.get("high"), birth, reading, "onsetRange.high")
         return Span.between(low, high)
+    if isinstance(value := resource.get("onsetString"), str) and (ages := age_in_words(value)):
+        first, last = (_at_age({"value": age, "unit": "a"}, birth, reading, "onsetString") for age in ages)
+        return Span.between(first, last)
     return None
 
 
@@ -234,16 +238,25 @@ def read_encounter(resource: Json, reading: Reading, sent: Collection[str] = fro
         resource: an Encounter.
         sent: references of the entries that came with it: what stands there is read there.
     """
+    parts = _visit_reasons(resource, reading)
+    at_hand = set(sent) | {
+        f"#{item.get('id')}"
+        for item in reading.items(resource.get("contained"), "contained")
+        if item.get("resourceType") == "Condition"
+    }
+    stated = [part for part in parts if part.get("reference") not in at_hand]
+    named = dict.fromkeys(str(part["reference"]) for part in parts if part.get("reference"))
     return Encounter(
         reference=reading.where,
         status=reading.status(resource.get("status"), "status", ENCOUNTER),
-        reasons=_visit_reasons(resource, reading, sent),
+        reasons=reading.reasons(stated, "reason"),
+        conditions=tuple(named),
         period=reading.period(resource.get("period"), "period"),
     )
 
 
-def _visit_reasons(resource: Json, reading: Reading, sent: Collection[str]) -> tuple[Concept, ...]:
-    """The reasons and diagnoses of a visit that stand nowhere else.
+def _visit_reasons(resource: Json, reading: Reading) -> list[Json]:
+    """The reasons and diagnoses of a visit as concepts; of a reference, its display in words and where it leads.
 
     Of a reference that leads to nothing that was sent, the display is the reason in words; without one the reason is
     there, and empty.
@@ -252,13 +265,7 @@ def _visit_reasons(resource: Json, reading: Reading, sent: Collection[str]) -> t
     parts += reason_parts(resource.get("reasonReference") or resource.get("indication"), "reasonReference", reading)
     for diagnosis in reading.items(resource.get("diagnosis"), "diagnosis"):
         parts += reason_parts(diagnosis.get("condition"), "diagnosis.condition", reading)
-    at_hand = set(sent) | {
-        f"#{item.get('id')}"
-        for item in reading.items(resource.get("contained"), "contained")
-        if item.get("resourceType") == "Condition"
-    }
-    stated = (_behind(part, reading) if _is_reference(part) else part for part in parts)
-    return reading.reasons([part for part in stated if part.get("reference") not in at_hand], "reason")
+    return [_behind(part, reading) if _is_reference(part) else part for part in parts]
 
 
 def _is_reference(part: Json) -> bool:
@@ -375,6 +382,7 @@ def read_study(resource: Json, reading: Reading) -> Study:
             reading.reference(item, "basedOn") for item in reading.items(resource.get("basedOn"), "basedOn")
         ),
         reasons=reading.concepts(resource.get("reasonCode"), "reasonCode"),
+        intent=reading.text(resource.get("intent"), "intent").strip().lower() if kind == _REQUEST else "",
         not_to_be_done=reading.truth(resource.get("doNotPerform"), "doNotPerform") is True,
         conclusion=read_conclusion(resource, reading),
         same_study=same_study(resource, reading),

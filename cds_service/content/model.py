@@ -50,10 +50,14 @@ class Flag:
         patterns: words in the same phrase.
         alone: what a neighbouring phrase says where it speaks of the same pain and of nothing
             else; empty for a list of words.
+        front: words right in front of the match, over commas and "and" ("chronic knee and low back pain").
+        unless: what takes such words back ("not getting worse"); it is cut out before they are looked for.
     """
 
     patterns: tuple[str, ...]
     alone: tuple[str, ...]
+    front: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

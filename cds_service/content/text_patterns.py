@@ -53,7 +53,7 @@ def read_text_patterns(files: ContentFiles, names: TextNames, terminology: Termi
     return TextPatterns(
         guards={name: Guard(item["scope"], words.in_all(item["patterns"])) for name, item in data["guard"].items()},
         flags={
-            name: Flag(words.in_all(item["patterns"]), words.in_all(item.get("alone", ())))
+            name: Flag(*(words.in_all(item.get(part, ())) for part in ("patterns", "alone", "front", "unless")))
             for name, item in data["flag"].items()
         },
         concepts=tuple(_concept(item, words) for item in data["concept"]),

@@ -45,13 +45,15 @@ class AssertedConcept:
         sets: the value sets (or text concepts) it is in.
         finding: what and where, with its date.
         holds: it is true now, as far as the chart says (an active condition, a device in place).
-        present: the entry itself is not over; words that call it chronic do not change that.
+        present: the entry itself is not over.
         current_visit: it belongs to the current visit.
         suspected: recorded as provisional or differential.
         point: it tells of one day (a visit, an observation); else it lasts.
         day: the day on which it was written, as far as it is known.
         encounter: the reference of its visit, or an empty string.
         worse: its words say that it became worse.
+        chronic: its words call it chronic.
+        imported: an entry of a list that is dated only by a day on which the whole list was recorded: not a date.
         concept, sites: what the entry says, by its codes and words, and where.
     """
 
@@ -65,6 +67,8 @@ class AssertedConcept:
     day: Span | None = None
     encounter: str = ""
     worse: bool = False
+    chronic: bool = False
+    imported: bool = False
     concept: Concept = _NO_CONCEPT
     sites: tuple[Concept, ...] = ()
 
@@ -78,7 +82,7 @@ class AssertedConcept:
 
     def is_new(self, calendar: Calendar) -> bool:
         """Whether it holds and began inside the window of new pain, or is undated in the current visit."""
-        if not self.holds:
+        if not self.holds or self.imported:
             return False
         if self.finding.when is None or (self.finding.date_source is DateSource.ENCOUNTER and self.current_visit):
             return self.current_visit
@@ -164,11 +168,11 @@ def _is_worse(concept: Concept, reading: _Reading) -> bool:
 def _from_conditions(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
     recognizer, calendar, visits = reading.recognizer, reading.calendar, reading.visits
     for condition in chart.conditions.items:
-        if condition.is_refuted or not visits.was_held(condition.encounter):
+        if condition.is_refuted or visits.tells_of_none(condition):
             continue
-        visit = visits.period(condition.encounter)
-        day = visits.day(condition.encounter) or calendar.past(condition.recorded)
         point = bool(condition.is_visit_diagnosis)
+        visit = visits.period(condition.encounter)
+        day = (visit if point else visits.day(condition.encounter)) or calendar.past(condition.recorded)
         for sets, finding in _stated(condition.concept, Finding(condition.reference, "Condition"), reading):
             beside_a_code = finding.from_text and bool(recognizer.value_sets(condition.concept))
             start = (written_on if beside_a_code else start_of)(condition, visit, calendar)
@@ -176,7 +180,8 @@ def _from_conditions(chart: Chart, reading: _Reading) -> Iterator[AssertedConcep
             yield AssertedConcept(
                 sets,
                 replace(finding, when=start.when, date_source=start.date_source),
-                holds=present and not recognizer.says_chronic(finding.quote),
+                holds=present,
+                chronic=recognizer.says_chronic(finding.quote),
                 present=present,
                 current_visit=_in_current_visit(condition, chart, day, visits),
                 suspected=condition.is_suspected,

@@ -75,6 +75,19 @@ class _Guard:
 class _Flag:
     pattern: re.Pattern[str]
     alone: re.Pattern[str]
+    front: re.Pattern[str]
+    unless: re.Pattern[str]
+
+    def is_in(self, words: str) -> bool:
+        return bool(self.pattern.search(self._left(words)))
+
+    def is_all_of(self, phrase: str) -> bool:
+        """Whether a neighbouring phrase says it, and nothing else."""
+        return bool(self.alone.search(self._left(phrase)))
+
+    def _left(self, words: str) -> str:
+        """The words without those that take the flag back."""
+        return self.unless.sub(" ", words)
 
 
 class _Concept:
@@ -102,7 +115,8 @@ class TextReader:
         self._guards = guards
         self._concepts = [_Concept(item, guards) for item in patterns.concepts]
         self._flags = {
-            name: _Flag(_any_of(flag.patterns), _any_of(flag.alone)) for name, flag in patterns.flags.items()
+            name: _Flag(*map(_any_of, (flag.patterns, flag.alone, flag.front, flag.unless)))
+            for name, flag in patterns.flags.items()
         }
         self._courses = {name: flag for name, flag in self._flags.items() if name in COURSES}
         # Look-behinds one by one: Python takes none of varying width.
@@ -169,7 +183,7 @@ class TextReader:
             return frozenset().union(*named)
         sentences = self._sentences(text)
         return frozenset(
-            name for name, flag in self._courses.items() if any(flag.pattern.search(sentence) for sentence in sentences)
+            name for name, flag in self._courses.items() if any(flag.is_in(sentence) for sentence in sentences)
         )
 
     def has_words(self, flag: str, text: str) -> bool:
@@ -186,7 +200,9 @@ class TextReader:
         return frozenset(
             name
             for name, flag in self._courses.items()
-            if flag.pattern.search(passage.phrase) or any(flag.alone.search(phrase) for phrase in neighbours)
+            if flag.is_in(passage.phrase)
+            or flag.front.search(passage.reach("in-front"))
+            or any(flag.is_all_of(phrase) for phrase in neighbours)
         )
 
     def _passages(self, text: str, concept_id: str) -> Iterator[Passage]:

@@ -1,8 +1,8 @@
 """When something began, from the dates a record carries (decisions 2.4, 2.5 and 11.3).
 
-The onset comes first, then the day of recording, then the visit. A date in the future is an error of entry and
-is passed over. An onset so vague that it may lie in the window or well before it says nothing; then the next
-date is taken.
+The onset comes first, then the day of recording, then the visit; of a visit diagnosis the days of its visit come
+before that of its recording. A date in the future is an error of entry and is passed over. An onset so vague that it
+may lie in the window or well before it says nothing; then the next date is taken.
 """
 
 from __future__ import annotations
@@ -71,6 +71,8 @@ def start_of(condition: Condition, visit: Span | None, calendar: Calendar) -> St
     if onset and not _is_vague(onset, calendar):
         return Start(onset, DateSource.ONSET)
     vague = str(condition.onset or onset) if onset else ""
+    if visited and condition.is_visit_diagnosis:
+        return Start(visited, DateSource.ENCOUNTER, vague)
     if recorded:
         return Start(recorded, DateSource.RECORDED, vague)
     if visited:
@@ -83,10 +85,11 @@ def written_on(condition: Condition, visit: Span | None, calendar: Calendar) -> 
 
     The onset is that of what is coded, and counts where there is no other date. Arguments as for `start_of`.
     """
-    if recorded := calendar.past(condition.recorded):
+    recorded, visited = calendar.past(condition.recorded), calendar.past(visit)
+    if visited and (condition.is_visit_diagnosis or not recorded):
+        return Start(visited if condition.is_visit_diagnosis else Span.day(visited.earliest), DateSource.ENCOUNTER)
+    if recorded:
         return Start(recorded, DateSource.RECORDED)
-    if visited := calendar.past(visit):
-        return Start(Span.day(visited.earliest), DateSource.ENCOUNTER)
     return start_of(condition, visit, calendar)
 
 

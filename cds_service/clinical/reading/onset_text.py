@@ -36,9 +36,18 @@ _LONGEST = 80
 
 # Counted without a number, years are more than one; from childhood it is more than one for an adult.
 _YEARS_AGO = re.compile(
-    r"(?:(?:since|from|in|for|as an?|x|her|his|my|early|late|past|the|over|it|began|started)\s+)*"
+    r"(?:(?:since|from|in|for|when|she|he|was|an?|as an?|x|her|his|my|early|late|past|the|over|it|began|started)\s+)*"
     r"(?:childhood|adolescence|youth|child|teens?|teenager|teenage years|birth|lifelong|life ?long|decades?|years|yrs"
-    r"|always)(?:\s+(?:ago|now))?\.?"
+    r"|always|(?:(?:high|middle|grade|primary|elementary|grammar|secondary) )?school|college|university|early adulthood"
+    r"|(?:most of |all )?(?:her |his |my |the )?(?:whole |entire |adult )?life|ages|years and years|ongoing for years)"
+    r"(?:\s+(?:ago|now))?\.?"
+)
+
+# What is long-standing is chronic: three months at least. "Chronic" alone names a kind of pain and dates none.
+_CHRONIC_DAYS = 91
+_CHRONIC = re.compile(
+    r"(?:(?:for|since|is|a|very|ongoing)\s+)*(?:long[ -]?standing|long[ -]?term|long time)"
+    r"(?:\s+(?:ago|now|problem|issue|pain))?\.?"
 )
 
 _LEAD = (
@@ -49,8 +58,8 @@ _NUMBER = r"\d{1,3}(?:\.\d)?|half an?|one and a half|(?:a )?couple of|a few|[a-z
 _UNIT = r"(?P<unit>days?|d|weeks?|wks?|w|months?|mos?|mths?|years?|yrs?|y|decades?)"
 _AGO = re.compile(rf"{_LEAD}(?P<number>{_NUMBER})(?:\s*(?:-|to|or)\s*(?P<upper>\d{{1,3}}))?\s*-?\s*{_UNIT}{_TAIL}")
 _AT_LEAST = re.compile(
-    rf"(?:for\s+)?(?:(?:over|more than|at least|greater than|>)\s*(?P<number>\d{{1,3}})|(?P<plus>\d{{1,3}})\s*\+)"
-    rf"\s*{_UNIT}{_TAIL}"
+    rf"(?:for\s+)?(?:(?:well\s+)?(?:over|more than|at least|greater than|>)\s*(?:(?:the )?(?:last|past) )?"
+    rf"(?P<number>{_NUMBER})|(?P<plus>\d{{1,3}})\s*\+)\s*{_UNIT}{_TAIL}"
 )
 # The last so many days, or the unit before this one.
 _LAST = re.compile(r"(?:since |in |over |within )?(?:the )?(?P<which>last|past|this) (?P<unit>week|month|year)")
@@ -110,7 +119,8 @@ def _named_day(words: str, written: date) -> Span | None:
 
 def _counted(words: str, written: date) -> Span | None:
     if match := _AT_LEAST.fullmatch(words):
-        return _more_than(int(match["number"] or match["plus"]) * _days_in(match["unit"]), written)
+        least = _number(match["number"] or match["plus"])
+        return None if least is None else _more_than(int(least * _days_in(match["unit"])), written)
     if not (match := _AGO.fullmatch(words)):
         return None
     unit = _days_in(match["unit"])
@@ -131,6 +141,8 @@ def _last_year(written: date) -> Span | None:
 
 
 def _years_ago(words: str, written: date) -> Span | None:
+    if _CHRONIC.fullmatch(words):
+        return _more_than(_CHRONIC_DAYS, written)
     return _more_than(_YEAR_DAYS, written) if _YEARS_AGO.fullmatch(words) else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from cds_service.chart.records import Chart
+from cds_service.chart.records import Chart, Condition
 from cds_service.chart.span import Span
 from cds_service.clinical.reading.onset import Calendar
 
@@ -20,6 +20,10 @@ class Visits:
         self._calendar = calendar
         self._periods = {item.reference: item.period for item in chart.encounters.items}
         self._not_held = frozenset(item.reference for item in chart.encounters.items if not item.was_held)
+        did_not_take_place = [item for item in chart.encounters.items if item.did_not_take_place]
+        self._of_no_visit = frozenset(name for item in did_not_take_place for name in item.conditions).difference(
+            *(item.conditions for item in chart.encounters.items if not item.did_not_take_place)
+        )
         current = chart.current_encounter
         self._current = (
             frozenset({current})
@@ -38,9 +42,14 @@ class Visits:
         period = self.period(reference)
         return Span.day(period.earliest) if period else None
 
-    def was_held(self, reference: str) -> bool:
-        """Whether nothing says that a visit did not take place."""
-        return reference not in self._not_held
+    def tells_of_none(self, condition: Condition) -> bool:
+        """Whether a condition is of a visit that did not take place.
+
+        It names that visit; or it names none, is no entry of a list, and only visits name it that did not take place.
+        """
+        if condition.encounter:
+            return condition.encounter in self._not_held
+        return condition.is_visit_diagnosis is not False and condition.reference in self._of_no_visit
 
     def is_current(self, reference: str, recorded: Span | None) -> bool:
         """Whether a record belongs to the current visit.

@@ -24,7 +24,7 @@ _DONE = {
     "ServiceRequest": frozenset({"completed"}),
 }
 _OPEN = {
-    "ServiceRequest": frozenset({"active"}),
+    "ServiceRequest": frozenset({"active", "on-hold"}),
     "Procedure": frozenset({"in-progress", "preparation"}),
     "DiagnosticReport": frozenset({"registered", "partial"}),
 }
@@ -61,7 +61,8 @@ class PriorStudy:
         done: it was done; else it is only ordered.
         is_stat: it was ordered as an emergency.
         written: the day on which an order was written.
-        is_stale: an open order that does not answer the pain: written for something else, or due too late.
+        is_stale: an open order that does not answer the pain: on hold, only planned, written for something else, or
+            due too late.
         record: the report, study or order as it stands in the chart.
     """
 
@@ -125,7 +126,9 @@ def _fulfilled(chart: Chart) -> frozenset[str]:
 
 
 def _is_stale(study: Study, began: PainBegan, calendar: Calendar, window: ImagingWindow) -> bool:
-    """Whether an open order was written well before the pain, or is due too late to answer it."""
+    """Whether an open order does not answer the pain: it waits, was written well before it, or is due too late."""
+    if study.is_waiting:
+        return True
     if study.due and study.due.earliest > calendar.today + timedelta(days=window.due_within):
         return True
     if study.written is None:

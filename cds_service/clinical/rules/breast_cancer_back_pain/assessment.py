@@ -32,7 +32,8 @@ class Assessment(every_rule.Assessment):
         flags: what is recorded beside the pain.
         brain: new symptoms that point to the brain, and `receptors` as far as they matter.
         listed: entries of the problem list that tell of earlier pain of a region that hurts anew.
-        open_orders: open orders of a spine MRI that do not answer this pain.
+        open_orders: orders of a spine MRI that are open though one is proposed: they do not answer this pain, or not
+            all of it, or are from before the newest sign of an emergency (then in `outdated_orders` too).
         outdated_mri, outdated_orders: spine MRI done, or ordered, before the newest sign of an emergency.
         chosen: what the user is about to order, by its name in the wording; empty on opening a chart.
         pain_evidence: what tells of new pain anew.

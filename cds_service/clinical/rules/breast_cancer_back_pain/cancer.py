@@ -7,11 +7,11 @@ situ disease, family history, screening, benign disease and metastasis *to* the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from cds_service.chart.records import Chart, Coding, Condition
-from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.onset import Calendar, start_of
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.reading.understanding import EMPTY, WORDS, Understanding
@@ -26,7 +26,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import RuleVa
 
 @dataclass(frozen=True, slots=True)
 class CancerHistory:
-    """The conditions that prove breast cancer, those that show in situ disease only, and those passed over."""
+    """The entries that prove breast cancer, those that show in situ disease only, and those passed over."""
 
     proven: tuple[Finding, ...]
     in_situ: tuple[Finding, ...]
@@ -34,7 +34,7 @@ class CancerHistory:
 
 
 def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, calendar: Calendar) -> CancerHistory:
-    """Read the conditions of the chart for breast cancer."""
+    """Read the conditions of the chart, and the coded reasons of its visits, for breast cancer."""
     proven: list[Finding] = []
     in_situ: list[Finding] = []
     passed_over: list[str] = []
@@ -71,6 +71,11 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
                 passed_over.append(f"{condition.reference}: its body site is not the breast")
             elif quote and not _why_not(condition, None, value_sets, recognizer, options):
                 proven.append(_finding(condition, calendar, quote))
+    for finding, why in _visit_reasons(chart, recognizer, options, calendar):
+        if why:
+            passed_over.append(f"{finding.source}: {why}")
+        else:
+            proven.append(finding)
     return CancerHistory(_earliest_first(proven), _earliest_first(in_situ), tuple(passed_over))
 
 
@@ -78,6 +83,28 @@ def _own_words(condition: Condition, recognizer: Recognizer) -> str:
     """What the chart calls the cancer, where that says more than its code: the side, the kind, the receptors."""
     words = recognizer.own_words(condition.concept)
     return "" if recognizer.has_words(WordList.PLAIN_CANCER, words) else words
+
+
+def _visit_reasons(
+    chart: Chart, recognizer: Recognizer, options: RuleOptions, calendar: Calendar
+) -> Iterator[tuple[Finding, str]]:
+    """Reasons of visits that are coded as breast cancer, each with why it is no proof.
+
+    In words alone a reason is too often a worry, or the visit in which the cancer was looked for.
+    """
+    for encounter in chart.encounters.items:
+        if encounter.did_not_take_place:
+            continue
+        when = calendar.past(encounter.period)
+        where = Finding(encounter.reference, "Encounter", when=when, date_source=DateSource.ENCOUNTER)
+        for reason in encounter.reasons:
+            value_sets = recognizer.value_sets(reason)
+            if coding := value_sets.get(RuleValueSet.BREAST_CANCER):
+                stated = Condition(encounter.reference, reason)
+                yield (
+                    recognizer.coded(where, coding, reason),
+                    _why_not(stated, coding, value_sets, recognizer, options),
+                )
 
 
 def _is_spread_alone(value_sets: Collection[str]) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from cds_service.chart.records import Chart
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept, asserted_concepts
-from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.rules.breast_cancer_back_pain.cancer import CancerHistory, cancer_history
@@ -21,6 +22,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.questions import stated_
 from cds_service.clinical.rules.breast_cancer_back_pain.red_flags import RedFlags, SignTimes, red_flags
 from cds_service.clinical.rules.breast_cancer_back_pain.sited_findings import at_their_sites
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
+from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import DATED_SIGNS
 from cds_service.clinical.rules.imaging_history import ImagingWindow, PainBegan, PriorStudy, studies_since
 from cds_service.content.model import Content
 
@@ -39,6 +41,14 @@ class Evidence:
     history: CancerHistory
     records: tuple[PainRecord, ...]
     pain: BackPain
+
+    @property
+    def imported(self) -> frozenset[str]:
+        """Conditions of interest that are dated only by a day on which a whole list was recorded."""
+        pain = {record.finding.source for record in self.records if record.imported}
+        return frozenset(pain).union(
+            item.finding.source for item in self.asserted if item.imported and item.value_sets & DATED_SIGNS
+        )
 
     def number(self, name: Threshold) -> int:
         """A number of the content."""
@@ -67,15 +77,17 @@ def read_evidence(
     chart: Chart, content: Content, options: RuleOptions, recognizer: Recognizer, calendar: Calendar
 ) -> Evidence:
     """Read the chart."""
-    stated = at_their_sites(
-        asserted_concepts(chart, recognizer, calendar, content.cautions.tests, stated_in_words(content)), recognizer
-    )
     numbers = content.rule.thresholds
+    stated = _with_their_dates(
+        at_their_sites(
+            asserted_concepts(chart, recognizer, calendar, content.cautions.tests, stated_in_words(content)), recognizer
+        ),
+        import_days(chart, numbers[Threshold.IMPORTED_ENTRIES]),
+    )
     records = pain_records(chart, recognizer, calendar, numbers)
     pain = back_pain(records, calendar, options, numbers)
     infection = infection_of_the_spine(chart, stated, recognizer, calendar, numbers)
-    days_of_import = import_days(chart, numbers[Threshold.IMPORTED_ENTRIES])
-    fractures = new_fractures(stated, recognizer, calendar, days_of_import)
+    fractures = new_fractures(stated, recognizer, calendar)
     times = SignTimes(calendar, numbers[Threshold.SIGN_DAYS], pain.onset)
     groups = numbers[Threshold.NONSPECIFIC_SIGN_GROUPS]
     flags = red_flags(stated, infection, fractures, times, options, groups)
@@ -95,6 +107,27 @@ def read_evidence(
         records=tuple(records),
         pain=pain,
     )
+
+
+def _with_their_dates(stated: Iterable[AssertedConcept], days: AbstractSet[date]) -> tuple[AssertedConcept, ...]:
+    """The concepts, marked where only a day dates them on which a whole list was recorded.
+
+    A sign that its words call chronic is none of now; a device, or a state of the kidneys, is there for years.
+    """
+    return tuple(
+        replace(
+            item,
+            imported=_is_imported(item, days),
+            holds=item.holds and not (item.chronic and item.value_sets & DATED_SIGNS),
+        )
+        for item in stated
+    )
+
+
+def _is_imported(item: AssertedConcept, days: AbstractSet[date]) -> bool:
+    finding = item.finding
+    by_recording = finding.kind == "Condition" and finding.date_source is DateSource.RECORDED and not item.point
+    return by_recording and finding.when is not None and finding.when.earliest in days
 
 
 def _pain_equivalents(flags: RedFlags, fractures: Iterable[Fracture], options: RuleOptions) -> tuple[Finding, ...]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept
-from cds_service.clinical.reading.findings import DateSource, Finding
+from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.rules.breast_cancer_back_pain.sited_findings import spine_regions
@@ -90,7 +89,7 @@ class _Record:
 
 
 def new_fractures(
-    asserted: Sequence[AssertedConcept], recognizer: Recognizer, calendar: Calendar, import_days: AbstractSet[date]
+    asserted: Sequence[AssertedConcept], recognizer: Recognizer, calendar: Calendar
 ) -> tuple[Fracture, ...]:
     """The new fractures of vertebrae, newest first.
 
@@ -98,7 +97,6 @@ def new_fractures(
         asserted: what the chart states, at its sites.
         recognizer: reads regions and the past in words.
         calendar: the day of the call.
-        import_days: days on which a whole list was recorded; they date no entry of it.
     """
     records = list(_records(asserted, recognizer))
     causes_of_injury = [item for item in asserted if RuleValueSet.HIGH_ENERGY_CAUSE in item.value_sets]
@@ -110,10 +108,7 @@ def new_fractures(
             stands_for_pain=bool(record.regions) and not _is_for_the_trauma_pathway(record, causes_of_injury),
         )
         for record in records
-        if not record.is_past
-        and record.item.is_new(calendar)
-        and not _is_imported(record.item, import_days)
-        and not _was_known(record, records, calendar)
+        if not record.is_past and record.item.is_new(calendar) and not _was_known(record, records, calendar)
     ]
     return tuple(sorted(found, key=_newest_first))
 
@@ -171,13 +166,6 @@ def _is_healed(item: AssertedConcept, recognizer: Recognizer) -> bool:
     if RuleValueSet.HEALED_FRACTURE in item.value_sets:
         return True
     return recognizer.denied_in_words(item.concept.text, FRACTURE_IN_WORDS)
-
-
-def _is_imported(item: AssertedConcept, import_days: AbstractSet[date]) -> bool:
-    """Whether an entry of a list is dated only by a day on which the whole list was recorded."""
-    when = item.finding.when
-    by_recording = item.finding.date_source is DateSource.RECORDED and not item.point
-    return by_recording and when is not None and when.earliest in import_days
 
 
 def _was_known(record: _Record, records: Iterable[_Record], calendar: Calendar) -> bool:

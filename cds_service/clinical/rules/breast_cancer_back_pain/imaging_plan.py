@@ -112,7 +112,7 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
         assessment,
         chosen=chosen_order(chart.drafts, wanted_mri, _spine_mri_sets(content), recognizer),
         removals=inadequate_drafts(chart, recognizer) if proposes_mri else (),
-        open_orders=tuple(_with_order_date(study) for study in mri if study.is_stale) if proposes_mri else (),
+        open_orders=tuple(_with_order_date(study) for study in mri if not study.done) if proposes_mri else (),
         results=_results(prior, content),
         beside=beside_pain(evidence, {item.source for item in assessment.criterion(NEW_PAIN).findings}),
         outdated_mri=tuple(study.finding for study in outdated if study.done) if proposes_mri else (),

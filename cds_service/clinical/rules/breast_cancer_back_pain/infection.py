@@ -9,6 +9,7 @@ from datetime import timedelta
 from cds_service.chart.records import Chart, Value
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept
 from cds_service.clinical.reading.findings import DateSource, Finding
+from cds_service.clinical.reading.observations import component_observations
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
@@ -60,7 +61,7 @@ def infection_of_the_spine(
     """
     stated = [item for item in statements if not item.suspected]
     measured = _temperatures(chart, recognizer, calendar, numbers[Threshold.FEVER_FROM_CELSIUS])
-    fevers = [*_holding(stated, RuleValueSet.FEVER), *measured]
+    fevers = [*(item for item in _holding(stated, RuleValueSet.FEVER) if not item.imported), *measured]
     week, month = numbers[Threshold.FEVER_NOW_DAYS], numbers[Threshold.FEVER_DAYS]
     now = [item for item in fevers if item.current_visit or _within(item, week, calendar)]
     elsewhere = list(_holding(stated, RuleValueSet.INFECTION_ELSEWHERE))
@@ -92,16 +93,20 @@ def _is_of_now(item: AssertedConcept, days: int, calendar: Calendar) -> bool:
 
 def _within(item: AssertedConcept, days: int, calendar: Calendar) -> bool:
     told = item.day or item.finding.when
-    return told is not None and told.until(calendar.today).latest >= calendar.today - timedelta(days=days)
+    if told is None or item.imported:
+        return False
+    return told.until(calendar.today).latest >= calendar.today - timedelta(days=days)
 
 
 def _temperatures(
     chart: Chart, recognizer: Recognizer, calendar: Calendar, fever_from: int
 ) -> Iterator[AssertedConcept]:
     """Measured fever: temperatures from `fever_from` degrees Celsius on."""
-    for observation in chart.observations.items:
+    reported = [item for item in chart.observations.items if item.is_reported]
+    parts = [part for item in reported if item.components for part in component_observations(item, recognizer)]
+    for observation in (*reported, *parts):
         sets = recognizer.value_sets(observation.concept)
-        if RuleValueSet.BODY_TEMPERATURE not in sets or not observation.is_reported:
+        if RuleValueSet.BODY_TEMPERATURE not in sets:
             continue
         celsius = celsius_of(observation.value)
         if celsius is None or celsius < fever_from:

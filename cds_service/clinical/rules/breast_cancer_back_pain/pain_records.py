@@ -17,8 +17,9 @@ from cds_service.chart.span import Span, lies_in_future
 from cds_service.clinical.reading.assertion import is_present, selected_drafts, words_in
 from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.onset import Calendar, start_of, written_on
-from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.reading.visits import Visits
+from cds_service.clinical.rules.breast_cancer_back_pain.chronic_visits import chronic_visits, visit_of
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_meaning import (
     ACUTE,
     CHRONIC,
@@ -31,9 +32,9 @@ from cds_service.clinical.rules.breast_cancer_back_pain.pain_meaning import (
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_observations import observed_pain
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BACK_INJURY, IS_BACK_PAIN
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import UNSPECIFIED
+from cds_service.clinical.rules.breast_cancer_back_pain.text_names import WordList
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
-    CHRONIC_WITH_PAIN_CODE,
     PAIN_QUALITY,
     SPINAL_PROCEDURE,
     RuleValueSet,
@@ -125,7 +126,7 @@ def pain_records(
         Visits(chart, calendar),
         planned_visit_days=numbers[Threshold.PLANNED_VISIT_DAYS],
         import_days=import_days(chart, numbers[Threshold.IMPORTED_ENTRIES]),
-        chronic_visits=frozenset(_chronic_visits(chart, recognizer)),
+        chronic_visits=chronic_visits(chart, recognizer),
     )
     records: list[PainRecord] = []
     for condition in chart.conditions.items:
@@ -179,27 +180,8 @@ def import_days(chart: Chart, least_entries: int) -> frozenset[date]:
     return frozenset(day for day, count in days.items() if count >= least_entries)
 
 
-def _chronic_visits(chart: Chart, recognizer: Recognizer) -> Iterator[str]:
-    """Visits that pair a code of chronic pain with pain of the spine and of no other site (ICD-10-CM, I.C.6.b)."""
-    by_visit: dict[str, list[frozenset[str]]] = {}
-    for condition in chart.conditions.items:
-        if (visit := _visit_of(condition)) and not condition.is_refuted:
-            by_visit.setdefault(visit, []).append(frozenset(recognizer.value_sets(condition.concept)))
-    for visit, entries in by_visit.items():
-        pairs = any(sets & CHRONIC_WITH_PAIN_CODE for sets in entries)
-        if pairs and not any(RuleValueSet.PAIN_ELSEWHERE in sets for sets in entries):
-            yield visit
-
-
-def _visit_of(condition: Condition) -> str:
-    """The visit of a condition; of the diagnosis of a visit that is not named, its day. Else an empty string."""
-    if condition.encounter or not condition.is_visit_diagnosis or condition.recorded is None:
-        return condition.encounter
-    return f"of {condition.recorded}"
-
-
 def _from_condition(condition: Condition, reading: _Reading) -> Iterator[PainRecord]:
-    if condition.is_refuted or not reading.visits.was_held(condition.encounter):
+    if condition.is_refuted or reading.visits.tells_of_none(condition):
         return
     recognizer, calendar = reading.recognizer, reading.calendar
     where = Finding(condition.reference, "Condition")
@@ -220,7 +202,7 @@ def _from_condition(condition: Condition, reading: _Reading) -> Iterator[PainRec
     )
     for meaning in meanings:
         course = meaning.course | said
-        paired = _visit_of(condition) in reading.chronic_visits and not course & (WORSE | ACUTE)
+        paired = visit_of(condition) in reading.chronic_visits and not course & (WORSE | ACUTE)
         yield PainRecord(
             finding=replace(meaning.finding, when=start.when, date_source=start.date_source),
             regions=meaning.regions,
@@ -240,12 +222,13 @@ def _from_condition(condition: Condition, reading: _Reading) -> Iterator[PainRec
 
 
 def _day_of(condition: Condition, reading: _Reading) -> Span | None:
-    """The day on which a condition was written: that of its visit, else of its recording, else its onset."""
-    calendar = reading.calendar
+    """The day on which a condition was written: the days of its visit, else of its recording, else its onset."""
+    calendar, visits = reading.calendar, reading.visits
     recorded = calendar.past(condition.recorded)
     if condition.is_visit_diagnosis is False:
         return recorded or calendar.past(condition.onset)
-    return reading.visits.day(condition.encounter) or recorded or calendar.past(condition.onset)
+    visit = visits.period(condition.encounter) if condition.is_visit_diagnosis else visits.day(condition.encounter)
+    return visit or recorded or calendar.past(condition.onset)
 
 
 def _is_point(condition: Condition, day: Span | None, calendar: Calendar) -> bool:
@@ -300,7 +283,9 @@ def _from_visit(encounter: Encounter, reading: _Reading) -> Iterator[PainRecord]
         return
     where = Finding(encounter.reference, "Encounter", date_source=DateSource.ENCOUNTER)
     for reason in encounter.reasons:
-        yield from _points(pain_meanings(reason, (), where, reading.recognizer), day, reading)
+        for record in _points(pain_meanings(reason, (), where, reading.recognizer), day, reading):
+            paired = encounter.reference in reading.chronic_visits and not (record.worse or record.acute)
+            yield replace(record, chronic=record.chronic or paired)
 
 
 def _is_soon(encounter: Encounter, reading: _Reading) -> bool:
@@ -343,6 +328,8 @@ def _treatments(reading: _Reading) -> Iterator[PainRecord]:
         where = Finding(study.reference, study.kind, when=day)
         named = [recognizer.meaning(concept, SPINAL_PROCEDURE) for concept in study.concepts]
         if any(sets & SPINAL_PROCEDURE for sets in named):
+            if any(recognizer.has_words(WordList.NOT_FOR_THE_BACK, *words_of(concept)) for concept in study.concepts):
+                continue
             yield replace(_treatment(where, day), procedure=True)
         elif any(pain_meanings(said, (), where, recognizer) for said in (*study.reasons, *study.concepts)):
             yield _treatment(where, day)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import date, timedelta
 
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept
-from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.rules.breast_cancer_back_pain.fractures import Cause, Fracture, findings_of
 from cds_service.clinical.rules.breast_cancer_back_pain.infection import Infection
@@ -118,7 +118,7 @@ class SignTimes:
 
     def is_now(self, sign: AssertedConcept) -> bool:
         """Recorded in the current visit or the last days, or lasting, and not from well before the pain."""
-        if not sign.holds:
+        if not sign.holds or sign.imported:
             return False
         if sign.current_visit:
             return True
@@ -143,9 +143,14 @@ class SignTimes:
         return sign.holds and not sign.point and bool(sign.value_sets & set(CORD_SIGNS)) and not self.is_now(sign)
 
     def was_known(self, sign: AssertedConcept, others: Iterable[AssertedConcept]) -> bool:
-        """Whether the same kind of sign was recorded before the window, and the record of now says nothing of worse."""
+        """Whether the sign is older than the window, and the record of now says nothing of worse.
+
+        Its own onset says so, or an earlier record of the same kind of sign.
+        """
         if sign.worse:
             return False
+        if self._began_before(sign):
+            return True
         kinds = _kinds(sign)
         return any(
             not kinds.isdisjoint(_kinds(other))
@@ -154,6 +159,12 @@ class SignTimes:
             for other in others
             if other is not sign
         )
+
+    def _began_before(self, sign: AssertedConcept) -> bool:
+        """Whether the onset that is recorded for a sign lies before the window."""
+        when = sign.finding.when
+        of_onset = sign.finding.date_source is DateSource.ONSET
+        return of_onset and when is not None and not self.calendar.in_window(when)
 
     @property
     def _first_day(self) -> date:
@@ -186,7 +197,9 @@ def red_flags(
     known = [item for item in of_now if times.was_known(item, signs)]
     new = [item for item in of_now if item not in known]
     known += [item for item in signs if times.is_lasting_from_before(item)]
-    asked = [item for item in signs if times.is_to_be_asked(item) and not times.was_known(item, signs)]
+    weeks_old = [item for item in signs if times.is_to_be_asked(item)]
+    asked = [item for item in weeks_old if not times.was_known(item, signs)]
+    known += [item for item in weeks_old if item not in asked]
     fresh = [item for item in stated if item.is_new(times.calendar)]
     unclear = _in(new, _UNCLEAR)
     return RedFlags(

@@ -87,7 +87,7 @@ class BreastCancerBackPain:
                 unrelated = decided(Outcome.NOT_APPLICABLE, Reason.UNRELATED_ORDER, criteria, chart)
                 return replace(unrelated, understanding=drafts_understanding(chart, reader))
         evidence = read()
-        imported = len({record.finding.source for record in evidence.records if record.imported})
+        imported = len(evidence.imported)
         understood = understanding(chart, reader, BREAST_CANCER_HINTS, BREAST_CANCER_HALVES, NEEDS_SITE, imported)
         return replace(completed(_assess_patient(evidence, criteria, understood), chart), understanding=understood)
 

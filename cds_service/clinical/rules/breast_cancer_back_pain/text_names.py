@@ -26,6 +26,7 @@ class WordList(StrEnum):
 
     ADVANCED = "advanced"
     BREAST = "breast"
+    NOT_FOR_THE_BACK = "not-for-the-back"
     SIDE = "side"
     PLAIN_CANCER = "plain-cancer"
     HER2_POSITIVE = "her2-positive"

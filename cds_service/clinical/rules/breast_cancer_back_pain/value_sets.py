@@ -207,6 +207,21 @@ NONSPECIFIC_SIGNS: Mapping[str, str] = {
     RuleValueSet.NONSPECIFIC_SIGN_SENSORY: "sensory",
 }
 
+# Signs, fractures and infections: their date decides whether they are of now.
+DATED_SIGNS = frozenset(
+    {
+        *CORD_SIGNS,
+        *NONSPECIFIC_SIGNS,
+        *FRACTURES,
+        RuleValueSet.FEVER,
+        RuleValueSet.SPINAL_INFECTION,
+        RuleValueSet.BLOODSTREAM_INFECTION,
+        RuleValueSet.SYSTEMIC_FLAG,
+        RuleValueSet.BRAIN_SYMPTOM,
+        RuleValueSet.BRAIN_SYMPTOM_WEAK,
+    }
+)
+
 METASTASES = frozenset(
     {
         RuleValueSet.METASTASIS_BONE,
