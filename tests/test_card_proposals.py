@@ -164,7 +164,7 @@ def test_a_card_that_opens_with_the_chart_speaks_of_no_chosen_order() -> None:
     assert card()["detail"].startswith("**Why this patient**")
 
 
-# Decision 7.16.
+# Decisions 7.4 and 7.16.
 @pytest.mark.parametrize("hook", ["order-select", "order-sign"])
 @pytest.mark.parametrize(
     ("forbids", "said"),

@@ -170,7 +170,7 @@ def sentences(item: Json) -> Iterator[str]:
         yield from re.split(r"(?<=[.?!]) (?=[A-Z])", line.removeprefix("- "))
 
 
-# Decision 7.14.
+# Decision 7.5.
 def test_no_sentence_stands_on_a_card_twice() -> None:
     def said_once(item: Json) -> bool:
         return all(count == 1 for sentence, count in Counter(sentences(item)).items() if "`words`" not in sentence)
