@@ -105,14 +105,14 @@ def test_everything_can_be_done_with_the_keyboard(opened: Page) -> None:
     expect(opened.locator("#patient-list")).to_be_focused()
     opened.keyboard.press("Enter")
     expect(opened.locator(".card")).to_contain_text("EMERGENCY")
-    order = opened.get_by_role("button", name=re.compile("^Order: MRI whole spine"))
+    order = opened.get_by_role("button", name=re.compile(r"^Order stat \(24 h\): MRI whole spine"))
     for _ in range(40):
         if order.evaluate("button => button === document.activeElement"):
             break
         opened.keyboard.press("Tab")
     opened.keyboard.press("Enter")
     expect(opened.locator(".order")).to_contain_text("stat")
-    expect(opened.get_by_role("button", name=re.compile("^Taken: Order: MRI"))).to_be_focused()
+    expect(opened.get_by_role("button", name=re.compile(r"^Taken: Order stat \(24 h\): MRI"))).to_be_focused()
 
 
 def test_the_arrow_keys_walk_through_the_list_to_its_ends(opened: Page) -> None:
