@@ -35,7 +35,7 @@ true. The patients are made up; their day is 2026-11-22. `code` marks words of t
 indicator, the words of the detail, and the orders that a click would draft.
 """
 
-CANCER = condition(BREAST_CANCER, onset=day(3000), text="Left breast IDC 2018, ER+ HER2-")
+CANCER = condition(BREAST_CANCER, onset=day(3000), text="Left breast IDC 2018")
 PAIN = condition(LOW_BACK_PAIN, onset=day(5))
 LUMBAR, WHOLE = "loinc 24967-2", "loinc 30855-1"
 
@@ -143,6 +143,8 @@ EMERGENCIES = (
                                                   study("DiagnosticReport", WHOLE, when=day(1))]),
     Kind("MRI of one region ordered before the sign", [PAIN, visit("icd10cm G83.4"),
                                                        study("ServiceRequest", LUMBAR, status="active", when=day(2))]),
+    Kind("MRI of one region ordered after the sign", [PAIN, visit("icd10cm G83.4", 1),
+                                                      study("ServiceRequest", LUMBAR, status="active", when=day(0))]),
     Kind("Anticoagulants beside a sign", [PAIN, visit("icd10cm R33.9"), condition("icd10cm Z79.01", onset=day(300))]),
     Kind("Contrast allergy not supplied", [PAIN, visit("icd10cm G83.4")], without=["allergies"]),
     Kind("MRI ordered before the sign", [PAIN, visit("icd10cm G83.4"),
@@ -206,7 +208,14 @@ CHOSEN = tuple(
         ("PET/CT", "ServiceRequest", ["loinc 81555-5"], ""),
         ("Ibuprofen", "MedicationRequest", ["rxnorm 5640"], "Ibuprofen"),
     )
-) + (Kind("MRI with contrast chosen, pregnant", [PAIN, condition("icd10cm Z33.1", recorded=day(10))], [draft(LUMBAR)]),)
+) + (
+    Kind("MRI with contrast chosen, pregnant", [PAIN, condition("icd10cm Z33.1", recorded=day(10))], [draft(LUMBAR)]),
+    Kind(
+        "MRI of one region chosen, known bone metastasis",
+        [PAIN, condition("icd10cm C79.51", onset=day(400))],
+        [draft(LUMBAR)],
+    ),
+)
 WITHOUT_ORDERS = (
     Kind("Routine imaging for metastases", [], [draft("loinc 39818-0")]),
     Kind("A child", [patient(birth="2012-01-01"), PAIN]),

@@ -71,11 +71,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CoveredStudy:
-    """A wanted study that is there already: its slug, how far it has come, and its date if it was done."""
+    """A wanted study that is there already: its slug, how far it has come, and its date if it was done.
+
+    Attributes:
+        by_another: a study of another kind answers it (PET/CT for the bone scan).
+    """
 
     slug: str
     state: State
     when: Span | None = None
+    by_another: bool = False
 
 
 @dataclass(frozen=True, slots=True)

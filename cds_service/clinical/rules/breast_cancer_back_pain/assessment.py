@@ -34,6 +34,7 @@ class Assessment(every_rule.Assessment):
         listed: entries of the problem list that tell of earlier pain of a region that hurts anew.
         open_orders: orders of a spine MRI that are open though one is proposed: they do not answer this pain, or not
             all of it, or are from before the newest sign of an emergency (then in `outdated_orders` too).
+        partial_orders: those of them that show another part of the spine than is wanted, or not all of it.
         outdated_mri, outdated_orders: spine MRI done, or ordered, before the newest sign of an emergency.
         chosen: what the user is about to order, by its name in the wording; empty on opening a chart.
         pain_evidence: what tells of new pain anew.
@@ -61,6 +62,7 @@ class Assessment(every_rule.Assessment):
     listed: tuple[Finding, ...] = ()
     radiographs: tuple[Finding, ...] = ()
     open_orders: tuple[Finding, ...] = ()
+    partial_orders: tuple[Finding, ...] = ()
     outdated_mri: tuple[Finding, ...] = ()
     outdated_orders: tuple[Finding, ...] = ()
     beside: BesidePain = field(default_factory=BesidePain)

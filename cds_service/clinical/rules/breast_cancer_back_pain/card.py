@@ -39,6 +39,9 @@ from cds_service.content.model import Content
 _MOST_CAUTIONS = (3, 2, 1)
 _BRIEFEST = len(_MOST_CAUTIONS) - 1
 
+# Nobody is told beside a caution that the MRI is right, nor to search in his own time in an emergency.
+_ONLY_WHERE_NOTHING_ELSE = frozenset({"mri", "treatment"})
+
 
 def card_text(assessment: Assessment, content: Content, brevity: int) -> CardText:
     """The card in sentences; `brevity` (0 to 2) says how many cautions are only named.
@@ -84,8 +87,12 @@ class _Detail:
             yield Sentence(self._words["first"]["febrile_neutropenia"])
         if conflict := self._assessment.conflict:
             yield Sentence(self._words["chosen"]["mri-conflict"], {"sentence": self._caution(conflict)})
-        elif chosen := self._assessment.chosen:
+        elif (chosen := self._assessment.chosen) and not (chosen in _ONLY_WHERE_NOTHING_ELSE and self._more_is_said()):
             yield Sentence(self._words["chosen"][chosen])
+
+    def _more_is_said(self) -> bool:
+        """Whether the order that was chosen is no matter of routine: an emergency, or a caution on MRI."""
+        return self._assessment.critical or any("MRI" in item.caution.concerns for item in self._assessment.cautions)
 
     def _now(self) -> Iterator[Sentence]:
         """What to do at once in an emergency; the MRI first."""
@@ -96,6 +103,10 @@ class _Detail:
             if is_spine_mri(slug):
                 yield Sentence(words["mri"], {"study": self._label(slug)})
         yield from self._spine_mri_there()
+        if flags.cord_emergency and self._assessment.reason == Reason.CHILD:
+            # Whom to call for a metastasis is not for a child whose breast cancer is in doubt; the sign itself is.
+            yield Sentence(words["examine"])
+            return
         if flags.cord_emergency:
             yield Sentence(words["call"])
             yield Sentence(words["examine"])
@@ -120,6 +131,7 @@ class _Detail:
         yield from self._listed("asked", flags.asked, 2, STAYS)
         yield from self._listed("known_sign", flags.known, 1, NEEDED)
         yield from self._listed("fever_with_a_cause", flags.explained_fever, 1, HELPS)
+        yield from self._listed("neutropenia", flags.neutropenia, 1, NEEDED)
         yield from self._listed("systemic", flags.systemic, 2, HELPS)
         yield from self._listed("neoplasm_related_pain", flags.neoplasm_related_pain, 1, HELPS)
         yield from self._listed("brain", found.brain, 1, NEEDED)
@@ -218,7 +230,7 @@ class _Detail:
     def _staging_sentence(self) -> str:
         if self._assessment.critical and not self._mri_is_done():
             return "staging_critical"
-        if self._assessment.flags.bone_metastasis:
+        if self._assessment.flags.bone_metastasis or self._assessment.flags.other_metastasis:
             return "staging_known"
         return "staging_after_mri" if self._mri_is_done() else "staging"
 
@@ -241,7 +253,8 @@ class _Detail:
                     values["finding"] = What(found.flags.emergencies[0])
                 yield Sentence(words[self._mri_sentence()], values)
         for finding in () if found.outdated_orders else found.open_orders[:1]:
-            yield Sentence(words["bring_forward"], {"date": finding.when or ""}, NEEDED)
+            name = "partial_order" if finding in found.partial_orders else "bring_forward"
+            yield Sentence(words[name], {"date": finding.when or ""}, NEEDED)
         for name, outdated in (("repeat_mri", found.outdated_mri), ("upgrade_order", found.outdated_orders)):
             for finding in outdated[:1]:
                 sign = What(found.flags.emergencies[0])
@@ -257,12 +270,11 @@ class _Detail:
     def _already_there(self) -> Iterator[Sentence]:
         """The other studies that are there."""
         rest = [item for item in self._assessment.covered if not is_spine_mri(item.slug)]
-        for state in dict.fromkeys((item.state, item.when) for item in rest):
-            same = [item for item in rest if (item.state, item.when) == state]
+        for state in dict.fromkeys((item.state, item.when, item.by_another) for item in rest):
+            same = [item for item in rest if (item.state, item.when, item.by_another) == state]
             names = Listed([self._content.orders[item.slug].name for item in same])
-            yield Sentence(
-                self._words["proposed"]["present"], {"studies": names, "state": self._state(same[0])}, NEEDED
-            )
+            sentence = self._words["proposed"]["present_as_pet_ct" if same[0].by_another else "present"]
+            yield Sentence(sentence, {"studies": names, "state": self._state(same[0])}, NEEDED)
 
     def _mri_sentence(self) -> str:
         if Note.SIGN_AFTER_ORDER in self._assessment.notes:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
+from cds_service.chart.records import Order
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.rules.assessment import CoveredStudy, Outcome, ProposedOrder, State
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import CANCER_HISTORY, NEW_PAIN, Assessment
@@ -32,7 +33,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     WITH_OR_WITHOUT_CONTRAST,
     RuleValueSet,
 )
-from cds_service.clinical.rules.cautions import RaisedCaution, raised_cautions
+from cds_service.clinical.rules.cautions import RaisedCaution, raised_cautions, withdrawn, without_contrast
 from cds_service.clinical.rules.imaging_history import PainBegan, PriorStudy
 from cds_service.clinical.rules.kidney import kidney_function
 from cds_service.clinical.rules.study_results import newest_of_each_kind
@@ -105,14 +106,14 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
         reason = Reason.ALREADY_DRAFTED if all_drafted else Reason.ALREADY_IMAGED
         return replace(assessment, outcome=Outcome.SUPPRESSED, reason=reason, cautions=())
     proposes_mri = any(is_spine_mri(slug) for slug in studies)
-    wanted_mri = frozenset().union(
-        *(names for slug in wanted if is_spine_mri(slug) for names in content.orders[slug].answered_by)
-    )
+    wanted_mri = [names for slug in wanted if is_spine_mri(slug) for names in content.orders[slug].answered_by]
+    partial = [study for study in mri if not study.done and not any(parts <= study.value_sets for parts in wanted_mri)]
     return replace(
         assessment,
-        chosen=chosen_order(chart.drafts, wanted_mri, _spine_mri_sets(content), recognizer),
+        chosen=chosen_order(chart, wanted_mri, proposes_mri, _spine_mri_sets(content), recognizer),
         removals=inadequate_drafts(chart, recognizer) if proposes_mri else (),
         open_orders=tuple(_with_order_date(study) for study in mri if not study.done) if proposes_mri else (),
+        partial_orders=tuple(_with_order_date(study) for study in partial) if proposes_mri else (),
         results=_results(prior, content),
         beside=beside_pain(evidence, {item.source for item in assessment.criterion(NEW_PAIN).findings}),
         outdated_mri=tuple(study.finding for study in outdated if study.done) if proposes_mri else (),
@@ -165,8 +166,24 @@ def _must_be_said(assessment: Assessment, prior: Sequence[PriorStudy], evidence:
     mri = [item.slug for item in assessment.covered if is_spine_mri(item.slug) and item.state is not State.DONE]
     if assessment.critical and mri:
         return Note.SIGN_AFTER_ORDER in assessment.notes or not _is_stat(mri, prior, evidence)
-    drafted = any(item.state is State.DRAFTED for item in assessment.covered)
-    return drafted and any(item.caution.without_contrast or item.caution.withdraws for item in assessment.cautions)
+    return any(_draft_conflicts(order, assessment.cautions, evidence) for order in _counted_drafts(evidence))
+
+
+def _draft_conflicts(order: Order, raised: Sequence[RaisedCaution], evidence: Evidence) -> bool:
+    """Whether a caution forbids a draft: all of it, or its contrast where the draft does not go without."""
+    what = meaning(order, evidence.recognizer)
+    orders = evidence.content.orders.values()
+    modalities = {item.modality for item in orders if any(what & names for names in item.answered_by)}
+    forbidden = {modality for modality in modalities if withdrawn(modality, raised)}
+    if what.isdisjoint(WITH_OR_WITHOUT_CONTRAST):
+        forbidden |= {modality for modality in modalities if without_contrast(modality, raised)}
+    return bool(forbidden)
+
+
+def _counted_drafts(evidence: Evidence) -> tuple[Order, ...]:
+    """The draft orders of this patient, selected or not."""
+    drafts = evidence.chart.drafts.orders if evidence.chart.drafts else ()
+    return tuple(order for order in drafts if order.counts)
 
 
 def _spine_mri_sets(content: Content) -> frozenset[str]:
@@ -201,8 +218,8 @@ def _is_stat(slugs: Sequence[str], prior: Sequence[PriorStudy], evidence: Eviden
     covering = frozenset().union(*(names for slug in slugs for names in orders[slug].answered_by))
     if any(study.is_stat and not study.done and study.value_sets & covering for study in prior):
         return True
-    drafts = evidence.chart.drafts.orders if evidence.chart.drafts else ()
-    return any(order.is_stat and meaning(order, evidence.recognizer) & covering for order in drafts if order.counts)
+    drafts = _counted_drafts(evidence)
+    return any(order.is_stat and meaning(order, evidence.recognizer) & covering for order in drafts)
 
 
 def _in_hospice(evidence: Evidence) -> bool:

@@ -27,6 +27,9 @@ from cds_service.content.model import OrderDefinition, Rule
 # A card offers to remove a few drafts; nobody selects more at once.
 _MOST_REMOVALS = 5
 
+# One study that stands for the bone scan and the CT.
+_PET_CT = frozenset({RuleValueSet.PET_CT_FDG, RuleValueSet.PET_CT_SODIUM_FLUORIDE})
+
 # Ordered for many reasons; a stated one that is not pain of the back settles it.
 _OFTEN_FOR_OTHER_REASONS = frozenset({RuleValueSet.ANALGESIC_DRUG, SPINAL_INJECTION})
 
@@ -118,16 +121,25 @@ def covered_studies(
     for slug in slugs:
         covering = orders[slug].answered_by
         named = frozenset().union(*covering)
-        if any(_are_there(combination, done, frozenset(), parts_days) for combination in covering):
+        if there := _that_is_there(covering, done, frozenset(), parts_days):
             when = [item.finding.when for item in done if item.value_sets & named and item.finding.when]
-            found.append(CoveredStudy(slug, State.DONE, max(when, key=lambda span: span.latest, default=None)))
-        elif any(_are_there(combination, done, ordered, parts_days) for combination in covering):
+            newest = max(when, key=lambda span: span.latest, default=None)
+            found.append(CoveredStudy(slug, State.DONE, newest, bool(there & _PET_CT)))
+        elif there := _that_is_there(covering, done, ordered, parts_days):
             still_open = [item for item in current if not item.done and item.value_sets & named]
             dates = [item.finding.when for item in still_open if item.finding.when]
-            found.append(CoveredStudy(slug, State.ORDERED, max(dates, key=lambda span: span.latest, default=None)))
-        elif any(_are_there(combination, done, ordered | drafted, parts_days) for combination in covering):
-            found.append(CoveredStudy(slug, State.DRAFTED))
+            newest = max(dates, key=lambda span: span.latest, default=None)
+            found.append(CoveredStudy(slug, State.ORDERED, newest, bool(there & _PET_CT)))
+        elif there := _that_is_there(covering, done, ordered | drafted, parts_days):
+            found.append(CoveredStudy(slug, State.DRAFTED, by_another=bool(there & _PET_CT)))
     return tuple(found)
+
+
+def _that_is_there(
+    covering: Iterable[frozenset[str]], done: Sequence[PriorStudy], to_come: frozenset[str], parts_days: int
+) -> frozenset[str]:
+    """The first of the combinations that answer a study of which all is there; an empty set for none."""
+    return next((item for item in covering if _are_there(item, done, to_come, parts_days)), frozenset())
 
 
 def _are_there(
@@ -154,13 +166,16 @@ def removable(
     return tuple(found[:_MOST_REMOVALS])
 
 
+# Studies of the spine that do not answer the question, as the wording calls them.
+_INADEQUATE: Mapping[str, str] = {RuleValueSet.SPINE_RADIOGRAPH: "radiograph", RuleValueSet.SPINE_CT: "spine-ct"}
+
+
 def inadequate_drafts(chart: Chart, recognizer: Recognizer) -> tuple[Removal, ...]:
     """Selected radiographs and CTs of the spine: they do not answer the question and may be removed.
 
     One that is ordered for something else stays: a kidney stone, a fall (decision 5.7).
     """
-    kinds: Mapping[str, str] = {RuleValueSet.SPINE_RADIOGRAPH: "radiograph", RuleValueSet.SPINE_CT: "spine-ct"}
-    found = removable(chart.drafts, kinds, recognizer)
+    found = removable(chart.drafts, _INADEQUATE, recognizer)
     return tuple(removal for order, removal in found if _asks_our_question(order, chart, recognizer))
 
 
@@ -197,22 +212,36 @@ _CHOSEN: Mapping[str, str] = {
 
 
 def chosen_order(
-    drafts: Drafts | None, wanted_mri: frozenset[str], spine_mri: frozenset[str], recognizer: Recognizer
+    chart: Chart,
+    wanted_mri: Iterable[frozenset[str]],
+    is_proposed: bool,
+    spine_mri: frozenset[str],
+    recognizer: Recognizer,
 ) -> str:
     """What the user is about to order, by its name in the wording (`chosen`); empty where it is none of those.
 
+    A radiograph or CT that is ordered for something else is none: what is better for that nobody asked.
+
     Args:
-        drafts: the draft orders; the selected ones count.
-        wanted_mri: the value sets that answer the MRI that is wanted.
-        spine_mri: those of any MRI of the spine.
+        chart: with the draft orders; the selected ones count.
+        wanted_mri: the combinations of value sets that answer the MRI that is wanted.
+        is_proposed: whether that MRI is proposed, because nothing that is drafted or ordered is all of it.
+        spine_mri: the value sets of any MRI of the spine.
         recognizer: tells what an order is.
     """
-    meanings = [meaning(order, recognizer) for order in selected_orders(drafts)]
-    for what in meanings:
+    selected = [(order, meaning(order, recognizer)) for order in selected_orders(chart.drafts)]
+    for _, what in selected:
         if what & spine_mri:
-            if not what & wanted_mri:
+            if not what & frozenset().union(*wanted_mri):
                 return "mri-elsewhere"
+            if is_proposed:
+                return "mri-part"
             return "mri-without-contrast" if RuleValueSet.SPINE_MRI_WITHOUT_CONTRAST in what else "mri"
+    meanings = [
+        what
+        for order, what in selected
+        if not what & _INADEQUATE.keys() or _asks_our_question(order, chart, recognizer)
+    ]
     return next((name for set_id, name in _CHOSEN.items() for what in meanings if set_id in what), "")
 
 
