@@ -49,7 +49,9 @@ def test_a_card_links_to_the_evidence_page_of_a_service_that_knows_its_address(t
     (card,) = response.get_json()["cards"]
     address = "https://cds.example.org/back-pain/evidence"
     assert card["source"]["url"] == address
-    assert card["links"] == [{"label": "Evidence, limits and code sets", "url": address, "type": "absolute"}]
+    (link,) = card["links"]
+    assert link["label"] == "Evidence, limits and code sets"
+    assert (link["url"], link["type"], link["autolaunchable"]) == (address, "absolute", False)
     assert problem("response", response.get_json()) is None
 
 
