@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import dropwhile
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Protocol
@@ -73,8 +74,9 @@ class RealServer:
         return self._err.read_text()
 
     def lines(self) -> list[Json]:
-        """The log, one value a line; the first line of the output is for people."""
-        return [json.loads(line) for line in self.output().splitlines()[1:]]
+        """The log, one value a line; the lines of the start, before it, are for people."""
+        log = dropwhile(lambda line: not line.startswith("{"), self.output().splitlines())
+        return [json.loads(line) for line in log]
 
     def workers(self) -> list[int]:
         """The process ids of the workers that now run, in the order in which they were started."""
