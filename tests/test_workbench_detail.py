@@ -33,6 +33,13 @@ def test_no_image_is_fetched_and_no_script_is_linked() -> None:
     assert "<img" not in html and 'href="javascript' not in html
 
 
+def test_no_line_ends_within_a_date_and_a_link_with_one_stays_whole() -> None:
+    assert 'onset <span class="date">2026-11-23</span>, 5 days' in detail_html("onset 2026-11-23, 5 days ago")
+    assert '<span class="date">2026-11</span>' in detail_html("onset 2026-11")
+    assert 'href="https://example.org/2026-11-23"' in detail_html("[report](https://example.org/2026-11-23)")
+    assert "<code>2026-11-23</code>" in detail_html("`2026-11-23`")
+
+
 def test_a_link_opens_beside_the_chart_and_tells_nothing() -> None:
     html = detail_html("[NICE](https://www.nice.org.uk)")
     assert 'target="_blank"' in html and 'rel="noopener noreferrer"' in html
