@@ -12,9 +12,10 @@ import pytest
 
 from cds_service.ledger.entries import DecisionEntry, FeedbackEntry, Mode
 from cds_service.reporting.control_chart import charts
+from cds_service.reporting.report import CardsPerPatient, Day, DayOutcomes, Group, OrderOutcomes, Report
 from cds_service.reporting.report_page import report_page
 from cds_service.reporting.report_text import Words, duration, percent, report_text
-from cds_service.reporting.summary import CardsPerPatient, Day, DayOutcomes, Group, OrderOutcomes, Report, summarize
+from cds_service.reporting.summary import summarize
 from tests.ledger_entries import CT, MRI, NOON, ORDERS, SCAN, feedback_to, fired, quiet
 
 SINCE, UNTIL = NOON - timedelta(days=2, hours=12), NOON + timedelta(hours=12)

@@ -23,9 +23,10 @@ from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.recording import not_understood
 from cds_service.decision.support import DecisionSupport
 from cds_service.reporting.metrics import MOST_SYSTEMS
+from cds_service.reporting.report import Report
 from cds_service.reporting.report_page import report_page
 from cds_service.reporting.report_text import Words, report_text
-from cds_service.reporting.summary import Report, summarize
+from cds_service.reporting.summary import summarize
 from cds_service.settings import Settings, make_settings
 from cds_service.web.call_log import LOGGER_NAME
 from tests.builders import (

@@ -399,6 +399,16 @@ class Chart:
     current_encounter: str = ""
     drafts: Drafts | None = None
 
+    @property
+    def draft_orders(self) -> tuple[Order, ...]:
+        """The drafts that count, selected or not; none where the hook has no orders."""
+        return tuple(order for order in self.drafts.orders if order.counts) if self.drafts else ()
+
+    @property
+    def selected_orders(self) -> tuple[Order, ...]:
+        """The drafts that count and are about to be ordered: those selected, or all where the hook selects none."""
+        return tuple(order for order in self.drafts.selected if order.counts) if self.drafts else ()
+
     def by_prefetch_key(self) -> Mapping[str, PrefetchResult[object]]:
         """What was read of each prefetch key; of the optional one, where it came."""
         known: dict[str, PrefetchResult[object]] = {

@@ -27,9 +27,10 @@ from cds_service.ledger.store import FILE_NAME, Ledger, LedgerDown
 from cds_service.reporting.control_chart import charts, check
 from cds_service.reporting.decision_text import decision_text, mode_lines
 from cds_service.reporting.export import csv_text, json_text, rows
+from cds_service.reporting.report import Report
 from cds_service.reporting.report_page import report_page
 from cds_service.reporting.report_text import Words, report_text
-from cds_service.reporting.summary import Report, summarize
+from cds_service.reporting.summary import summarize
 from cds_service.settings import Settings, SettingsError, read_settings
 
 _SPAN = re.compile(r"([1-9][0-9]{0,3})([dw])")

@@ -19,22 +19,6 @@ from cds_service.ledger.card_answers import CardAnswer, card_answer
 from cds_service.ledger.entries import UNANSWERED, DecisionEntry, FeedbackEntry, Mode
 from cds_service.reporting.report import CardsPerPatient, Day, DayOutcomes, Group, OrderOutcomes, Report
 
-__all__ = [
-    "EVALUATED",
-    "CardKey",
-    "CardsPerPatient",
-    "Day",
-    "DayOutcomes",
-    "Group",
-    "OrderOutcomes",
-    "Report",
-    "answers_by_card",
-    "card_key",
-    "groups_of",
-    "summarize",
-    "version_of",
-]
-
 # A report names the code systems that matter most.
 MOST_SYSTEMS = 20
 

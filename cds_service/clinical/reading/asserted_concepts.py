@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from cds_service.chart.records import Chart, Concept, Condition, Observation, Value
 from cds_service.chart.span import Span
-from cds_service.clinical.reading.assertion import denies, is_present, selected_drafts, words_in
+from cds_service.clinical.reading.assertion import denies, is_present, words_in
 from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.measured import measured
 from cds_service.clinical.reading.observations import component_observations, kinds_of
@@ -71,6 +72,11 @@ class AssertedConcept:
     imported: bool = False
     concept: Concept = _NO_CONCEPT
     sites: tuple[Concept, ...] = ()
+
+    @property
+    def last_day(self) -> date:
+        """The last day of which it tells: when it was written, or when it began; the first day of all if undated."""
+        return max(self.finding.last_day, self.day.latest if self.day else date.min)
 
     def same_visit(self, other: AssertedConcept) -> bool:
         """Whether both were written in one visit, or, where no visit is named, on one day."""
@@ -318,7 +324,7 @@ def _from_visits(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
 def _from_drafts(chart: Chart, reading: _Reading) -> Iterator[AssertedConcept]:
     """The reasons of the selected orders: they are written now."""
     start = Start(Span.day(reading.calendar.today), DateSource.ORDERED)
-    for draft in selected_drafts(chart):
+    for draft in chart.selected_orders:
         for reason in draft.reasons:
             yield from _asserted_on(reason, Finding(draft.reference, "order"), _Visit(start, current=True), reading)
 

@@ -5,18 +5,11 @@ The same for every rule; what the thing is, recognition tells.
 
 from __future__ import annotations
 
-from cds_service.chart.records import Chart, Condition, Order, Value
+from cds_service.chart.records import Condition, Value
 from cds_service.chart.span import Span, lies_in_future
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.reading.value_sets import SharedValueSet
-
-
-def selected_drafts(chart: Chart) -> tuple[Order, ...]:
-    """The drafts whose reason counts: those the user selected, or all where the hook selects none."""
-    if chart.drafts is None:
-        return ()
-    return tuple(draft for draft in chart.drafts.selected if draft.counts)
 
 
 def is_present(condition: Condition, calendar: Calendar) -> bool:

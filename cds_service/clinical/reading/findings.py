@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from cds_service.chart.records import Coding
@@ -38,3 +39,13 @@ class Finding:
     date_source: DateSource = DateSource.UNKNOWN
     from_text: bool = False
     as_written: str = ""
+
+    @property
+    def last_day(self) -> date:
+        """The last day on which it may have been; the first day of all if undated."""
+        return self.when.latest if self.when else date.min
+
+
+def coded_newest_first(finding: Finding) -> tuple[bool, int, str]:
+    """A sort key: codes before words, then the newest first and the undated last, then by entry."""
+    return finding.from_text, -finding.last_day.toordinal(), finding.source

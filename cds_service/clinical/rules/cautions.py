@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Literal
 
 from cds_service.chart.records import Chart
@@ -105,7 +104,7 @@ def _by_reaction(caution: Caution, reactions: Sequence[ContrastReaction]) -> Rai
     found = [item for item in reactions if item.concepts & caution.value_sets]
     if not found:
         return None
-    newest = max(found, key=lambda item: _day(item.finding))
+    newest = max(found, key=lambda item: item.finding.last_day)
     return RaisedCaution(caution, newest.finding, reaction=newest.physiologic)
 
 
@@ -116,19 +115,16 @@ def _by_chart(caution: Caution, asserted: Sequence[AssertedConcept]) -> RaisedCa
         for item in asserted
         if item.holds and item.value_sets & caution.value_sets and not _taken_back(item, asserted, caution)
     ]
-    return RaisedCaution(caution, max(found, key=lambda item: _day(item.finding)).finding) if found else None
+    return RaisedCaution(caution, max(found, key=lambda item: item.finding.last_day).finding) if found else None
 
 
 def _taken_back(item: AssertedConcept, asserted: Sequence[AssertedConcept], caution: Caution) -> bool:
     """Whether a later record says that what was there is gone; it must be of the same kind of thing."""
     kinds = item.value_sets & caution.taken_back
     return bool(kinds) and any(
-        other.value_sets & caution.unless_later and _day(other.finding) >= _day(item.finding) for other in asserted
+        other.value_sets & caution.unless_later and other.finding.last_day >= item.finding.last_day
+        for other in asserted
     )
-
-
-def _day(finding: Finding) -> date:
-    return finding.when.latest if finding.when else date.min
 
 
 def without_contrast(modality: str, raised: Iterable[RaisedCaution]) -> bool:

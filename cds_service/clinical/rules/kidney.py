@@ -175,7 +175,7 @@ def _states(
         return {KidneyState.ACUTE_INJURY: injury}
     found: dict[KidneyState, Finding] = {}
     if severe := _newest(item for item in asserted if item.present and SharedValueSet.CKD_SEVERE in item.value_sets):
-        if egfr is None or _day(egfr.finding) <= last_day(severe):
+        if egfr is None or egfr.finding.last_day <= severe.last_day:
             return {KidneyState.SEVERE_DISEASE: severe.finding}
         found[KidneyState.OUTDATED_DISEASE] = severe.finding
     if egfr and egfr.number < content.weigh_below:
@@ -185,7 +185,7 @@ def _states(
 
 def _dialysis(asserted: Sequence[AssertedConcept], content: KidneyContent, today: date) -> Finding | None:
     """Dependence on dialysis, or a session of the last days; only a transplant that is not older ends it."""
-    transplants = [last_day(item) for item in asserted if SharedValueSet.KIDNEY_TRANSPLANT in item.value_sets]
+    transplants = [item.last_day for item in asserted if SharedValueSet.KIDNEY_TRANSPLANT in item.value_sets]
     transplanted = max(transplants, default=None)
     first = today - timedelta(days=content.dialysis_days)
     found = _newest(
@@ -193,8 +193,8 @@ def _dialysis(asserted: Sequence[AssertedConcept], content: KidneyContent, today
         for item in asserted
         if item.present
         and SharedValueSet.DIALYSIS in item.value_sets
-        and (item.finding.kind == "Condition" or item.finding.when is None or last_day(item) >= first)
-        and (transplanted is None or transplanted < last_day(item))
+        and (item.finding.kind == "Condition" or item.finding.when is None or item.last_day >= first)
+        and (transplanted is None or transplanted < item.last_day)
     )
     return found.finding if found else None
 
@@ -210,20 +210,11 @@ def _acute_injury(
         for item in asserted
         if item.present
         and SharedValueSet.ACUTE_KIDNEY_INJURY in item.value_sets
-        and (item.finding.when is None or last_day(item) >= first)
-        and not (egfr and item.finding.when and _day(egfr.finding) >= last_day(item) + over)
+        and (item.finding.when is None or item.last_day >= first)
+        and not (egfr and item.finding.when and egfr.finding.last_day >= item.last_day + over)
     )
     return found.finding if found else None
 
 
 def _newest(items: Iterable[AssertedConcept]) -> AssertedConcept | None:
-    return max(items, key=last_day, default=None)
-
-
-def last_day(item: AssertedConcept) -> date:
-    """The last day of which an entry tells: when it was written, or when it began; the first of all if undated."""
-    return max((span.latest for span in (item.finding.when, item.day) if span), default=date.min)
-
-
-def _day(finding: Finding) -> date:
-    return finding.when.latest if finding.when else date.min
+    return max(items, key=lambda item: item.last_day, default=None)

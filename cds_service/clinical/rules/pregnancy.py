@@ -14,7 +14,6 @@ from cds_service.clinical.reading.measured import measured
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Question, Recognizer
 from cds_service.clinical.reading.value_sets import SharedValueSet
-from cds_service.clinical.rules.kidney import last_day
 from cds_service.content.caution_model import PregnancyContent, PregnancyState, ResultTest
 
 # Whether a pregnancy is stated, denied, possible or over is one question: a code answers it, or else words do.
@@ -117,7 +116,7 @@ def _signs(
             earliest = today - timedelta(days=content.after_record_days)
             yield _Sign(item.finding, earliest, until=today, by_hcg=by_hcg)
             continue
-        day = last_day(item)
+        day = item.last_day
         yield _Sign(item.finding, day, dates.end_of(day, content), by_hcg)
 
 
@@ -210,7 +209,7 @@ def _unclear_hcg(asserted: Sequence[AssertedConcept], tests: Mapping[str, Result
         return None
     said = {test.positive, test.negative, test.unclear}
     results = [item for item in asserted if SharedValueSet.HCG_TEST in item.value_sets and item.value_sets & said]
-    newest = max((item for item in results if last_day(item) >= first), key=last_day, default=None)
+    newest = max((item for item in results if item.last_day >= first), key=lambda item: item.last_day, default=None)
     return newest.finding if newest and test.unclear in newest.value_sets else None
 
 
@@ -222,11 +221,11 @@ def _lost(asserted: Sequence[AssertedConcept], first: date) -> Finding | None:
         if SharedValueSet.PREGNANCY_LOST in item.value_sets
         and not item.suspected
         and not _is_a_history(item)
-        and last_day(item) >= first
+        and item.last_day >= first
     ]
-    newest = max(lost, key=last_day, default=None)
-    negative = [last_day(item) for item in asserted if SharedValueSet.NOT_PREGNANT in item.value_sets]
-    if newest is None or max(negative, default=date.min) > last_day(newest):
+    newest = max(lost, key=lambda item: item.last_day, default=None)
+    negative = [item.last_day for item in asserted if SharedValueSet.NOT_PREGNANT in item.value_sets]
+    if newest is None or max(negative, default=date.min) > newest.last_day:
         return None
     return newest.finding
 
@@ -238,10 +237,10 @@ def _possible(asserted: Sequence[AssertedConcept], ends: Sequence[_End], first: 
         for item in asserted
         if item.holds
         and SharedValueSet.POSSIBLY_PREGNANT in item.value_sets
-        and (item.finding.when is None or last_day(item) >= first)
-        and not any(end.ends(last_day(item)) for end in ends if item.finding.when)
+        and (item.finding.when is None or item.last_day >= first)
+        and not any(end.ends(item.last_day) for end in ends if item.finding.when)
     ]
-    newest = max(found, key=last_day, default=None)
+    newest = max(found, key=lambda item: item.last_day, default=None)
     return newest.finding if newest else None
 
 

@@ -88,6 +88,6 @@ def _newest_first(statements: Iterable[AssertedConcept]) -> tuple[Finding, ...]:
     """The findings; of one entry the code speaks and not its words, and the same words are said once."""
     found = sorted(
         (item.finding for item in statements),
-        key=lambda item: (-(item.when.latest.toordinal() if item.when else 0), item.from_text, item.source),
+        key=lambda item: (-item.last_day.toordinal(), item.from_text, item.source),
     )
     return tuple({(item.label, item.quote): item for item in reversed(found)}.values())[::-1]

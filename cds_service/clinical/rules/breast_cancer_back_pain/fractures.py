@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept
-from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.reading.findings import Finding, coded_newest_first
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.rules.breast_cancer_back_pain.sited_findings import spine_regions
@@ -110,7 +110,7 @@ def new_fractures(
         for record in records
         if not record.is_past and record.item.is_new(calendar) and not _was_known(record, records, calendar)
     ]
-    return tuple(sorted(found, key=_newest_first))
+    return tuple(sorted(found, key=lambda fracture: coded_newest_first(fracture.finding)))
 
 
 def findings_of(fractures: Iterable[Fracture], cause: Cause) -> tuple[Finding, ...]:
@@ -184,8 +184,3 @@ def _is_for_the_trauma_pathway(record: _Record, causes_of_injury: Iterable[Asser
     if record.cause is Cause.TUMOR:
         return False
     return record.is_open or any(item.same_visit(record.item) for item in causes_of_injury)
-
-
-def _newest_first(fracture: Fracture) -> tuple[bool, int, str]:
-    when = fracture.finding.when
-    return fracture.finding.from_text, -when.latest.toordinal() if when else 0, fracture.finding.source

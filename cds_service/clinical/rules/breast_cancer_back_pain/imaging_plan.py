@@ -86,7 +86,7 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
         # Staging would delay the search for an infection, and is no answer to it; nor is an injury a reason for it.
         wanted = tuple(slug for slug in wanted if is_spine_mri(slug) or slug.startswith(content.rule.brain))
     prior = evidence.studies_since(pain.began)
-    drafted = drafted_sets(chart.drafts, recognizer)
+    drafted = drafted_sets(chart, recognizer)
     covered = _covered(wanted, prior, drafted, brain, evidence)
     studies = tuple(slug for slug in wanted if slug not in {item.slug for item in covered})
     still_open = drafted.union(*(study.value_sets for study in prior if not study.done))
@@ -166,7 +166,7 @@ def _must_be_said(assessment: Assessment, prior: Sequence[PriorStudy], evidence:
     mri = [item.slug for item in assessment.covered if is_spine_mri(item.slug) and item.state is not State.DONE]
     if assessment.critical and mri:
         return Note.SIGN_AFTER_ORDER in assessment.notes or not _is_stat(mri, prior, evidence)
-    return any(_draft_conflicts(order, assessment.cautions, evidence) for order in _counted_drafts(evidence))
+    return any(_draft_conflicts(order, assessment.cautions, evidence) for order in evidence.chart.draft_orders)
 
 
 def _draft_conflicts(order: Order, raised: Sequence[RaisedCaution], evidence: Evidence) -> bool:
@@ -178,12 +178,6 @@ def _draft_conflicts(order: Order, raised: Sequence[RaisedCaution], evidence: Ev
     if what.isdisjoint(WITH_OR_WITHOUT_CONTRAST):
         forbidden |= {modality for modality in modalities if without_contrast(modality, raised)}
     return bool(forbidden)
-
-
-def _counted_drafts(evidence: Evidence) -> tuple[Order, ...]:
-    """The draft orders of this patient, selected or not."""
-    drafts = evidence.chart.drafts.orders if evidence.chart.drafts else ()
-    return tuple(order for order in drafts if order.counts)
 
 
 def _spine_mri_sets(content: Content) -> frozenset[str]:
@@ -218,7 +212,7 @@ def _is_stat(slugs: Sequence[str], prior: Sequence[PriorStudy], evidence: Eviden
     covering = frozenset().union(*(names for slug in slugs for names in orders[slug].answered_by))
     if any(study.is_stat and not study.done and study.value_sets & covering for study in prior):
         return True
-    drafts = _counted_drafts(evidence)
+    drafts = evidence.chart.draft_orders
     return any(order.is_stat and meaning(order, evidence.recognizer) & covering for order in drafts)
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from cds_service.chart.records import Chart, Value
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept
-from cds_service.clinical.reading.findings import DateSource, Finding
+from cds_service.clinical.reading.findings import DateSource, Finding, coded_newest_first
 from cds_service.clinical.reading.observations import component_observations
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
@@ -135,8 +135,5 @@ def celsius_of(value: Value) -> float | None:
 
 def _findings(statements: Iterable[AssertedConcept]) -> tuple[Finding, ...]:
     """The findings, newest first, the same words once."""
-    found = sorted(
-        (item.finding for item in statements),
-        key=lambda item: (item.from_text, -(item.when.latest.toordinal() if item.when else 0), item.source),
-    )
+    found = sorted((item.finding for item in statements), key=coded_newest_first)
     return tuple({(item.label, item.quote): item for item in found}.values())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
-from cds_service.chart.records import Chart, Drafts, Order
+from cds_service.chart.records import Chart, Order
+from cds_service.chart.span import Span
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.reading.value_sets import SharedValueSet
 from cds_service.clinical.rules.assessment import Answer, CoveredStudy, Criterion, Removal, State
@@ -60,20 +61,14 @@ def meaning(order: Order, recognizer: Recognizer) -> frozenset[str]:
     return frozenset().union(*(recognizer.ordered(concept) for concept in order.concepts))
 
 
-def selected_orders(drafts: Drafts | None) -> tuple[Order, ...]:
-    """The drafts that the user is about to order, for this patient."""
-    if drafts is None:
-        return ()
-    return tuple(order for order in drafts.selected if order.counts)
-
-
-def order_criterion(drafts: Drafts, rule: Rule, recognizer: Recognizer) -> Criterion:
+def order_criterion(chart: Chart, rule: Rule, recognizer: Recognizer) -> Criterion:
     """Whether any selected order is of interest: by what it orders, or by its own reason."""
-    for order in selected_orders(drafts):
+    for order in chart.selected_orders:
         if _is_relevant(order, rule, recognizer) or _is_for_back_pain(order, recognizer):
             because = f"{order.reference or order.kind} does."
             return Criterion("relevant-order", Answer.MET, because)
-    because = "No selected order does." if drafts.selected else "No order is selected."
+    any_selected = chart.drafts and chart.drafts.selected
+    because = "No selected order does." if any_selected else "No order is selected."
     return Criterion("relevant-order", Answer.NOT_MET, because, reason=Reason.UNRELATED_ORDER)
 
 
@@ -91,11 +86,9 @@ def _is_for_back_pain(order: Order, recognizer: Recognizer) -> bool:
     return any(regions_in(found, BACK_PAIN) and RuleValueSet.BACK_PAIN_EXCLUSION not in found for found in value_sets)
 
 
-def drafted_sets(drafts: Drafts | None, recognizer: Recognizer) -> frozenset[str]:
+def drafted_sets(chart: Chart, recognizer: Recognizer) -> frozenset[str]:
     """Everything that the draft orders of this patient are, selected or not."""
-    if drafts is None:
-        return frozenset()
-    return frozenset().union(*(meaning(order, recognizer) for order in drafts.orders if order.counts))
+    return frozenset().union(*(meaning(order, recognizer) for order in chart.draft_orders))
 
 
 def covered_studies(
@@ -116,23 +109,29 @@ def covered_studies(
     """
     current = [study for study in prior if not study.is_stale]
     done = [study for study in current if study.done]
-    ordered = frozenset().union(*(study.value_sets for study in current if not study.done))
+    still_open = [study for study in current if not study.done]
+    ordered = frozenset().union(*(study.value_sets for study in still_open))
+    # How far a study has come, what is to come beside what was done, and the studies that date it.
+    states: tuple[tuple[State, frozenset[str], Sequence[PriorStudy]], ...] = (
+        (State.DONE, frozenset(), done),
+        (State.ORDERED, ordered, still_open),
+        (State.DRAFTED, ordered | drafted, ()),
+    )
     found = []
     for slug in slugs:
         covering = orders[slug].answered_by
-        named = frozenset().union(*covering)
-        if there := _that_is_there(covering, done, frozenset(), parts_days):
-            when = [item.finding.when for item in done if item.value_sets & named and item.finding.when]
-            newest = max(when, key=lambda span: span.latest, default=None)
-            found.append(CoveredStudy(slug, State.DONE, newest, bool(there & _PET_CT)))
-        elif there := _that_is_there(covering, done, ordered, parts_days):
-            still_open = [item for item in current if not item.done and item.value_sets & named]
-            dates = [item.finding.when for item in still_open if item.finding.when]
-            newest = max(dates, key=lambda span: span.latest, default=None)
-            found.append(CoveredStudy(slug, State.ORDERED, newest, bool(there & _PET_CT)))
-        elif there := _that_is_there(covering, done, ordered | drafted, parts_days):
-            found.append(CoveredStudy(slug, State.DRAFTED, by_another=bool(there & _PET_CT)))
+        for state, to_come, dated_by in states:
+            if there := _that_is_there(covering, done, to_come, parts_days):
+                found.append(CoveredStudy(slug, state, _newest(dated_by, covering), bool(there & _PET_CT)))
+                break
     return tuple(found)
+
+
+def _newest(studies: Iterable[PriorStudy], covering: Iterable[frozenset[str]]) -> Span | None:
+    """The latest date of those studies that answer, whole or in part."""
+    named = frozenset().union(*covering)
+    dates = [study.finding.when for study in studies if study.value_sets & named and study.finding.when]
+    return max(dates, key=lambda span: span.latest, default=None)
 
 
 def _that_is_there(
@@ -154,12 +153,10 @@ def _are_there(
     return len(known) < 2 or max(known) - min(known) <= timedelta(days=parts_days)
 
 
-def removable(
-    drafts: Drafts | None, kinds: Mapping[str, str], recognizer: Recognizer
-) -> tuple[tuple[Order, Removal], ...]:
+def removable(chart: Chart, kinds: Mapping[str, str], recognizer: Recognizer) -> tuple[tuple[Order, Removal], ...]:
     """The selected drafts in any of the value sets `kinds`, each as a removal of the kind given for its set."""
     found = []
-    for order in selected_orders(drafts):
+    for order in chart.selected_orders:
         what = meaning(order, recognizer)
         if order.has_id and (kind := next((kinds[name] for name in kinds if name in what), "")):
             found.append((order, Removal(order.reference, kind)))
@@ -175,7 +172,7 @@ def inadequate_drafts(chart: Chart, recognizer: Recognizer) -> tuple[Removal, ..
 
     One that is ordered for something else stays: a kidney stone, a fall (decision 5.7).
     """
-    found = removable(chart.drafts, _INADEQUATE, recognizer)
+    found = removable(chart, _INADEQUATE, recognizer)
     return tuple(removal for order, removal in found if _asks_our_question(order, chart, recognizer))
 
 
@@ -229,7 +226,7 @@ def chosen_order(
         spine_mri: the value sets of any MRI of the spine.
         recognizer: tells what an order is.
     """
-    selected = [(order, meaning(order, recognizer)) for order in selected_orders(chart.drafts)]
+    selected = [(order, meaning(order, recognizer)) for order in chart.selected_orders]
     for _, what in selected:
         if what & spine_mri:
             if not what & frozenset().union(*wanted_mri):

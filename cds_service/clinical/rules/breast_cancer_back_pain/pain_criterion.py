@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cds_service.chart.records import Chart
-from cds_service.clinical.reading.findings import Finding
+from cds_service.clinical.reading.findings import Finding, coded_newest_first
 from cds_service.clinical.reading.understanding import Understanding
 from cds_service.clinical.rules.assessment import Answer, Criterion
 from cds_service.clinical.rules.breast_cancer_back_pain.episodes import BackPain
@@ -57,9 +57,4 @@ def _findings(pain: BackPain) -> tuple[Finding, ...]:
         for episode in pain.new
         for record in episode.records
     }
-    return tuple(sorted(findings.values(), key=_by_weight))
-
-
-def _by_weight(finding: Finding) -> tuple[bool, bool, int, str]:
-    newest_first = -finding.when.latest.toordinal() if finding.when else 0
-    return finding.from_text, finding.when is None, newest_first, finding.source
+    return tuple(sorted(findings.values(), key=coded_newest_first))

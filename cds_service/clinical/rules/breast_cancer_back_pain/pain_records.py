@@ -14,7 +14,7 @@ from datetime import date, timedelta
 
 from cds_service.chart.records import Chart, Condition, Encounter, Observation
 from cds_service.chart.span import Span, lies_in_future
-from cds_service.clinical.reading.assertion import is_present, selected_drafts, words_in
+from cds_service.clinical.reading.assertion import is_present, words_in
 from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.onset import Calendar, start_of, written_on
 from cds_service.clinical.reading.recognition import Recognizer, words_of
@@ -136,7 +136,7 @@ def pain_records(
     for encounter in chart.encounters.items:
         records += _from_visit(encounter, reading)
     today = Span.day(calendar.today)
-    for draft in selected_drafts(chart):
+    for draft in chart.selected_orders:
         where = Finding(draft.reference, "order", date_source=DateSource.ORDERED)
         for reason in draft.reasons:
             records += _points(pain_meanings(reason, (), where, recognizer), today, reading)

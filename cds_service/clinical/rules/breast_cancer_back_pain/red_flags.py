@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import date, timedelta
 
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept
-from cds_service.clinical.reading.findings import DateSource, Finding
+from cds_service.clinical.reading.findings import DateSource, Finding, coded_newest_first
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.rules.breast_cancer_back_pain.fractures import Cause, Fracture, findings_of
 from cds_service.clinical.rules.breast_cancer_back_pain.infection import Infection
@@ -249,7 +249,7 @@ def _in(asserted: Iterable[AssertedConcept], value_sets: Iterable[str]) -> tuple
     """The findings in any of the sets, newest first, the same words once."""
     wanted = frozenset(value_sets)
     found = [item.finding for item in asserted if item.value_sets & wanted]
-    found.sort(key=lambda item: (item.from_text, -(item.when.latest.toordinal() if item.when else 0), item.source))
+    found.sort(key=coded_newest_first)
     return _each_once(found)
 
 

@@ -82,7 +82,7 @@ class BreastCancerBackPain:
     def _assess(self, chart: Chart, reader: Recognizer, read: Callable[[], Evidence]) -> Assessment:
         criteria: list[Criterion] = []
         if chart.drafts is not None:
-            criteria.append(order_criterion(chart.drafts, self.content.rule, reader))
+            criteria.append(order_criterion(chart, self.content.rule, reader))
             if criteria[0].answer is Answer.NOT_MET:
                 unrelated = decided(Outcome.NOT_APPLICABLE, Reason.UNRELATED_ORDER, criteria, chart)
                 return replace(unrelated, understanding=drafts_understanding(chart, reader))

@@ -53,7 +53,7 @@ def routine_searches(evidence: Evidence) -> tuple[Removal, ...]:
         return ()
     if not _is_long_past(evidence) or _has_pain(evidence) or _has_reason_to_search(evidence):
         return ()
-    searches = removable(chart.drafts, _SEARCHES, evidence.recognizer)
+    searches = removable(chart, _SEARCHES, evidence.recognizer)
     if any(order.reason_given for order, _ in searches):
         return ()
     return tuple(removal for _, removal in searches)
