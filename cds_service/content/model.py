@@ -33,6 +33,11 @@ class OrderDefinition:
     answered_by: tuple[frozenset[str], ...]
     without_contrast: str = ""
 
+    @property
+    def known_by(self) -> frozenset[str]:
+        """The value sets of whatever answers the study, whole or in part."""
+        return frozenset().union(*self.answered_by)
+
 
 @dataclass(frozen=True, slots=True)
 class Guard:
@@ -213,7 +218,7 @@ class Content:
     def value_sets_read(self) -> frozenset[str]:
         """The value sets that the rule reads: by name in code, or named in its files for orders, cautions or text."""
         return self.read_by_name.union(
-            *(combination for order in self.orders.values() for combination in order.answered_by),
+            *(order.known_by for order in self.orders.values()),
             self.cautions.value_sets,
             self.rule.prefetch_observations,
             self.rule.relevant_orders,

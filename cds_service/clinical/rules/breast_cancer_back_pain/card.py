@@ -264,7 +264,7 @@ class _Detail:
         """Whether the study that was done stands above with its result, and nothing more is to be said of it."""
         if item.state is not State.DONE or Note.MRI_WITHOUT_CONTRAST in self._assessment.notes:
             return False
-        answering = frozenset().union(*self._content.orders[item.slug].answered_by)
+        answering = self._content.orders[item.slug].known_by
         return any(answering & result.value_sets for result in self._assessment.results)
 
     def _already_there(self) -> Iterator[Sentence]:

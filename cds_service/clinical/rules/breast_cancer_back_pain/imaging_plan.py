@@ -173,7 +173,7 @@ def _draft_conflicts(order: Order, raised: Sequence[RaisedCaution], evidence: Ev
     """Whether a caution forbids a draft: all of it, or its contrast where the draft does not go without."""
     what = meaning(order, evidence.recognizer)
     orders = evidence.content.orders.values()
-    modalities = {item.modality for item in orders if any(what & names for names in item.answered_by)}
+    modalities = {item.modality for item in orders if what & item.known_by}
     forbidden = {modality for modality in modalities if withdrawn(modality, raised)}
     if what.isdisjoint(WITH_OR_WITHOUT_CONTRAST):
         forbidden |= {modality for modality in modalities if without_contrast(modality, raised)}
@@ -182,14 +182,12 @@ def _draft_conflicts(order: Order, raised: Sequence[RaisedCaution], evidence: Ev
 
 def _spine_mri_sets(content: Content) -> frozenset[str]:
     """The value sets by which any MRI of the spine is known."""
-    return frozenset().union(
-        *(names for slug, order in content.orders.items() if is_spine_mri(slug) for names in order.answered_by)
-    )
+    return frozenset().union(*(order.known_by for slug, order in content.orders.items() if is_spine_mri(slug)))
 
 
 def _results(prior: Sequence[PriorStudy], content: Content) -> tuple[PriorStudy, ...]:
     """The studies of the spine and for staging that are quoted."""
-    for_staging = (names for slug in content.rule.staging for names in content.orders[slug].answered_by)
+    for_staging = (content.orders[slug].known_by for slug in content.rule.staging)
     return newest_of_each_kind(
         prior, STUDIES_OF_THE_SPINE.union(_spine_mri_sets(content), *for_staging), WITH_OR_WITHOUT_CONTRAST
     )
@@ -209,7 +207,7 @@ def _with_order_date(study: PriorStudy) -> Finding:
 def _is_stat(slugs: Sequence[str], prior: Sequence[PriorStudy], evidence: Evidence) -> bool:
     """Whether one of these studies is ordered or drafted as an emergency; another stat order says nothing of them."""
     orders = evidence.content.orders
-    covering = frozenset().union(*(names for slug in slugs for names in orders[slug].answered_by))
+    covering = frozenset().union(*(orders[slug].known_by for slug in slugs))
     if any(study.is_stat and not study.done and study.value_sets & covering for study in prior):
         return True
     drafts = evidence.chart.draft_orders
@@ -294,7 +292,7 @@ def _study_notes(
     suffix = evidence.content.rule.without_contrast_suffix
     spine = [item.slug for item in covered if is_spine_mri(item.slug)]
     if spine:
-        covering = frozenset().union(*(names for slug in spine for names in evidence.content.orders[slug].answered_by))
+        covering = frozenset().union(*(evidence.content.orders[slug].known_by for slug in spine))
         held = [item.value_sets for item in prior if item.value_sets & covering] or [drafted]
         if all(RuleValueSet.SPINE_MRI_WITHOUT_CONTRAST in value_sets for value_sets in held) and not any(
             slug.endswith(suffix) for slug in spine

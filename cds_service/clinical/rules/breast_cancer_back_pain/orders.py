@@ -119,18 +119,17 @@ def covered_studies(
     )
     found = []
     for slug in slugs:
-        covering = orders[slug].answered_by
+        order = orders[slug]
         for state, to_come, dated_by in states:
-            if there := _that_is_there(covering, done, to_come, parts_days):
-                found.append(CoveredStudy(slug, state, _newest(dated_by, covering), bool(there & _PET_CT)))
+            if there := _that_is_there(order.answered_by, done, to_come, parts_days):
+                found.append(CoveredStudy(slug, state, _newest(dated_by, order.known_by), bool(there & _PET_CT)))
                 break
     return tuple(found)
 
 
-def _newest(studies: Iterable[PriorStudy], covering: Iterable[frozenset[str]]) -> Span | None:
+def _newest(studies: Iterable[PriorStudy], known_by: frozenset[str]) -> Span | None:
     """The latest date of those studies that answer, whole or in part."""
-    named = frozenset().union(*covering)
-    dates = [study.finding.when for study in studies if study.value_sets & named and study.finding.when]
+    dates = [study.finding.when for study in studies if study.value_sets & known_by and study.finding.when]
     return max(dates, key=lambda span: span.latest, default=None)
 
 

@@ -93,5 +93,5 @@ def what_is_ordered(content: Content) -> Question:
         {RuleValueSet.MRI_WHOLE_BODY},
         content.rule.relevant_orders,
         content.rule.prefetch_observations,
-        *(names for order in content.orders.values() for names in order.answered_by),
+        *(order.known_by for order in content.orders.values()),
     )
