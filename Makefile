@@ -28,7 +28,7 @@ FUZZ_EXAMPLES ?= 1000
 # Browser clients that make serve lets in: the public CDS Hooks Sandbox, on its site and run locally.
 CDS_CORS_ORIGINS ?= ["https://sandbox.cds-hooks.org","http://localhost:8080","http://127.0.0.1:8080"]
 
-.PHONY: help install serve test test-versions test-lowest coverage lint rooms fuzz bench lock cards pictures clean
+.PHONY: help install serve test test-versions test-lowest coverage lint rooms fuzz bench lock cards docs pictures clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -90,7 +90,10 @@ bench: $(STAMP) ## Measure the cost of a call beside that of reading its JSON
 cards: $(STAMP) ## Renew docs/cards.md, every kind of card as text
 	$(BIN)/python -m tests.cards
 
-pictures: $(STAMP) ## Renew the pictures of the README from the running service (needs Chromium)
+docs: $(STAMP) ## Renew the tables of README and docs/ that are made from the code
+	$(BIN)/python -m tests.docs
+
+pictures: $(STAMP) ## Renew the pictures of README and docs/ from the running service (needs Chromium)
 	$(BIN)/python -m tests.pictures
 
 lock: $(STAMP) ## Renew requirements-dev.lock from the floors in setup.cfg

@@ -71,7 +71,7 @@ _FEWEST_CHARACTERS = 6
 
 
 class Settings(BaseModel):
-    """All settings. The descriptions are those of the README."""
+    """All settings. The descriptions are those of docs/settings.md."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -382,7 +382,7 @@ def _json_or_text(text: str) -> Any:
 
 
 def settings_table() -> str:
-    """All settings as a Markdown table, for the README."""
+    """All settings as a Markdown table, for docs/settings.md."""
     rows = ["| Setting | Default | Meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=True)

@@ -1,4 +1,4 @@
-"""Renew the pictures of the README from the running service: `make pictures`. Needs Chromium."""
+"""Renew the pictures of README and docs/ from the running service: `make pictures`. Needs Chromium."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cds_service.settings import make_settings
 
 FOLDER = Path(__file__).parents[1] / "docs"
 
-# Wide enough for three columns, and small enough to be read in a README.
+# Wide enough for three columns, and small enough to be read on a page.
 _SIZE = (1440, 900)
 
 

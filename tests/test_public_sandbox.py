@@ -1,6 +1,6 @@
 """The public CDS Hooks Sandbox as a client: its bytes, its tokens, its drafts that are not valid FHIR, its feedback.
 
-What it does with a card on its screen cannot be tested here; the README says what it cannot show.
+What it does with a card on its screen cannot be tested here; docs/sandbox.md says what it cannot show.
 """
 
 from __future__ import annotations
