@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 from click.testing import CliRunner
-from pydantic_core import PydanticUndefined
 
 from cds_service.chart.records import Gap
 from cds_service.cli.main import main as cli
@@ -81,7 +80,7 @@ def _clients() -> str:
 
 
 def _shown(default: Any) -> str:
-    return "" if default in (None, (), PydanticUndefined) else f"`{orjson.dumps(default).decode()}`"
+    return "" if default in (None, ()) else f"`{orjson.dumps(default).decode()}`"
 
 
 def _orders() -> str:
