@@ -28,7 +28,7 @@ FUZZ_EXAMPLES ?= 1000
 # Browser clients that make serve lets in: the public CDS Hooks Sandbox, on its site and run locally.
 CDS_CORS_ORIGINS ?= ["https://sandbox.cds-hooks.org","http://localhost:8080","http://127.0.0.1:8080"]
 
-.PHONY: help install serve test test-versions test-lowest coverage lint rooms fuzz bench lock cards docs pictures clean
+.PHONY: help install serve test test-versions test-lowest coverage lint rooms fuzz bench lock licences cards docs pictures clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -96,10 +96,20 @@ docs: $(STAMP) ## Renew the tables of README and docs/ that are made from the co
 pictures: $(STAMP) ## Renew the pictures of README and docs/ from the running service (needs Chromium)
 	$(BIN)/python -m tests.pictures
 
-lock: $(STAMP) ## Renew requirements-dev.lock from the floors in setup.cfg
+# Empty, the versions stay and only what is new in setup.cfg is added.
+UPGRADE ?= --upgrade
+LOCK := $(BIN)/uv pip compile setup.cfg --universal --python-version 3.11 --no-annotate --no-header --quiet
+# The versions of development are those of production, each file named by its hashes.
+HASHED := $(LOCK) --constraint requirements-dev.lock --generate-hashes
+
+lock: $(STAMP) ## Renew the locks of production, demo and development from the floors in setup.cfg (UPGRADE= keeps versions)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile setup.cfg --extra dev --universal --python-version 3.11 --upgrade --quiet \
-	    --no-annotate --no-header --output-file requirements-dev.lock
+	$(LOCK) $(UPGRADE) --extra dev --output-file requirements-dev.lock
+	$(HASHED) --extra postgresql --output-file requirements.lock
+	$(HASHED) --extra demo --output-file requirements-demo.lock
+
+licences: $(STAMP) ## List the licence of everything that a production installation brings
+	@$(BIN)/pip-licenses --with-urls --order license --packages $$(sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements.lock)
 
 clean: ## Remove the environment and everything built
 	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .hypothesis
