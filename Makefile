@@ -84,8 +84,8 @@ rooms: $(STAMP) ## Show which room of the code imports which, and the floors on 
 fuzz: $(STAMP) ## Send the service many bad calls, for some minutes (FUZZ_EXAMPLES= sets how many)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/test_fuzz.py
 
-bench: $(STAMP) ## Measure the cost of a call beside that of reading its JSON
-	$(BIN)/python -m tests.bench
+bench: $(STAMP) ## Measure what a call costs beside what is usual (BENCH=, BENCH_SHORT=, BENCH_PEERS=, BENCH_WRITE=)
+	BENCH="$(BENCH)" BENCH_SHORT=$(BENCH_SHORT) BENCH_PEERS=$(BENCH_PEERS) BENCH_WRITE=$(BENCH_WRITE) $(BIN)/python -m tests.bench
 
 cards: $(STAMP) ## Renew docs/cards.md, every kind of card as text
 	$(BIN)/python -m tests.cards

@@ -39,6 +39,9 @@ _SERVER_LOG = {
     }
 }
 
+# What each worker runs: a function that makes an ASGI application.
+WORKER_APP = "cds_service.server.worker:create_worker_app"
+
 # Calls under way when the service is stopped get their own time and this much more; after that no client waits.
 _MARGIN_SECONDS = 5
 
@@ -47,7 +50,7 @@ def run_server(address: str, port: int, workers: int, settings: Settings) -> Non
     """Serve until told to end; calls under way are answered first."""
     _prepare_ledger(settings)
     with metrics_folder():
-        _serve(address, port, workers, settings)
+        serve(address, port, workers, settings)
 
 
 def stop_seconds(settings: Settings) -> int:
@@ -121,13 +124,18 @@ def _prepare_ledger(settings: Settings) -> None:
         ledger.close()
 
 
-def _serve(address: str, port: int, workers: int, settings: Settings) -> None:
+def serve(address: str, port: int, workers: int, settings: Settings, worker_app: str = WORKER_APP) -> None:
+    """Run Granian until told to end.
+
+    Args:
+        worker_app: what each worker runs, as `module:function`; the bench has others run just as the service is.
+    """
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
 
     server = Granian(
-        "cds_service.server.worker:create_worker_app",
+        worker_app,
         factory=True,
         address=address,
         port=port,
