@@ -2,10 +2,12 @@
 
 `python -m tests.bench.own_apps NAME PORT` runs one of them:
 
-- `canned_front`: a Flask application whose one POST route reads the whole body (`request.get_data()`) and answers the
-  same card each time (`jsonify`). It stands behind the front of the service, with the same settings of the server:
-  whatever of a call is not ours (Granian, Flask, receiving a body, the hand-over to a thread) it has too.
-- `canned_wsgi`: the same application on Granian's own WSGI interface, without the front.
+- `canned_json`: a Flask application whose one POST route decodes the body (`request.get_json()`), looks at nothing and
+  answers the same card each time (`jsonify`): the least that a CDS service in Flask does. It stands behind the front of
+  the service, with the same settings of the server: whatever of a call is not ours (Granian, Flask, receiving a body,
+  the hand-over to a thread) it has too.
+- `canned_bytes`: the same, but that the body is only read (`request.get_data()`) and never decoded.
+- `canned_wsgi`: as `canned_json`, on Granian's own WSGI interface, without the front.
 - `without_ledger`: the service itself, but for rows: it reads no earlier feedback and records no decision.
 
 Settings are those of `CDS_*` variables, as for the service.
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -36,26 +39,35 @@ _CARD = {
 }
 
 
-def canned_app() -> Flask:
-    """The canned application."""
+def canned_app(read: Callable[[], object]) -> Flask:
+    """The canned application.
+
+    Args:
+        read: takes the body of the current request.
+    """
     app = Flask("canned", static_folder=None)
 
     @app.post(PATH)
     def call() -> Response:
-        request.get_data()
+        read()
         return jsonify(cards=[_CARD])
 
     return app
 
 
-def canned_front() -> Front:
-    """The canned application behind the service's front."""
-    return Front(canned_app(), read_settings().max_body_bytes)
+def canned_json() -> Front:
+    """The canned application that decodes a body, behind the service's front."""
+    return Front(canned_app(lambda: request.get_json()), read_settings().max_body_bytes)
+
+
+def canned_bytes() -> Front:
+    """The canned application that only reads a body, behind the service's front."""
+    return Front(canned_app(lambda: request.get_data()), read_settings().max_body_bytes)
 
 
 def canned_wsgi() -> WsgiApp:
-    """The canned application as it is."""
-    return canned_app()
+    """The canned application that decodes a body, as it is."""
+    return canned_app(lambda: request.get_json())
 
 
 def without_ledger() -> Front:

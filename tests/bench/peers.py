@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench.charts import HOOK_INSTANCE
 from tests.bench.client import Client, Job
 from tests.bench.end_to_end import ALL, CALLS, Bench, bodies_in, everything_on
-from tests.bench.figures import Effort, Fact, Figure, Part, Task, interleaved
+from tests.bench.figures import Effort, Figure, Part, Task, interleaved
 from tests.bench.servers import ROOT, BenchServer, service
 
 TITLE = "Beside a peer"
@@ -19,8 +20,9 @@ _VERSION = "0.16.1"
 _TEXT = (
     f"HealthChain {_VERSION} is the one kept-up CDS Hooks server in Python that we know. Its minimal service, as its"
     " own template for new projects has it (a handler that answers a constant card and looks at nothing), runs on"
-    " Uvicorn with one worker in an environment of its own. It reads no chart, keeps no ledger and checks no token; ours"
-    " has everything on, and reads the chart. Both get the same bytes, in turn. `make bench BENCH_PEERS=1` measures it."
+    " Uvicorn with one worker in an environment of its own. It reads no chart, keeps no ledger and checks no token;"
+    " ours has everything on, and reads the chart. Both get the same bytes, in turn. `make bench BENCH_PEERS=1`"
+    " measures it."
 )
 
 _FOLDER = ROOT / "build" / "peers"
@@ -67,7 +69,15 @@ def _installed() -> Path:
     done = environment / "installed"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True, timeout=_INSTALL_SECONDS)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"healthchain=={_VERSION}"]
+        install = [
+            str(python),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            f"healthchain=={_VERSION}",
+        ]
         subprocess.run(install, check=True, timeout=_INSTALL_SECONDS)
         done.touch()
     (_FOLDER / "healthchain_app.py").write_text(_APP, encoding="utf-8")
@@ -80,29 +90,32 @@ def _healthchain(python: Path) -> BenchServer:
 
 
 def _measured(effort: Effort, python: Path) -> Part:
-    figures, facts = [], []
-    with TemporaryDirectory(prefix="cds-bench-") as name, Client() as client, bodies_in(Path(name)) as bodies:
-        with service(**everything_on(Path(name))) as ours, _healthchain(python) as theirs:
-            ours.wait()
-            theirs.wait()
-            bench = Bench(client, {ALL: ours}, bodies)
+    figures = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="cds-bench-")))
+        client = stack.enter_context(Client())
+        bodies = stack.enter_context(bodies_in(folder))
+        ours = stack.enter_context(service(**everything_on(folder))).wait()
+        theirs = stack.enter_context(_healthchain(python)).wait()
+        bench = Bench(client, {ALL: ours}, bodies)
 
-            def peer(size: int, calls: int) -> Task:
-                job = Job(theirs.port, _PATH, str(bodies[size, True]), calls, instance=HOOK_INSTANCE)
+        def peer(size: int, calls: int) -> Task:
+            """A task: the CPU time of HealthChain's process for one of so many calls, in milliseconds."""
+            job = Job(theirs.port, _PATH, str(bodies[size, True]), calls, instance=HOOK_INSTANCE)
 
-                def measure() -> float:
-                    before = theirs.cpu_seconds()
-                    client.run(job)
-                    return (theirs.cpu_seconds() - before) * 1000 / calls
+            def measure() -> float:
+                before = theirs.cpu_seconds()
+                client.run(job)
+                return (theirs.cpu_seconds() - before) * 1000 / calls
 
-                return measure
+            return measure
 
-            for size, usual in CALLS.items():
-                calls = effort.calls(usual)
-                tasks = (bench.cpu(ALL, size, True, calls), peer(size, calls))
-                for task in tasks:
-                    task()
-                values = interleaved(effort, tasks)
-                what = f"a call of {size:,} resources, firing, everything on"
-                figures.append(Figure(f"peer {size}", what, "HealthChain's minimal service", *values))
-    return Part(TITLE, _TEXT, figures, facts)
+        for size, usual in CALLS.items():
+            calls = effort.calls(usual)
+            tasks = (bench.cpu(ALL, size, True, calls), peer(size, calls))
+            for warm_up in tasks:
+                warm_up()
+            own, other = interleaved(effort, tasks)
+            what = f"a call of {size:,} resources, firing, everything on"
+            figures.append(Figure(f"peer {size}", what, "HealthChain's minimal service", own, other))
+    return Part(TITLE, _TEXT, figures)

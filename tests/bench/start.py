@@ -51,7 +51,7 @@ def measure(effort: Effort) -> Part:
             return seconds
 
         rounds = Effort(min(3, effort.rounds), effort.seconds)
-        starts, canned = interleaved(rounds, [ours, lambda: start(lambda: own("canned_front"))[0]])
+        starts, canned = interleaved(rounds, [ours, lambda: start(lambda: own("canned_json"))[0]])
     return Part(
         TITLE,
         _TEXT,
