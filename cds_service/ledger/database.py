@@ -87,16 +87,13 @@ class Database:
             ValueError: the URL is none, or of no SQLite file and no PostgreSQL database.
         """
         self._url = _parsed(url)
+        # The SQLite file; None for PostgreSQL.
+        self.file = Path(str(self._url.database)) if self._url.drivername == "sqlite" else None
         self._busy_seconds = busy_seconds
         # The engine, and the process that it belongs to.
         self._opened: tuple[int, Engine] | None = None
         self._inherited: list[Engine] = []
         _open.add(self)
-
-    @property
-    def file(self) -> Path | None:
-        """The SQLite file; None for PostgreSQL."""
-        return Path(str(self._url.database)) if self._url.drivername == "sqlite" else None
 
     @contextmanager
     def reading(self, seconds: float | None = None) -> Iterator[Connection]:
