@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import threading
 
 import pytest
-import time_machine
 
 from cds_service.trust.clients import TrustedClient
 from cds_service.trust.exposure import is_loopback, openness, start_problem
 from cds_service.trust.rate import RateLimit
-from tests.token_maker import BASE_URL, NOW, a_client
+from tests.token_maker import BASE_URL, a_client
 
 LOOPBACK = ["127.0.0.1", "127.8.9.10", "::1", "[::1]", "localhost", "LocalHost"]
 ELSEWHERE = ["0.0.0.0", "::", "[::]", "", "10.1.2.3", "ehr.example.org", "127.0.0.1.example.org", "2130706433"]
@@ -97,42 +96,56 @@ def test_a_public_address_that_no_client_could_call_safely_stops_the_start(base_
 # --- Rate
 
 
+class Seconds:
+    """A timer that stands still until it is told."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def test_as_many_calls_as_the_limit_says_pass_and_the_next_one_waits() -> None:
-    with time_machine.travel(NOW, tick=False):
-        limit = RateLimit(3)
-        assert [limit.allow("a") for _ in range(5)] == [None, None, None, 60, 60]
+    limit = RateLimit(3, Seconds())
+    assert [limit.allow("a") for _ in range(5)] == [None, None, None, 60, 60]
 
 
 def test_calls_pass_again_as_the_window_moves() -> None:
-    with time_machine.travel(NOW, tick=False) as clock:
-        limit = RateLimit(2)
-        assert limit.allow("a") is None
-        clock.shift(timedelta(seconds=40))
-        assert [limit.allow("a"), limit.allow("a")] == [None, 20]
-        clock.shift(timedelta(seconds=19.5))
-        assert limit.allow("a") == 1
-        clock.shift(timedelta(seconds=0.6))
-        assert [limit.allow("a"), limit.allow("a")] == [None, 40]
+    timer = Seconds()
+    limit = RateLimit(2, timer)
+    assert limit.allow("a") is None
+    timer.now += 40
+    assert [limit.allow("a"), limit.allow("a")] == [None, 20]
+    timer.now += 19.5
+    assert limit.allow("a") == 1
+    timer.now += 0.6
+    assert [limit.allow("a"), limit.allow("a")] == [None, 40]
 
 
 def test_refused_calls_do_not_count() -> None:
-    with time_machine.travel(NOW, tick=False) as clock:
-        limit = RateLimit(1)
-        limit.allow("a")
-        for _ in range(50):
-            assert limit.allow("a")
-        clock.shift(timedelta(seconds=60.1))
-        assert limit.allow("a") is None
+    timer = Seconds()
+    limit = RateLimit(1, timer)
+    limit.allow("a")
+    for _ in range(50):
+        assert limit.allow("a")
+    timer.now += 60.1
+    assert limit.allow("a") is None
 
 
 def test_clients_do_not_use_up_the_calls_of_others() -> None:
-    with time_machine.travel(NOW, tick=False):
-        limit = RateLimit(1)
-        assert [limit.allow("a"), limit.allow("b"), limit.allow("a/b"), limit.allow("a")] == [None, None, None, 60]
+    limit = RateLimit(1, Seconds())
+    assert [limit.allow("a"), limit.allow("b"), limit.allow("a/b"), limit.allow("a")] == [None, None, None, 60]
 
 
 def test_a_client_may_have_its_own_limit() -> None:
-    with time_machine.travel(NOW, tick=False):
-        limit = RateLimit(1)
-        assert [limit.allow("a", 3) for _ in range(4)] == [None, None, None, 60]
-        assert [limit.allow("b") for _ in range(2)] == [None, 60]
+    limit = RateLimit(1, Seconds())
+    assert [limit.allow("a", 3) for _ in range(4)] == [None, None, None, 60]
+    assert [limit.allow("b") for _ in range(2)] == [None, 60]
+
+
+def test_a_call_starts_no_thread() -> None:
+    limit, before = RateLimit(10), set(threading.enumerate())
+    for _ in range(20):
+        limit.allow("a")
+        assert set(threading.enumerate()) <= before

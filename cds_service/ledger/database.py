@@ -9,17 +9,40 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet, finalize
 
-from sqlalchemy import URL, Column, Connection, Engine, RowMapping, Select, Table, literal, make_url, tuple_
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Dialect,
+    Engine,
+    PoolProxiedConnection,
+    RowMapping,
+    Select,
+    Table,
+    literal,
+    make_url,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from cds_service.ledger.deadline import abort_after
-from cds_service.ledger.engines import DURABLE, POSTGRESQL, WRITES, longer_timeouts, postgresql_engine, sqlite_engine
+from cds_service.ledger.engines import (
+    DURABLE,
+    POSTGRESQL,
+    WRITES,
+    begin_writing,
+    longer_timeouts,
+    postgresql_engine,
+    sqlite_engine,
+)
+from cds_service.ledger.prepared import Prepared
 
 T = TypeVar("T")
 
@@ -64,21 +87,18 @@ class Database:
             ValueError: the URL is none, or of no SQLite file and no PostgreSQL database.
         """
         self._url = _parsed(url)
+        # The SQLite file; None for PostgreSQL.
+        self.file = Path(str(self._url.database)) if self._url.drivername == "sqlite" else None
         self._busy_seconds = busy_seconds
         # The engine, and the process that it belongs to.
         self._opened: tuple[int, Engine] | None = None
         self._inherited: list[Engine] = []
         _open.add(self)
 
-    @property
-    def file(self) -> Path | None:
-        """The SQLite file; None for PostgreSQL."""
-        return Path(str(self._url.database)) if self._url.drivername == "sqlite" else None
-
     @contextmanager
     def reading(self, seconds: float | None = None) -> Iterator[Connection]:
         """A transaction that only reads; `seconds` where no call waits for it. Raises LedgerDown."""
-        with _as_ledger_down("read"), self._connected() as connection, self._transaction(connection, seconds):
+        with self._as_ledger_down("read"), self._connected() as connection, self._transaction(connection, seconds):
             yield connection
 
     @contextmanager
@@ -92,7 +112,7 @@ class Database:
         Raises:
             LedgerDown: it could not be written, or the database was busy for too long.
         """
-        with _as_ledger_down("written"), self._connected() as connection:
+        with self._as_ledger_down("written"), self._connected() as connection:
             connection = connection.execution_options(**{WRITES: True, DURABLE: durable})
             with self._transaction(connection, seconds):
                 yield connection
@@ -122,6 +142,31 @@ class Database:
             last = [literal(rows[-1][key], key.type) for key in keys]
             page = query.where(tuple_(*keys) > tuple_(*last))
 
+    def insert(self, statement: Prepared, row: Mapping[str, Any], durable: bool = False) -> int:
+        """Insert one row in a transaction of its own, and return how many are new: 1, or 0.
+
+        Args:
+            statement: as `new_row` makes it.
+            row: the value of each column.
+            durable: see `writing`.
+
+        Raises:
+            LedgerDown: see `writing`.
+        """
+        with self._as_ledger_down("written"), self._driven() as connection:
+            if self.file is not None:
+                begin_writing(connection, self._busy_seconds, durable)
+            compiled = statement.compiled(self._engine().dialect)
+            inserted: int = connection.execute(compiled.text, compiled.values(row)).rowcount
+            connection.commit()
+            return inserted
+
+    def finds(self, query: Prepared, values: Mapping[str, Any]) -> bool:
+        """Whether a query has a row. Raises LedgerDown."""
+        with self._as_ledger_down("read"), self._driven() as connection:
+            compiled = query.compiled(self._engine().dialect)
+            return bool(connection.execute(compiled.text, compiled.values(values)).fetchall())
+
     def close(self) -> None:
         """Close this process's connections that nobody uses; the next use opens new ones."""
         if self._opened is not None and self._opened[0] == os.getpid():
@@ -131,6 +176,33 @@ class Database:
         """A connection of this process."""
         try:
             return self._engine().connect()
+        except InvalidRequestError:
+            # Each new connection was lost again at once.
+            raise LedgerDown("the ledger cannot be reached (connection lost)") from None
+
+    @contextmanager
+    def _driven(self) -> Iterator[Any]:
+        """A kept connection as the driver has it, for one statement; each has `execute` and `commit`."""
+        pooled = self._pooled()
+        raw: Any = pooled.dbapi_connection
+        try:
+            if self.file is not None:
+                yield raw
+            else:
+                with abort_after(self._busy_seconds + _GRACE_SECONDS, raw):
+                    # One statement, one message: without a transaction around it.
+                    raw.autocommit = True
+                    yield raw
+                    raw.autocommit = False
+        except BaseException:
+            pooled.invalidate()
+            raise
+        finally:
+            pooled.close()
+
+    def _pooled(self) -> PoolProxiedConnection:
+        try:
+            return self._engine().raw_connection()
         except InvalidRequestError:
             # Each new connection was lost again at once.
             raise LedgerDown("the ledger cannot be reached (connection lost)") from None
@@ -152,6 +224,14 @@ class Database:
         return postgresql_engine(self._url, self._busy_seconds)
 
     @contextmanager
+    def _as_ledger_down(self, what: str) -> Iterator[None]:
+        """Turn an error of the database into LedgerDown, without its message."""
+        try:
+            yield
+        except (DBAPIError, PoolTimeout, self._engine().dialect.loaded_dbapi.Error) as error:
+            raise LedgerDown(f"the ledger cannot be {what} ({_cause(error)})") from None
+
+    @contextmanager
     def _transaction(self, connection: Connection, seconds: float | None) -> Iterator[None]:
         """SQLite waits for locks alone, and ends that itself; a PostgreSQL that does not is cut off."""
         if self.file is not None:
@@ -167,29 +247,30 @@ class Database:
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert the rows whose key is not there yet, each in one step, and return their number."""
-    # Both databases know the clause, each in its own dialect of SQLAlchemy.
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     # By default SQLAlchemy does not ask PostgreSQL for the number of rows.
-    insert = dialect.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    insert = _inserted(table, connection.dialect).execution_options(preserve_rowcount=True)
     return connection.execute(insert, rows).rowcount if rows else 0
 
 
-@contextmanager
-def _as_ledger_down(what: str) -> Iterator[None]:
-    """Turn an error of the database into LedgerDown, without its message."""
-    try:
-        yield
-    except (DBAPIError, PoolTimeout) as error:
-        raise LedgerDown(f"the ledger cannot be {what} ({_cause(error)})") from None
+def new_row(table: Table) -> Prepared:
+    """The statement that inserts one row, unless its key is there already."""
+    return Prepared(partial(_inserted, table), table.columns.keys())
 
 
-def _cause(error: DBAPIError | PoolTimeout) -> str:
-    """What went wrong: the error's type, with the database's code or a cause of ours."""
-    if isinstance(error, PoolTimeout) or error.orig is None:
+def _inserted(table: Table, dialect: Dialect) -> Any:
+    # Both databases know the clause, each in its own dialect of SQLAlchemy.
+    insert = sqlite.insert(table) if dialect.name == "sqlite" else postgresql.insert(table)
+    return insert.on_conflict_do_nothing()
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong: the type of the driver's error, with the database's code or a cause of ours."""
+    if isinstance(error, PoolTimeout):
         return "no free connection"
-    name = type(error.orig).__name__
-    code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None)
-    code = code or next((cause for words, cause in _CAUSES.items() if words in str(error.orig)), None)
+    error = getattr(error, "orig", None) or error
+    name = type(error).__name__
+    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
+    code = code or next((cause for words, cause in _CAUSES.items() if words in str(error)), None)
     return f"{name}, {code}" if code else name
 
 

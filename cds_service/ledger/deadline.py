@@ -6,11 +6,13 @@ it is stopped, or waits for its disk: its socket stays open, and the driver woul
 
 from __future__ import annotations
 
+import math
 import os
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Timer
 from typing import Protocol
 
 
@@ -41,13 +43,63 @@ class ConnectionSocket:
 @contextmanager
 def abort_after(seconds: float, connection: HasSocket) -> Iterator[ConnectionSocket]:
     """End a connection if the block is not done in time; the driver in it then raises its OperationalError."""
-    duplicate = ConnectionSocket(connection)
-    timer = Timer(seconds, duplicate.abort)
-    timer.daemon = True
-    timer.start()
+    duplicate, watch = ConnectionSocket(connection), _watch
+    watch.add(duplicate, seconds)
     try:
         yield duplicate
     finally:
-        timer.cancel()
-        timer.join()
+        watch.remove(duplicate)
         duplicate.close()
+
+
+class _Watch:
+    """One thread that aborts what is overdue, for all connections of a process.
+
+    A call costs no thread: this one sleeps until the earliest deadline, which has mostly been kept by then.
+    """
+
+    def __init__(self) -> None:
+        self._deadlines: dict[ConnectionSocket, float] = {}
+        self._changed = threading.Condition()
+        # Until when the thread sleeps; None where there is none yet.
+        self._wakes_at: float | None = None
+
+    def add(self, watched: ConnectionSocket, seconds: float) -> None:
+        """Abort a connection when its time has passed, unless it is removed before."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            self._deadlines[watched] = deadline
+            if self._wakes_at is None:
+                self._wakes_at = math.inf
+                threading.Thread(target=self._abort_forever, name="ledger-deadlines", daemon=True).start()
+            elif deadline < self._wakes_at:
+                self._changed.notify()
+
+    def remove(self, watched: ConnectionSocket) -> None:
+        """Once it returns, the connection is not aborted any more."""
+        with self._changed:
+            self._deadlines.pop(watched, None)
+
+    def _abort_forever(self) -> None:
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                for watched in [each for each, deadline in self._deadlines.items() if deadline <= now]:
+                    del self._deadlines[watched]
+                    watched.abort()
+                earliest = min(self._deadlines.values(), default=None)
+                self._wakes_at = math.inf if earliest is None else earliest
+                self._changed.wait(None if earliest is None else earliest - now)
+
+
+_watch = _Watch()
+
+
+def _watch_anew() -> None:
+    """A child of a fork has no thread of its parent's."""
+    global _watch
+    _watch = _Watch()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_watch_anew)

@@ -15,11 +15,12 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping, and_, not_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from cds_service.ledger.database import BACKGROUND_SECONDS, PAGE_ROWS, Database, insert_new
+from cds_service.ledger.database import BACKGROUND_SECONDS, PAGE_ROWS, Database, insert_new, new_row
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.ledger.tables import decision
 
 _SEQUENCES = ("met", "unknown", "proposed", "cautions", "prefetched", "fetched", "missing")
+_NEW = new_row(decision)
 _FIELDS = tuple(field.name for field in fields(DecisionEntry))
 
 
@@ -28,11 +29,21 @@ def was_shown() -> ColumnElement[bool]:
     return and_(decision.c.card_id.is_not(None), decision.c.mode == Mode.LIVE.value)
 
 
-def write_decision(connection: Connection, entry: DecisionEntry) -> None:
-    """Write a decision, or count its call where its id is there already."""
+def write_decision(database: Database, entry: DecisionEntry, durable: bool) -> None:
+    """Write a decision, or count its call where its id is there already. Raises LedgerDown.
+
+    What is new is one statement; all else is a retry.
+    """
     row = row_of(entry)
+    if not database.insert(_NEW, row | {"calls": 1}, durable):
+        with database.writing(durable=durable) as connection:
+            _write_again(connection, entry, row)
+
+
+def _write_again(connection: Connection, entry: DecisionEntry, row: Mapping[str, Any]) -> None:
     here = decision.c.decision_id == entry.decision_id
-    if insert_new(connection, decision, [row | {"calls": 1}]):
+    # Its row may have been deleted just now, as too old.
+    if insert_new(connection, decision, [{**row, "calls": 1}]):
         return
     connection.execute(update(decision).where(here).values(calls=decision.c.calls + 1))
     if entry.shown:

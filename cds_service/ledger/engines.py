@@ -71,38 +71,36 @@ def sqlite_engine(file: Path, busy_seconds: float) -> Engine:
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         if options.get(WRITES):
-            # FULL: the log is synced when the transaction commits. NORMAL: what is committed outlasts the process, and
-            # a power cut may take the last moments of it, never the file.
-            connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get(DURABLE) else 'NORMAL'}")
-            _begin_writing(connection, busy_seconds)
+            raw: Any = connection.connection.dbapi_connection
+            begin_writing(raw, busy_seconds, bool(options.get(DURABLE)))
         else:
             connection.exec_driver_sql("BEGIN")
 
     return engine
 
 
-def _begin_writing(connection: Connection, busy_seconds: float) -> None:
-    """Take the write lock, or raise OperationalError.
+def begin_writing(connection: sqlite3.Connection, busy_seconds: float, durable: bool) -> None:
+    """Begin a transaction that writes, with the write lock. Raises sqlite3.OperationalError.
 
     SQLite's own wait is not fair: it looks for the lock less and less often, up to ten times a second, so that of some
     busy writers one may wait for seconds. Here all look equally often, at moments that differ.
     """
-    raw: Any = connection.connection.dbapi_connection
+    # FULL: the log is synced when the transaction commits. NORMAL: what is committed outlasts the process, and a power
+    # cut may take the last moments of it, never the file.
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     deadline = time.monotonic() + busy_seconds
-    raw.execute("PRAGMA busy_timeout = 0")
+    connection.execute("PRAGMA busy_timeout = 0")
     try:
-        while time.monotonic() < deadline:
+        while True:
             try:
-                raw.execute("BEGIN IMMEDIATE")
+                connection.execute("BEGIN IMMEDIATE")
                 return
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                    break
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
                 time.sleep(random.uniform(*_LOOK_SECONDS))
-        # Once more, so that SQLAlchemy reports what is wrong.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
-        raw.execute(f"PRAGMA busy_timeout = {round(busy_seconds * 1000):d}")
+        connection.execute(f"PRAGMA busy_timeout = {round(busy_seconds * 1000):d}")
 
 
 def postgresql_engine(url: URL, busy_seconds: float) -> Engine:

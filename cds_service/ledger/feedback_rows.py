@@ -16,17 +16,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, and_, select
+from sqlalchemy import Connection, Dialect, RowMapping, Select, and_, bindparam, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from cds_service.ledger.card_answers import CardAnswer, card_answer
 from cds_service.ledger.database import PAGE_ROWS, Database, insert_new
 from cds_service.ledger.decision_rows import evidence, was_shown
 from cds_service.ledger.entries import UNANSWERED, AnswerChange, EarlierFeedback, FeedbackEntry, Receipt
+from cds_service.ledger.prepared import Prepared
 from cds_service.ledger.tables import clean, decision, feedback, utc
 
 # A row of feedback that was read, or one to be written.
 _Row = RowMapping | dict[str, Any]
+
+# What tells one client's patient.
+_ABOUT = ("client", "tenant", "patient")
 
 # What tells one client's card of one service.
 _CARD = ("client", "tenant", "service", "card_id")
@@ -82,6 +86,16 @@ def read_earlier_feedback(
     answers = [_earlier_feedback(rows) for rows in cards.values()]
     counting = [entry for entry in answers if since is None or entry.given_at >= since]
     return sorted(counting, key=lambda entry: entry.given_at, reverse=True)
+
+
+def has_earlier_feedback(database: Database, client: str, tenant: str, patient: str) -> bool:
+    """Whether there is any feedback to a card shown to a client about a patient; mostly there is none."""
+    return database.finds(_ANY_FEEDBACK, {"client": client, "tenant": tenant, "patient": patient})
+
+
+def _any_feedback(dialect: Dialect) -> Select[Any]:
+    about = (decision.c[name] == bindparam(name) for name in _ABOUT)
+    return select(feedback.c.place).join_from(feedback, decision, _shown_by_decision()).where(*about).limit(1)
 
 
 def fingerprint(entry: FeedbackEntry, again: bool = False) -> str:
@@ -197,6 +211,9 @@ def _earlier_feedback(rows: Sequence[RowMapping]) -> EarlierFeedback:
 def _shown_by_decision() -> ColumnElement[bool]:
     """Of feedback and a decision: whether the decision showed the card that the feedback is about."""
     return and_(was_shown(), *(decision.c[name] == feedback.c[name] for name in _CARD))
+
+
+_ANY_FEEDBACK = Prepared(_any_feedback, _ABOUT)
 
 
 def _card(row: _Row) -> _Card:

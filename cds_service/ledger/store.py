@@ -1,9 +1,9 @@
 """The ledger: decisions, feedback, modes and used tokens, kept in SQLite or PostgreSQL.
 
 One `Ledger` serves the threads of a process; several processes, on several machines with PostgreSQL, share a database.
-Feedback and modes are kept for good when the method returns; decisions and used tokens outlast the process. Each method
-but `decisions`, `feedback` and `shown` is one transaction, and each raises LedgerDown where the database cannot be
-used; what to do then is for the caller to decide.
+Feedback and modes are kept for good when the method returns; decisions and used tokens outlast the process. What a
+method changes is one transaction, but for `prune`. Each raises LedgerDown where the database cannot be used; what to do
+then is for the caller to decide.
 """
 
 from __future__ import annotations
@@ -19,10 +19,16 @@ from uuid import UUID
 from sqlalchemy import URL, Column, RowMapping, Table, delete, func, insert, select
 
 from cds_service.clock import utc_now
-from cds_service.ledger.database import BACKGROUND_SECONDS, PAGE_ROWS, Database, LedgerDown, insert_new
+from cds_service.ledger.database import BACKGROUND_SECONDS, PAGE_ROWS, Database, LedgerDown, new_row
 from cds_service.ledger.decision_rows import read_decision, read_decisions, read_shown, write_decision
 from cds_service.ledger.entries import DecisionEntry, EarlierFeedback, FeedbackEntry, Mode, ModeChange, Receipt
-from cds_service.ledger.feedback_rows import read_card_feedback, read_earlier_feedback, read_feedback, write_feedback
+from cds_service.ledger.feedback_rows import (
+    has_earlier_feedback,
+    read_card_feedback,
+    read_earlier_feedback,
+    read_feedback,
+    write_feedback,
+)
 from cds_service.ledger.migration import check_revision, migrate
 from cds_service.ledger.tables import decision, feedback, mode_change, seen_token
 
@@ -32,6 +38,8 @@ FILE_NAME = "ledger.sqlite3"
 
 # An expired token is remembered a while longer: clocks differ, and those who check tokens allow for it.
 _TOKEN_GRACE = timedelta(hours=1)
+
+_NEW_TOKEN = new_row(seen_token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +85,7 @@ class Ledger:
 
         A call waits for it. Unless it must be `durable`, a SQLite file may lose the last moments in a power cut.
         """
-        with self._database.writing(durable=durable) as connection:
-            write_decision(connection, entry)
+        write_decision(self._database, entry, durable)
 
     def record_feedback(self, entries: Sequence[FeedbackEntry]) -> Receipt:
         """Keep a batch of feedback, all of it or nothing; what is there already is kept once. Raises LedgerDown."""
@@ -93,7 +100,7 @@ class Ledger:
             patient: a pseudonym; without one no feedback is found.
             since: feedback from before this moment is left out; None for all.
         """
-        if not patient:
+        if not patient or not has_earlier_feedback(self._database, client, tenant, patient):
             return []
         with self._database.reading() as connection:
             return read_earlier_feedback(connection, client, tenant, patient, since)
@@ -131,8 +138,7 @@ class Ledger:
         Only a digest of issuer and id is kept, until some time after the token has expired.
         """
         token = hashlib.sha256(json.dumps([issuer, token_id]).encode()).hexdigest()
-        with self._database.writing(durable=False) as connection:
-            return insert_new(connection, seen_token, [{"token": token, "expires_at": expires_at}]) == 1
+        return self._database.insert(_NEW_TOKEN, {"token": token, "expires_at": expires_at}) == 1
 
     def prune(self, before: datetime) -> Pruned:
         """Delete decisions made and feedback received before a moment, and expired tokens. Raises LedgerDown.

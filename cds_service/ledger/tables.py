@@ -72,6 +72,8 @@ def utc(moment: datetime) -> datetime:
 
 def clean(text: str) -> str:
     """Text with a replacement character for what JSON can carry and a database cannot: NUL and lone surrogates."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 

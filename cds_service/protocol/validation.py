@@ -19,6 +19,7 @@ from jsonschema.validators import extend
 from referencing import Registry, Resource
 
 from cds_service.errors import InvalidRequest
+from cds_service.protocol.envelope import is_of, type_of
 
 SCHEMAS = (
     "common",
@@ -30,6 +31,8 @@ SCHEMAS = (
     "feedback",
     "operation-outcome",
 )
+# Those of what clients send.
+RECEIVED = ("request-patient-view", "request-order-select", "request-order-sign", "feedback")
 BASE = "https://cds-service.example.org/schemas/"
 
 # One problem is reported. Looking at more errors than this cannot make the choice much better, but a
@@ -69,10 +72,21 @@ def checked(schema_name: str, document: object) -> dict[str, Any]:
 
     Raises InvalidRequest that names the most telling problem.
     """
-    found = problem(schema_name, document)
-    if found is not None:
-        raise InvalidRequest(found.path, found.expected)
+    if not _is_certainly_valid(schema_name, document):
+        found = problem(schema_name, document)
+        if found is not None:
+            raise InvalidRequest(found.path, found.expected)
     return cast(dict[str, Any], document)
+
+
+def _is_certainly_valid(schema_name: str, document: object) -> bool:
+    return is_of(_types()[schema_name], document)
+
+
+@cache
+def _types() -> dict[str, Any]:
+    """The schemas of received messages as types."""
+    return {name: type_of(load(name), _referenced, _python_pattern) for name in RECEIVED}
 
 
 def load(schema_name: str) -> dict[str, Any]:
@@ -90,7 +104,11 @@ def _ecma_pattern(_: Validator, pattern: str, instance: object, schema: object) 
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\$$", r"\\Z", pattern))
+    return re.compile(_python_pattern(pattern))
+
+
+def _python_pattern(pattern: str) -> str:
+    return re.sub(r"\$$", r"\\Z", pattern)
 
 
 def _reference(validator: Any, reference: str, instance: object, _: object) -> Iterator[ValidationError]:

@@ -8,23 +8,31 @@ count would cost every call a round trip.
 from __future__ import annotations
 
 import math
+import threading
 import time
+from collections import defaultdict, deque
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from cds_service.clock import Timer
+
+_WINDOW_SECONDS = 60
 
 
 class RateLimit:
     """Calls per minute by key, in a window that moves with the clock: no burst at the turn of a minute.
 
+    It keeps the moment of each allowed call of the last minute, and works in the thread that asks. (The library
+    `limits` starts a thread for most calls, to forget old ones.)
+
     Args:
         default_per_minute: the limit of those that have none of their own.
+        timer: seconds that only go up.
     """
 
-    def __init__(self, default_per_minute: int) -> None:
-        self._default = RateLimitItemPerMinute(default_per_minute)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+    def __init__(self, default_per_minute: int, timer: Timer = time.monotonic) -> None:
+        self._default = default_per_minute
+        self._timer = timer
+        self._allowed: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._counting = threading.Lock()
 
     def allow(self, key: str, per_minute: int | None = None) -> int | None:
         """Count one call, if it is allowed.
@@ -36,8 +44,12 @@ class RateLimit:
         Returns:
             None where the call is allowed; else the whole seconds until the next one is, at least 1.
         """
-        limit = self._default if per_minute is None else RateLimitItemPerMinute(per_minute)
-        if self._limiter.hit(limit, key):
-            return None
-        wait = self._limiter.get_window_stats(limit, key).reset_time - time.time()
-        return max(1, math.ceil(wait))
+        now = self._timer()
+        with self._counting:
+            allowed = self._allowed[key]
+            while allowed and allowed[0] < now - _WINDOW_SECONDS:
+                allowed.popleft()
+            if len(allowed) < (per_minute or self._default):
+                allowed.append(now)
+                return None
+            return max(1, math.ceil(allowed[0] + _WINDOW_SECONDS - now))
