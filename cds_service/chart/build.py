@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from cds_service.chart.drafts import read_drafts
@@ -21,6 +21,7 @@ from cds_service.chart.resources import (
     read_study,
     reason_parts,
 )
+from cds_service.chart.screening import CodeScreen
 from cds_service.chart.span import Span
 from cds_service.chart.subjects import Owner
 
@@ -40,6 +41,7 @@ def build_chart(
     skipped_drafts: int = 0,
     fhir_server: str = "",
     accepted_gaps: Collection[str] = (),
+    codes: CodeScreen | None = None,
 ) -> Chart:
     """Read a chart.
 
@@ -54,15 +56,18 @@ def build_chart(
         skipped_drafts: how many entries of `draftOrders` hold no resource.
         fhir_server: the base address of the call's FHIR server, or an empty string.
         accepted_gaps: prefetch keys of which the site knows that its EHR never grants all.
+        codes: tells which codes cannot matter to the rule; without it every entry is read.
     """
     reader = PrefetchReader(prefetch, patient_id, fhir_server, accepted_gaps)
     patient = reader.read("patient", ("Patient",), read_patient)
     birth = patient.items[0].birth if patient.items else None
+    if codes is not None:
+        reader.pass_over(codes, birth)
     return Chart(
         patient=patient,
         conditions=_conditions(reader, birth),
         observations=reader.read("observations", ("Observation",), read_observation),
-        encounters=reader.read("encounters", ("Encounter",), partial(read_encounter, sent=_sent(prefetch, reader))),
+        encounters=reader.read("encounters", ("Encounter",), partial(read_encounter, sent=_Sent(prefetch, reader))),
         service_requests=reader.read("serviceRequests", ("ServiceRequest",), read_study),
         diagnostic_reports=reader.read("diagnosticReports", _REPORTS, read_study),
         procedures=reader.read("procedures", _PROCEDURES, read_study),
@@ -73,9 +78,14 @@ def build_chart(
     )
 
 
-def _sent(prefetch: Iterable[str], reader: PrefetchReader) -> frozenset[str]:
-    """The references of all entries that were sent, whoever's they are."""
-    return frozenset(entry.name for key in prefetch for entry in reader.entries(key).found)
+class _Sent:
+    """The references of all entries that were sent, whoever's they are; gathered where somebody asks."""
+
+    def __init__(self, prefetch: Iterable[str], reader: PrefetchReader) -> None:
+        self._gathered = cache(lambda: frozenset(name for key in prefetch for name, _ in reader.entries(key).names()))
+
+    def __contains__(self, reference: object) -> bool:
+        return reference in self._gathered()
 
 
 def _encounter(encounter_id: str | None, reader: PrefetchReader) -> str:
@@ -91,6 +101,9 @@ def _conditions(reader: PrefetchReader, birth: Span | None) -> PrefetchResult[Co
     Where a Condition names no Encounter but an Encounter names it as its diagnosis, it belongs to that one.
     """
     read = partial(read_condition, birth=birth)
+    if any(map(_may_hold_conditions, reader.entries("encounters").found)):
+        # The same Condition may stand among the others.
+        reader.pass_over_none_of("conditions")
     result = reader.read("conditions", ("Condition",), read)
     beside = reader.read("encounters", ("Condition",), read)
     visits = _visits_by_diagnosis(reader)
@@ -108,6 +121,10 @@ def _conditions(reader: PrefetchReader, birth: Span | None) -> PrefetchResult[Co
         of_nobody=result.of_nobody + beside.of_nobody,
         unknown_statuses=result.unknown_statuses + beside.unknown_statuses,
     )
+
+
+def _may_hold_conditions(entry: Entry) -> bool:
+    return entry.resource["resourceType"] == "Condition" or "contained" in entry.resource
 
 
 def _visits_by_diagnosis(reader: PrefetchReader) -> dict[str, str]:

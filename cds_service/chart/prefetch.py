@@ -7,16 +7,20 @@ link is incomplete. Another patient's entries are passed over; one of which nobo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from cds_service.chart.elements import Json, Reading, short_reference
 from cds_service.chart.outcomes import judge
 from cds_service.chart.pages import gap_of
-from cds_service.chart.records import Gap, PrefetchResult, Unread
+from cds_service.chart.records import Gap, PassedOver, PrefetchResult, Unread
 from cds_service.chart.resource_types import resource_type_of
+from cds_service.chart.screening import CodeScreen, Screened, Screening
+from cds_service.chart.span import Span
 from cds_service.chart.subjects import Identifier, Owner, Subjects, bases_of, identifier_of
+from cds_service.chart.undecoded import UndecodedBundle, UndecodedEntry
 
 _ABSENT = object()
 
@@ -59,19 +63,52 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True)
 class Entries:
-    """The resources found under one key, with the reasons why they may not be all."""
+    """The resources found under one key, with the reasons why they may not be all.
+
+    Attributes:
+        passed_over: further resources, which cannot matter to the rule.
+    """
 
     found: list[Entry] = field(default_factory=list)
     gap: Gap | None = None
     accepted_gap: Gap | None = None
     unread: list[Unread] = field(default_factory=list)
+    passed_over: PassedOverEntries | None = None
     _bases: frozenset[str] | None = None
 
     def bases(self) -> frozenset[str]:
         """The base addresses at which the entries stand."""
         if self._bases is None:
-            self._bases = bases_of(entry.full_url for entry in self.found)
+            self._bases = bases_of(full_url for _, full_url in self.names())
         return self._bases
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """The name and the `fullUrl` of every resource."""
+        yield from ((entry.name, entry.full_url) for entry in self.found)
+        if self.passed_over:
+            yield from zip(self.passed_over.screened.names, self.passed_over.full_urls(), strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOverEntries:
+    """The entries of a Bundle that cannot matter to the rule."""
+
+    resource_type: str
+    bundle: UndecodedBundle
+    screened: Screened
+
+    def full_urls(self) -> Iterator[str]:
+        """The `fullUrl` of each, or an empty string."""
+        return (_full_url(self.bundle.entries[place]) for place in self.screened.places)
+
+    def read(self, read: Reader[T], resolve: Callable[[str], str]) -> Iterator[T]:
+        """Their records."""
+        for place, name in zip(self.screened.places, self.screened.names, strict=True):
+            yield read(self.bundle.decode(bytes(self.bundle.entries[place].resource)), Reading(name, resolve))
+
+
+def _full_url(entry: UndecodedEntry) -> str:
+    return entry.fullUrl if isinstance(entry.fullUrl, str) else ""
 
 
 class PrefetchReader:
@@ -92,7 +129,23 @@ class PrefetchReader:
         self._unfolded: dict[str, Entries] = {}
         self._names: dict[str, str] | None = None
         self._identifiers: frozenset[Identifier] | None = None
+        self._screening: Screening | None = None
+        self._read_whole: set[str] = set()
         self.subjects = Subjects(patient_id, server, self.name_behind, self.identifiers)
+
+    def pass_over(self, codes: CodeScreen, birth: Span | None) -> None:
+        """From now on, pass over entries whose codes cannot matter to the rule.
+
+        Args:
+            codes: of the rule.
+            birth: of the patient, as far as it is known.
+        """
+        self._screening = Screening(codes, birth, self.subjects.is_own)
+
+    def pass_over_none_of(self, key: str) -> None:
+        """Read every entry of a key."""
+        self._read_whole.add(key)
+        self._unfolded.pop(key, None)
 
     def read(self, key: str, resource_types: tuple[str, ...], read: Reader[T]) -> PrefetchResult[T]:
         """The records of one kind under one prefetch key.
@@ -122,14 +175,18 @@ class PrefetchReader:
             unreadable += bool(reading.unread)
             spoiled = spoiled or reading.spoiled
             statuses += reading.unknown_statuses
+        passed = (
+            entries.passed_over if entries.passed_over and entries.passed_over.resource_type in resource_types else None
+        )
+        wanted += passed is not None
         gap = entries.gap
         if nobodys:
             gap = gap or Gap.SUBJECT_UNKNOWN
-        elif others and not records:
+        elif others and not (records or passed):
             gap = gap or Gap.OTHER_PATIENT
         elif spoiled:
             gap = gap or Gap.UNREADABLE
-        elif entries.found and not wanted:
+        elif (entries.found or entries.passed_over) and not wanted:
             gap = gap or Gap.NOT_FHIR
         return PrefetchResult(
             items=tuple(records),
@@ -140,6 +197,7 @@ class PrefetchReader:
             of_nobody=nobodys,
             unknown_statuses=statuses,
             accepted_gap=entries.accepted_gap,
+            passed_over=_passed_over(passed, read, resolve) if passed else PassedOver(),
         )
 
     def entries(self, key: str) -> Entries:
@@ -163,8 +221,8 @@ class PrefetchReader:
     def name_behind(self, full_url: str) -> str:
         """The name of the entry with this `fullUrl` under any key, or an empty string."""
         if self._names is None:
-            unfolded = [entry for key in self._prefetch for entry in self.entries(key).found]
-            self._names = {entry.full_url: entry.name for entry in unfolded if entry.full_url}
+            names = (pair for key in self._prefetch for pair in self.entries(key).names())
+            self._names = {full_url: name for name, full_url in names if full_url}
         return self._names.get(full_url, "")
 
     def identifiers(self) -> frozenset[Identifier]:
@@ -193,6 +251,8 @@ class PrefetchReader:
             return Entries(gap=Gap.NOT_SUPPLIED)
         if value is None:
             return Entries()
+        if isinstance(value, UndecodedBundle):
+            return self._screened(value, key)
         if not isinstance(value, dict):
             return Entries(gap=Gap.NOT_FHIR, unread=[Unread(key, "is neither a resource nor a Bundle")])
         kind = resource_type_of(value)
@@ -205,16 +265,41 @@ class PrefetchReader:
             return Entries(gap=Gap.NOT_FHIR, unread=[Unread(key, "has no resourceType of FHIR R4")])
         return Entries(found=[Entry(key, _typed(value, kind))])
 
+    def _screened(self, bundle: UndecodedBundle, key: str) -> Entries:
+        """The entries of a Bundle of which those that cannot matter are passed over."""
+        resource_type = _SCREENED.get(key)
+        if self._screening is None or resource_type is None or key in self._read_whole:
+            return self._unfold(bundle.decoded(), key)
+        screened = self._screening.screen(resource_type, bundle.entries)
+        left = [
+            (place, {"resource": bundle.decode(bytes(entry.resource)), "fullUrl": _full_url(entry)})
+            for place in screened.left
+            for entry in (bundle.entries[place],)
+        ]
+        found = self._entries_of(bundle.head, left, key, key, 0)
+        if not screened.places:
+            return found
+        found.passed_over = PassedOverEntries(resource_type, bundle, screened)
+        # The same entry twice is one: that is for those who read all of them to see.
+        names = [name for name, _ in found.names()]
+        return found if len(set(names)) == len(names) else self._unfold(bundle.decoded(), key)
+
     def _bundle(self, bundle: Json, key: str, where: str = "", depth: int = 0) -> Entries:
         """The entries of a Bundle, and of the Bundles in it (a batch-response holds search results)."""
         where = where or key
-        found = Entries(gap=gap_of(bundle))
         entries = bundle.get("entry")
         entries = [] if entries is None else [entries] if isinstance(entries, dict) else entries
         if not isinstance(entries, list):
             return Entries(gap=Gap.NOT_FHIR, unread=[Unread(f"{where}.entry", "is not a list")])
+        return self._entries_of(bundle, enumerate(entries), key, where, depth)
+
+    def _entries_of(
+        self, bundle: Json, entries: Iterable[tuple[int, Any]], key: str, where: str, depth: int
+    ) -> Entries:
+        """Entries of a Bundle, each with its place there."""
+        found = Entries(gap=gap_of(bundle))
         in_place = bundle.get("type") == "batch-response"
-        for index, entry in enumerate(entries):
+        for index, entry in entries:
             at = f"{where}.entry[{index}]"
             resource = entry.get("resource") if isinstance(entry, dict) else None
             kind = resource_type_of(resource)
@@ -254,5 +339,14 @@ def _add(found: Entries, inner: Entries) -> None:
     found.gap = found.gap or inner.gap
     found.accepted_gap = found.accepted_gap or inner.accepted_gap
 
+
+def _passed_over(entries: PassedOverEntries, read: Reader[T], resolve: Callable[[str], str]) -> PassedOver[T]:
+    return PassedOver(
+        cache(lambda: tuple(entries.read(read, resolve))), entries.screened.counts, entries.screened.recorded
+    )
+
+
+# The keys whose entries are screened, with the type of resource that they are for.
+_SCREENED = {"conditions": "Condition", "observations": "Observation"}
 
 _REFUSED = {Owner.ANOTHER: "not about this patient", Owner.UNKNOWN: "nobody knows whose it is"}

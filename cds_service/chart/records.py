@@ -5,8 +5,9 @@ The records keep only what a rule asks about. What they mean is for `cds_service
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -333,6 +334,22 @@ T = TypeVar("T", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
+class PassedOver(Generic[T]):
+    """Entries of this patient that cannot matter to the rule; their records are read only where somebody asks.
+
+    Attributes:
+        read: their records.
+        counts: how many count as what: an empty string for those with an irrelevant code that is known, else a name
+            for those that are not understood.
+        recorded: how many of them, but for the diagnoses of visits, were recorded on which day.
+    """
+
+    read: Callable[[], Sequence[T]] = field(repr=False, compare=False, default=tuple)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    recorded: Mapping[date, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class PrefetchResult(Generic[T]):
     """One prefetch key, read: the records at hand, and why they may not be all (`gap`).
 
@@ -345,6 +362,7 @@ class PrefetchResult(Generic[T]):
         of_nobody: how many entries are nobody knows whose, and were passed over.
         unknown_statuses: how many statuses said something that nobody understands, and count as missing.
         accepted_gap: why there may be more, where the site has accepted it (`accepted_gaps`).
+        passed_over: further entries, which cannot matter.
 
     A result without a gap is complete: what is not in it is known not to be there. With a gap, its items
     count, but nothing may be concluded from what is missing.
@@ -358,10 +376,20 @@ class PrefetchResult(Generic[T]):
     of_nobody: int = 0
     unknown_statuses: int = 0
     accepted_gap: Gap | None = None
+    passed_over: PassedOver[T] = field(default_factory=PassedOver)
 
     @property
     def complete(self) -> bool:
         return self.gap is None
+
+    @property
+    def has_records(self) -> bool:
+        """Whether any entry of this patient was found, whatever it says."""
+        return bool(self.items or self.passed_over.counts)
+
+    def all_records(self) -> Sequence[T]:
+        """The records of all entries, those that cannot matter too."""
+        return (*self.items, *self.passed_over.read())
 
 
 @dataclass(frozen=True, slots=True)

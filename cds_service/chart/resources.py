@@ -5,7 +5,7 @@ Each reader takes one resource as a plain dict and a `Reading` that collects wha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import timedelta
 
 from cds_service.chart.abatement import date_in_text, is_abated
@@ -79,7 +79,7 @@ def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Cond
         onset=_lived(_onset(resource, reading, birth), birth, "onset", reading),
         onset_text=onset_text,
         recorded=_lived(_recorded(resource, reading), birth, "recordedDate", reading),
-        is_visit_diagnosis=_is_visit_diagnosis(resource, reading),
+        is_visit_diagnosis=is_visit_diagnosis(resource, reading),
         encounter=reading.reference(resource.get("encounter") or resource.get("context"), "encounter"),
         abated=is_abated(resource, reading),
         abatement=abatement,
@@ -121,7 +121,7 @@ def _recorded(resource: Json, reading: Reading) -> Span | None:
     return min(spans, key=lambda span: span.earliest, default=None)
 
 
-def _is_visit_diagnosis(resource: Json, reading: Reading) -> bool | None:
+def is_visit_diagnosis(resource: Json, reading: Reading) -> bool | None:
     """Whether a Condition is of one visit and not on a list, by its categories (FHIR condition-category and local)."""
     categories = reading.concepts(resource.get("category"), "category")
     named = {
@@ -231,7 +231,7 @@ def _start(period: Span | None) -> Span | None:
     return Span.day(period.earliest) if period else None
 
 
-def read_encounter(resource: Json, reading: Reading, sent: Collection[str] = frozenset()) -> Encounter:
+def read_encounter(resource: Json, reading: Reading, sent: Container[str] = frozenset()) -> Encounter:
     """A visit and its reasons, coded, in words, or by reference.
 
     Args:
@@ -239,12 +239,14 @@ def read_encounter(resource: Json, reading: Reading, sent: Collection[str] = fro
         sent: references of the entries that came with it: what stands there is read there.
     """
     parts = _visit_reasons(resource, reading)
-    at_hand = set(sent) | {
+    within = {
         f"#{item.get('id')}"
         for item in reading.items(resource.get("contained"), "contained")
         if item.get("resourceType") == "Condition"
     }
-    stated = [part for part in parts if part.get("reference") not in at_hand]
+    stated = [
+        part for part in parts if not (target := part.get("reference")) or target not in within and target not in sent
+    ]
     named = dict.fromkeys(str(part["reference"]) for part in parts if part.get("reference"))
     return Encounter(
         reference=reading.where,

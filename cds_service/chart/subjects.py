@@ -58,6 +58,10 @@ class Subjects:
         self._identifiers = identifiers
         self._seen: dict[str, tuple[str, Owner]] = {}
 
+    def is_own(self, reference: str) -> bool:
+        """Whether a reference is to the patient of the call, as it is usually written."""
+        return reference in self._own
+
     def of_patient_record(self, resource: Json, full_url: str) -> Owner:
         """Whose record a Patient is: by its id, or by its address where it has none."""
         identity = resource.get("id")

@@ -82,6 +82,7 @@ class Terminology:
         self._displays: dict[tuple[str, str], str] = {}
         self._looked_up: dict[tuple[str, str], frozenset[str]] = {}
         self._shown: dict[tuple[str, str], str] = {}
+        self._known: dict[tuple[str, str], bool] = {}
         for value_set in self.value_sets.values():
             self._index(value_set)
 
@@ -178,6 +179,13 @@ class Terminology:
 
     def is_known_code(self, system: str, code: str) -> bool:
         """Whether a code has the shape of one of a system that is known here."""
+        if (known := self._known.get((system, code))) is None:
+            known = self._is_known_code(system, code)
+            if len(self._known) < _MOST_LOOKED_UP:
+                self._known[system, code] = known
+        return known
+
+    def _is_known_code(self, system: str, code: str) -> bool:
         known = self.system(system)
         if known is None:
             return False

@@ -24,6 +24,7 @@ from cds_service.advice.card import cards, proposed
 from cds_service.chart.build import build_chart
 from cds_service.chart.prefetch import FetchedPrefetch
 from cds_service.chart.records import Chart, Gap
+from cds_service.chart.screening import CodeScreen
 from cds_service.clinical import registry
 from cds_service.clinical.rules.assessment import Assessment, Outcome
 from cds_service.clinical.rules.rule import Rule
@@ -184,9 +185,10 @@ class DecisionSupport:
         """
         rule, prefetch = self.rule_of(call.service), request.prefetch
         reading = rule.reader()
+        codes = rule.codes(reading)
 
         def assess(values: Mapping[str, Any]) -> tuple[Chart, Assessment]:
-            chart = chart_of(request, call.service, values, self.settings.accepted_gaps)
+            chart = chart_of(request, call.service, values, self.settings.accepted_gaps, codes)
             return chart, rule.assess(chart, reading, call.at)
 
         def completed(keys: Sequence[str], visits: Sequence[str]) -> dict[str, Any]:
@@ -234,7 +236,11 @@ class DecisionSupport:
 
 
 def chart_of(
-    request: HookRequest, service: Service, prefetch: Mapping[str, Any], accepted_gaps: Collection[str]
+    request: HookRequest,
+    service: Service,
+    prefetch: Mapping[str, Any],
+    accepted_gaps: Collection[str],
+    codes: CodeScreen | None = None,
 ) -> Chart:
     """What is known of the patient of a call, with these prefetch values in place of those that came with it."""
     return build_chart(
@@ -247,6 +253,7 @@ def chart_of(
         skipped_drafts=request.skipped_drafts,
         fhir_server=request.fhir_server or "",
         accepted_gaps=accepted_gaps,
+        codes=codes,
     )
 
 
@@ -265,7 +272,7 @@ def _rests_on_silence(assessment: Assessment, chart: Chart, prefetch: Mapping[st
         return False
     results = chart.by_prefetch_key()
     read = [key for key in assessment.silent if isinstance(prefetch.get(key), FetchedPrefetch)]
-    return not any(results[key].items for key in read or results)
+    return not any(results[key].has_records for key in read or results)
 
 
 def _gap(gap: Gap, refused: bool) -> str:

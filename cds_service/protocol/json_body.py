@@ -15,7 +15,10 @@ from encodings.aliases import aliases
 from typing import NoReturn
 
 import orjson
+from msgspec import MsgspecError, Raw
+from msgspec.json import Decoder
 
+from cds_service.chart.undecoded import undecoded_bundle
 from cds_service.errors import InvalidRequest, WrongMediaType
 
 # Character sets that are read, by the names under which IANA registers them, without signs.
@@ -33,6 +36,7 @@ _READ: Mapping[str, str] = {
     "utf16be": "utf-16-be",
 }
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_as_members = Decoder(dict[str, Raw]).decode
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 # Digits of an integer that a float keeps; longer ones are taken as floats, as orjson does.
@@ -80,6 +84,29 @@ def decode(body: bytes, charset: str = "utf-8") -> object:
     # Raised outside of the except block: the parser's error carries the whole body, and as the context of
     # this one it would travel into every report that follows the chain.
     raise InvalidRequest("body", "must be valid JSON in UTF-8, nested less than 1000 levels deep", place or None)
+
+
+def decode_call(body: bytes, charset: str = "utf-8") -> object:
+    """The JSON value of the body of a hook call, in whose prefetch the entries of Bundles are still to be decoded.
+
+    Args:
+        body, charset: see `decode`.
+
+    Raises:
+        InvalidRequest: see `decode`: a body is refused by both, or by neither, and in the same words.
+    """
+    try:
+        # Texts that are not looked at may be no UTF-8.
+        undecoded = _as_members(body) if charset == "utf-8" and (body.isascii() or body.decode()) else None
+        prefetch = undecoded.pop("prefetch", None) if undecoded else None
+        values = _as_members(prefetch) if prefetch is not None else None
+    except (MsgspecError, UnicodeDecodeError, RecursionError):
+        values = None
+    if not values:
+        return decode(body, charset)
+    return {name: decode(bytes(value)) for name, value in undecoded.items()} | {
+        "prefetch": {key: undecoded_bundle(value, decode) or decode(bytes(value)) for key, value in values.items()}
+    }
 
 
 def _decoded_with_care(body: bytes, charset: str) -> object:

@@ -102,10 +102,6 @@ class _Concept:
         self.pattern = _any_of(item.patterns)
         self.guards = tuple(guards[name] for name in item.guards)
 
-    def may_stand_in(self, lower: str) -> bool:
-        """Whether a sentence in lower case has a word of the concept at all."""
-        return not self.needs or any(part in lower for part in self.needs)
-
 
 class TextReader:
     """Finds the concepts of `text-patterns.toml` in free text."""
@@ -114,6 +110,10 @@ class TextReader:
         guards = {name: _Guard(guard.scope, _any_of(guard.patterns)) for name, guard in patterns.guards.items()}
         self._guards = guards
         self._concepts = [_Concept(item, guards) for item in patterns.concepts]
+        self._places_by_need: dict[str, list[int]] = {}
+        for place, concept in enumerate(self._concepts):
+            for word in concept.needs or ("",):
+                self._places_by_need.setdefault(word, []).append(place)
         self._flags = {
             name: _Flag(*map(_any_of, (flag.patterns, flag.alone, flag.front, flag.unless)))
             for name, flag in patterns.flags.items()
@@ -133,11 +133,8 @@ class TextReader:
         mentions: list[Mention] = []
         for number, sentence in enumerate(sentences):
             following = sentences[number + 1] if number + 1 < len(sentences) else ""
-            lower = sentence.lower()
             taken: dict[str, list[tuple[int, int]]] = {}
-            for concept in self._concepts:
-                if not concept.may_stand_in(lower):
-                    continue
+            for concept in self._that_may_stand_in(sentence.lower()):
                 spans = taken.setdefault(concept.family, [])
                 for match in islice(concept.pattern.finditer(sentence), _MOST_MENTIONS):
                     if any(match.start() < end and start < match.end() for start, end in spans):
@@ -151,6 +148,11 @@ class TextReader:
                         )
                     )
         return tuple(mentions)
+
+    def _that_may_stand_in(self, lower: str) -> list[_Concept]:
+        """The concepts of which a sentence in lower case has a word at all, in their order."""
+        found = [places for word, places in self._places_by_need.items() if word in lower]
+        return [self._concepts[place] for place in sorted(set().union(*found))]
 
     def find(self, text: str, prefix: str = "") -> list[TextMatch]:
         """Every concept whose id starts with `prefix` and that `text` states, at most once each."""
@@ -176,9 +178,14 @@ class TextReader:
             for passage in passages
         )
 
-    def flags(self, text: str, family: str) -> frozenset[str]:
-        """What a text says of the course of a complaint: where it names one of this family, of that; else of all."""
-        named = [item.match.flags for item in self.read(text) if item.match.concept.startswith(f"{family}-")]
+    def flags(self, text: str, family: str, mentions: Iterable[Mention] | None = None) -> frozenset[str]:
+        """What a text says of the course of a complaint: where it names one of this family, of that; else of all.
+
+        Args:
+            mentions: what was read in the text, if it was.
+        """
+        read = self.read(text) if mentions is None else mentions
+        named = [item.match.flags for item in read if item.match.concept.startswith(f"{family}-")]
         if named:
             return frozenset().union(*named)
         sentences = self._sentences(text)

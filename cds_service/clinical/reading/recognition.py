@@ -21,6 +21,10 @@ from cds_service.content.model import Content
 # second. A longer text must not occupy a worker for longer.
 MOST_TEXT = 1_000_000
 
+# Names of codes that are kept with what was read in them: a hospital uses some thousands, none longer than a line.
+_MOST_NAMES = 10_000
+_LONGEST_NAME = 200
+
 # One question of a rule: the ids of the value sets and text concepts that answer it. A code in one of its sets answers
 # it, with no where the set says so (family history, in situ disease, pain of another cause); words answer it where no
 # code does.
@@ -45,6 +49,22 @@ def _text_reader(content: Content) -> TextReader:
 @lru_cache(maxsize=8)
 def _value_sets_read(content: Content) -> frozenset[str]:
     return content.value_sets_read
+
+
+class _Names:
+    """What was read in the names of codes, call after call; nothing that a person wrote is kept here."""
+
+    def __init__(self) -> None:
+        self.mentions: dict[str, tuple[Mention, ...]] = {}
+
+    def keep(self, name: str, mentions: tuple[Mention, ...]) -> None:
+        if len(self.mentions) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
+            self.mentions[name] = mentions
+
+
+@lru_cache(maxsize=8)
+def _read_names(_content: Content) -> _Names:
+    return _Names()
 
 
 class Recognizer:
@@ -74,7 +94,11 @@ class Recognizer:
         self._known = _value_sets_read(content)
         self._text = _text_reader(content)
         self.result_words = content.result_words
+        self._names = _read_names(content)
+        self._is_name: set[str] = set()
         self._read: dict[str, tuple[Mention, ...]] = {}
+        self._flags: dict[tuple[str, str], frozenset[str]] = {}
+        self._room: dict[str, bool] = {}
         self._labels: dict[tuple[str, str], str] = {}
         self._stated: dict[str, tuple[TextMatch, ...]] = {}
         self._left = MOST_TEXT
@@ -108,7 +132,7 @@ class Recognizer:
 
     def says_something(self, concept: Concept) -> bool:
         """Whether the words of a concept name anything that the patterns know, stated or denied."""
-        return any(self._mentions(text) for text in words_of(concept))
+        return any(self._mentions(text) for text in self._words(concept))
 
     def is_coded_otherwise(self, concept: Concept, question: Question) -> bool:
         """Whether the codes of a concept are known and answer other questions only."""
@@ -146,7 +170,7 @@ class Recognizer:
         """
         if by_code := self.value_sets(concept):
             return next((name for name in by_code if name in question), "")
-        for text in words_of(concept):
+        for text in self._words(concept):
             for mention in self._mentions(text):
                 if mention.is_stated and mention.match.concept in question:
                     return mention.match.concept
@@ -173,7 +197,7 @@ class Recognizer:
     def _read_words(self, concept: Concept) -> list[Sequence[TextMatch]]:
         """What each text of a concept states beyond its codes: our own name of a code says no more than the code."""
         names = {self.label(coding).lower() for coding in concept.codings}
-        texts = (text for text in words_of(concept) if _bare(text) not in names)
+        texts = (text for text in self._words(concept) if _bare(text) not in names)
         return [matches for text in texts if (matches := self.text(text))]
 
     def text(self, text: str, prefix: str = "") -> Sequence[TextMatch]:
@@ -184,17 +208,34 @@ class Recognizer:
             found = self._stated[text] = tuple(stated(self._mentions(text), ""))
         return found
 
+    def _words(self, concept: Concept) -> tuple[str, ...]:
+        """Everything a concept says in words; what a code that is known is called, counts as a name."""
+        self._is_name.update(item.display for item in concept.codings if self.is_known_code(item))
+        return words_of(concept)
+
     def _mentions(self, text: str) -> tuple[Mention, ...]:
         if not text or not self.text_match:
             return ()
         if (mentions := self._read.get(text)) is None:
-            length = min(len(text), LONGEST_TEXT)
-            if length > self._left:
-                self.has_read_all = False
+            if not self._has_room(text):
                 return ()
-            self._left -= length
-            mentions = self._read[text] = self._text.read(text)
+            if (mentions := self._names.mentions.get(text)) is None:
+                mentions = self._text.read(text)
+                if text in self._is_name:
+                    self._names.keep(text, mentions)
+            self._read[text] = mentions
         return mentions
+
+    def _has_room(self, text: str) -> bool:
+        """Whether a text is still among those that are read in this call; each counts once."""
+        if (has_room := self._room.get(text)) is None:
+            length = min(len(text), LONGEST_TEXT)
+            has_room = self._room[text] = length <= self._left
+            if has_room:
+                self._left -= length
+            else:
+                self.has_read_all = False
+        return has_room
 
     def contradicts_itself(self, concept: Concept, coding: Coding, concept_id: str, why: str = "takes-back") -> bool:
         """Whether the text of a concept takes back its coding; the coding's own name never does.
@@ -206,7 +247,7 @@ class Recognizer:
             why: the guards of the content that take it back.
         """
         names = {_bare(coding.display), _bare(self.label(coding))}
-        if not concept.text or _bare(concept.text) in names:
+        if not concept.text or _bare(concept.text) in names or not self._has_room(concept.text):
             return False
         return self._text.contradicts(concept.text, concept_id, why)
 
@@ -225,14 +266,21 @@ class Recognizer:
         """What texts say of the course of a complaint of this family (the first word of its concepts)."""
         if not self.text_match:
             return frozenset()
-        return frozenset().union(*(self._text.flags(text, family) for text in texts if text))
+        return frozenset().union(*(self._flags_in(text, family) for text in texts if text))
+
+    def _flags_in(self, text: str, family: str) -> frozenset[str]:
+        if (found := self._flags.get((text, family))) is None:
+            mentions = self._mentions(text)
+            found = self._text.flags(text, family, mentions) if self._has_room(text) else frozenset()
+            self._flags[text, family] = found
+        return found
 
     def says_chronic(self, *texts: str) -> bool:
-        return self.text_match and any(text and "chronic" in self._text.flags(text, "") for text in texts)
+        return "chronic" in self.flags("", *texts)
 
     def has_words(self, flag: str, *texts: str) -> bool:
         """Whether any text holds words of a list of the content, also where free text is no evidence."""
-        return any(self._text.has_words(flag, text) for text in texts)
+        return any(self._has_room(text) and self._text.has_words(flag, text) for text in texts)
 
     def label(self, coding: Coding) -> str:
         """Our own words for a code that is known, without SNOMED CT's semantic tag, or an empty string."""
@@ -240,6 +288,7 @@ class Recognizer:
         if (label := self._labels.get(key)) is None:
             is_known = not self._known.isdisjoint(self._terminology.value_sets_with(*key))
             label = self._labels[key] = _SEMANTIC_TAG.sub("", self._terminology.display(*key)) if is_known else ""
+            self._is_name.add(label)
         return label
 
     def own_words(self, concept: Concept) -> str:

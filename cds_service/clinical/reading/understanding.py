@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from cds_service.chart.records import Chart, Concept, Condition, Observation, PrefetchResult
@@ -19,6 +19,10 @@ from cds_service.clinical.reading.value_sets import SharedValueSet
 # In place of a code system: an entry with words only that stated nothing, one with neither code nor words, and a
 # system whose name could hold anything.
 WORDS, EMPTY, UNNAMED = "words", "empty", "unnamed"
+
+# In place of it where the code is known, and in no value set of the rule.
+IRRELEVANT = ""
+_NONE: Mapping[str, int] = {}
 
 # What else makes a silence worth less, counted beside the code systems: entries that hint at the disease, statuses that
 # mean nothing, entries of an unknown or of another patient, an incomplete key that the site accepts, selections that
@@ -117,7 +121,10 @@ def understanding(
     beside = {key: _of_result(results[key]) for key in keys}
     half = sum(_is_half(item, reader, halves) for item in chart.conditions.items)
     beside["conditions"] |= {HINTS: half, IMPORTED: imported}
-    counted = (_counted(key, entries, reader, hints, beside[key]) for key, entries in keys.items())
+    counted = (
+        _counted(key, entries, reader, hints, beside[key], results[key].passed_over.counts)
+        for key, entries in keys.items()
+    )
     return (*(item for item in counted if item.entries or item.besides), *drafts_understanding(chart, reader))
 
 
@@ -173,24 +180,40 @@ def _said_by(observation: Observation, reader: Recognizer) -> tuple[Concept, ...
 
 
 def _counted(
-    key: str, entries: Iterable[tuple[Concept, ...]], reader: Recognizer, hints: Question, beside: Mapping[str, int]
+    key: str,
+    entries: Iterable[tuple[Concept, ...]],
+    reader: Recognizer,
+    hints: Question,
+    beside: Mapping[str, int],
+    passed_over: Mapping[str, int] = _NONE,
 ) -> Understanding:
-    understood = irrelevant = 0
+    """How the entries of a key were understood, those that were passed over (see `CodeScreen`) among them."""
+    understood = 0
     hinted = beside.get(HINTS, 0)
-    unknown: Counter[str] = Counter()
+    unknown: Counter[str] = Counter(passed_over)
+    irrelevant = unknown.pop(IRRELEVANT, 0)
     for concepts in entries:
         value_sets = frozenset().union(*(reader.value_sets(concept) for concept in concepts))
         if value_sets:
             understood += 1
             hinted += value_sets <= hints
-        elif _is_known(concepts, reader):
+            continue
+        name = not_understood_as(concepts, reader)
+        if name == IRRELEVANT:
             irrelevant += 1
         elif any(reader.says_something(concept) for concept in concepts):
             understood += 1
         else:
-            unknown[next(_systems(tuple(_unread(concepts, reader))), EMPTY)] += 1
+            unknown[name] += 1
     besides = {name: count for name, count in (dict(beside) | {HINTS: hinted}).items() if count}
     return Understanding(key, understood, irrelevant, dict(unknown), besides)
+
+
+def not_understood_as(concepts: Collection[Concept], reader: Recognizer) -> str:
+    """The name under which an entry in no value set counts as not understood; `IRRELEVANT` where its code is known."""
+    if _is_known(concepts, reader):
+        return IRRELEVANT
+    return next(_systems(tuple(_unread(concepts, reader))), EMPTY)
 
 
 def _is_known(concepts: Iterable[Concept], reader: Recognizer) -> bool:

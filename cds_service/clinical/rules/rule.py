@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from cds_service.chart.records import Chart
+from cds_service.chart.screening import CodeScreen
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.rules.assessment import Assessment, ProposedOrder
 from cds_service.clinical.rules.sentences import CardText, OrderText
@@ -45,6 +46,13 @@ class Rule(Protocol):
 
     def reader(self) -> Recognizer:
         """What codes and words are read with; one for each call, so that each text is read once."""
+
+    def codes(self, reader: Recognizer) -> CodeScreen | None:
+        """Tells which codes cannot matter to the rule; None where every entry of a chart is to be read.
+
+        Args:
+            reader: of this rule, for this call.
+        """
 
     def assess(self, chart: Chart, reader: Recognizer, now: datetime) -> Assessment:
         """The rule's answer for one patient.

@@ -30,8 +30,8 @@ def decided(outcome: Outcome, reason: Reason, criteria: Sequence[Criterion], cha
         reason=reason,
         criteria=tuple(criteria),
         missing=tuple(missing) if outcome is Outcome.UNDETERMINED else (),
-        unchecked=tuple(key for key, item in results.items() if not item.complete and not item.items),
-        partly=tuple(key for key, item in results.items() if not item.complete and item.items),
+        unchecked=tuple(key for key, item in results.items() if not item.complete and not item.has_records),
+        partly=tuple(key for key, item in results.items() if not item.complete and item.has_records),
         unread=tuple(f"{entry.where}: {entry.why}" for entry in unread),
         unreadable=sum(result.unreadable for result in results.values()),
     )

@@ -177,6 +177,7 @@ def import_days(chart: Chart, least_entries: int) -> frozenset[date]:
         for item in chart.conditions.items
         if item.recorded and item.recorded.is_exact and not item.is_visit_diagnosis
     )
+    days.update(chart.conditions.passed_over.recorded)
     return frozenset(day for day, count in days.items() if count >= least_entries)
 
 

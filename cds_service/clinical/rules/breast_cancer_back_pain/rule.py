@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import cache, cached_property
 
 from cds_service.chart.records import Chart, Gap
+from cds_service.clinical.reading.irrelevant_codes import IrrelevantCodes
 from cds_service.clinical.reading.recognition import MOST_TEXT, Recognizer
 from cds_service.clinical.reading.understanding import Understanding, drafts_understanding, understanding
 from cds_service.clinical.rules import assessment as every_rule
@@ -68,6 +69,10 @@ class BreastCancerBackPain:
     def reader(self) -> Recognizer:
         """What codes and words are read with."""
         return Recognizer(self.content, self.options.text_match, what_is_ordered(self.content), NARROWED)
+
+    def codes(self, reader: Recognizer) -> IrrelevantCodes:
+        """Which codes cannot matter: names of reactions to contrast are read beside the text patterns."""
+        return IrrelevantCodes(self.content, reader, (self.content.cautions.allergies.reaction,))
 
     def assess(self, chart: Chart, reader: Recognizer, now: datetime) -> Assessment:
         """Answer the rule for one patient; days are counted in UTC."""

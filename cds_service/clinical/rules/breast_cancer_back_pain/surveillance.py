@@ -98,7 +98,7 @@ def _has_reason_to_search(evidence: Evidence) -> bool:
             return True
     if any(_says_advanced(item, evidence) for item in _cancers(evidence)):
         return True
-    starts = [start_of(item, None, evidence.calendar) for item in evidence.chart.conditions.items]
+    starts = [start_of(item, None, evidence.calendar) for item in evidence.chart.conditions.all_records()]
     recent = any(start.when and evidence.calendar.in_window(start.when) for start in starts)
     return recent or _recent_complaint(evidence)
 

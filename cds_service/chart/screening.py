@@ -1,0 +1,296 @@
+"""The fast way of reading a chart: entries that cannot matter are told from their bytes and passed over.
+
+Most of a chart says nothing about a rule's question. An entry is passed over where it is written as FHIR R4 writes it,
+is this patient's, and carries a code of which the rule makes nothing. It is counted as what it is, irrelevant by a code
+that is known or not understood, and its record can still be read. Every other entry is left to `resources`, which reads
+what real EHRs send. Both ways give the same answer; a test holds them together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal, Protocol, TypeAlias
+
+import orjson
+from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType
+from msgspec.json import Decoder
+
+from cds_service.chart.elements import EARLIEST_YEAR, Reading
+from cds_service.chart.records import Concept
+from cds_service.chart.resources import is_visit_diagnosis
+from cds_service.chart.span import Span, read_date
+from cds_service.chart.statuses import CONDITION, OBSERVATION
+from cds_service.chart.undecoded import UndecodedEntry
+
+
+class CodeScreen(Protocol):
+    """Tells, for one rule, which codes cannot matter to it."""
+
+    def counted_as(self, code: bytes) -> str | None:
+        """As what an entry with this code is counted where the rule makes nothing of it.
+
+        Args:
+            code: a CodeableConcept in JSON, as it was sent.
+
+        Returns:
+            An empty string: irrelevant by a code that is known. A name: not understood, under this name. None: it may
+            matter.
+        """
+
+
+# The type of a member without which alone an entry is as plain as it must be.
+_Absent: TypeAlias = None
+
+
+class _Subject(Struct, gc=False):
+    reference: str
+
+
+class _Reference(Struct, gc=False):
+    reference: str | None = None
+
+
+class _Quantity(Struct, gc=False):
+    value: float | None = None
+    comparator: Literal["<", "<=", ">=", ">"] | None = None
+    unit: str | None = None
+    code: str | None = None
+
+
+class _Value(Struct, gc=False):
+    """The code and the `value[x]` of an Observation or of one of its components."""
+
+    code: Raw
+    valueQuantity: _Quantity | None = None
+    valueCodeableConcept: Raw | UnsetType = UNSET
+    valueString: str | None = None
+    valueBoolean: bool | None = None
+    valueInteger: int | None = None
+    valueCoding: _Absent = None
+    valueDateTime: _Absent = None
+
+
+class _Observation(_Value, gc=False, kw_only=True):
+    resourceType: Literal["Observation"]
+    id: str
+    status: str
+    subject: _Subject
+    effectiveDateTime: str
+    encounter: _Reference | None = None
+    context: _Reference | None = None
+    bodySite: Raw | UnsetType = UNSET
+    interpretation: Raw | UnsetType = UNSET
+    component: list[_Value] | None = None
+
+
+class _Note(Struct, gc=False):
+    text: str | None = None
+
+
+class _Condition(Struct, gc=False):
+    resourceType: Literal["Condition"]
+    id: str
+    subject: _Subject
+    code: Raw
+    clinicalStatus: Raw | UnsetType = UNSET
+    verificationStatus: Raw | UnsetType = UNSET
+    category: Raw | UnsetType = UNSET
+    onsetDateTime: str | None = None
+    recordedDate: str | None = None
+    abatementDateTime: str | None = None
+    encounter: _Reference | None = None
+    context: _Reference | None = None
+    note: list[_Note] | None = None
+    bodySite: _Absent = None
+    onsetPeriod: _Absent = None
+    onsetAge: _Absent = None
+    onsetRange: _Absent = None
+    onsetString: _Absent = None
+    assertedDate: _Absent = None
+    dateRecorded: _Absent = None
+    extension: _Absent = None
+
+
+_as_observation = Decoder(_Observation).decode
+_as_condition = Decoder(_Condition).decode
+
+# The zone of a time may move it to the next day or the one before: a date so near to a bound is read with care.
+_MARGIN = timedelta(days=2)
+_LAST_DAY = date(9990, 1, 1)
+
+# A Condition may end in elements that are not listed above, or written with escapes.
+_END, _ESCAPE = b"abatement", b"\\u"
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """The entries of one Bundle, screened.
+
+    Attributes:
+        left: the places of the entries that are to be read.
+        places: the places of those that are passed over.
+        names: what these are called: `Observation/7`.
+        counts: how many of these count as what (see `CodeScreen`).
+        recorded: how many of these, but for the diagnoses of visits, were recorded on which day.
+    """
+
+    left: Sequence[int]
+    places: Sequence[int]
+    names: Sequence[str]
+    counts: Mapping[str, int]
+    recorded: Mapping[date, int]
+
+
+class Screening:
+    """Screens the entries of one call.
+
+    Args:
+        codes: of the rule.
+        birth: of the patient, as far as it is known.
+        is_own: whether a reference is to this patient, as it is usually written.
+    """
+
+    def __init__(self, codes: CodeScreen, birth: Span | None, is_own: Callable[[str], bool]) -> None:
+        self._codes = codes
+        self._is_own = is_own
+        self._first = max(birth.latest if birth else date.min, date(EARLIEST_YEAR, 1, 1)) + _MARGIN
+        # What was found out about the bytes of a member, which are the same in entry after entry.
+        self._counted: dict[bytes, str | None] = {}
+        self._read: dict[bytes, dict[_Read, tuple[bool, object]]] = {}
+        self._owned: dict[str, bool] = {}
+
+    def screen(self, resource_type: str, entries: Sequence[UndecodedEntry]) -> Screened:
+        """The entries of one Bundle; those of another type than this are all left to be read."""
+        left: list[int] = []
+        places: list[int] = []
+        names: list[str] = []
+        counted: list[str] = []
+        recorded: list[date] = []
+        decode, counted_as = (
+            (_as_observation, self._observation) if resource_type == "Observation" else (_as_condition, self._condition)
+        )
+        for place, entry in enumerate(entries):
+            try:
+                item = decode(entry.resource)
+                counts_as = counted_as(item, entry.resource, recorded)  # type: ignore[arg-type]
+            except MsgspecError:
+                counts_as = None
+            if counts_as is None or not item.id:
+                left.append(place)
+                continue
+            places.append(place)
+            names.append(f"{resource_type}/{item.id}")
+            counted.append(counts_as)
+        return Screened(left, places, names, Counter(counted), Counter(recorded))
+
+    def _observation(self, item: _Observation, _: Raw, __: list[date]) -> str | None:
+        is_plain = (
+            item.status in OBSERVATION.known
+            and self._is_patients(item.subject.reference)
+            and self._is_plain_date(item.effectiveDateTime)
+            and (item.valueCodeableConcept is UNSET or self._is_plain(item.valueCodeableConcept, _concept))
+            and (item.bodySite is UNSET or self._is_plain(item.bodySite, _concepts))
+            and (item.interpretation is UNSET or self._is_plain(item.interpretation, _concepts))
+            and (item.component is None or all(map(self._is_idle_part, item.component)))
+        )
+        return self._counted_as(item.code) if is_plain else None
+
+    def _is_idle_part(self, part: _Value) -> bool:
+        """Whether a component of an Observation cannot matter."""
+        value = part.valueCodeableConcept
+        return self._counted_as(part.code) is not None and (value is UNSET or self._is_plain(value, _concept))
+
+    def _condition(self, item: _Condition, resource: Raw, recorded: list[date]) -> str | None:
+        is_plain = (
+            self._is_patients(item.subject.reference)
+            and (item.clinicalStatus is UNSET or self._is_plain(item.clinicalStatus, _status))
+            and (item.verificationStatus is UNSET or self._is_plain(item.verificationStatus, _status))
+            and (item.category is UNSET or self._is_plain(item.category, _category))
+            and (item.onsetDateTime is None or self._is_plain_date(item.onsetDateTime))
+            and (item.recordedDate is None or self._is_plain_date(item.recordedDate))
+            and self._ends_plainly(item, bytes(resource))
+        )
+        counts_as = self._counted_as(item.code) if is_plain else None
+        if (
+            counts_as is not None
+            and item.recordedDate
+            and not (item.category is not UNSET and self._value(item.category, _category))
+        ):
+            recorded.append(read_date(item.recordedDate).earliest)
+        return counts_as
+
+    def _ends_plainly(self, item: _Condition, resource: bytes) -> bool:
+        """Whether no more is said of an end than, if anything, its date."""
+        if _ESCAPE in resource:
+            return False
+        said = resource.count(_END)
+        return said == 0 or (
+            said == 1 and item.abatementDateTime is not None and self._is_plain_date(item.abatementDateTime)
+        )
+
+    def _counted_as(self, code: Raw) -> str | None:
+        written = bytes(code)
+        try:
+            return self._counted[written]
+        except KeyError:
+            found = self._counted[written] = self._codes.counted_as(written)
+            return found
+
+    def _is_patients(self, reference: str) -> bool:
+        if (own := self._owned.get(reference)) is None:
+            own = self._owned[reference] = self._is_own(reference)
+        return own
+
+    def _is_plain_date(self, text: str) -> bool:
+        """Whether a text is a day or a time in the patient's life, to which nothing is to be remarked."""
+        try:
+            day = datetime.fromisoformat(text).date()
+        except ValueError:
+            return False
+        return self._first <= day <= _LAST_DAY
+
+    def _is_plain(self, member: Raw, read: _Read) -> bool:
+        """Whether a member can be read without a remark."""
+        return self._outcome(member, read)[0]
+
+    def _value(self, member: Raw, read: _Read) -> object:
+        return self._outcome(member, read)[1]
+
+    def _outcome(self, member: Raw, read: _Read) -> tuple[bool, object]:
+        written = bytes(member)
+        outcomes = self._read.setdefault(written, {})
+        if (found := outcomes.get(read)) is None:
+            reading = Reading("")
+            value = read(orjson.loads(written), reading)
+            found = outcomes[read] = not (reading.unread or reading.unknown_statuses), value
+        return found
+
+
+# Reads a member of a resource.
+_Read: TypeAlias = Callable[[Any, Reading], object]
+
+
+def plain_concept(code: bytes) -> Concept | None:
+    """A CodeableConcept in JSON; None where something is to be remarked about it."""
+    reading = Reading("")
+    concept = reading.concept(orjson.loads(code), "code")
+    return None if reading.unread else concept
+
+
+def _concept(value: Any, reading: Reading) -> object:
+    return reading.concept(value, "concept")
+
+
+def _concepts(value: Any, reading: Reading) -> object:
+    return reading.concepts(value, "concepts")
+
+
+def _status(value: Any, reading: Reading) -> object:
+    return reading.status(value, "status", CONDITION)
+
+
+def _category(value: Any, reading: Reading) -> object:
+    return is_visit_diagnosis({"category": value}, reading)
