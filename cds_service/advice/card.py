@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from cds_service.advice.call import DecidedCall, OrderOptions
-from cds_service.advice.detail import detail, in_words, summary
+from cds_service.advice.detail import in_words, summary_and_detail
 from cds_service.advice.identifiers import card_id_of, suggestion_id_of
 from cds_service.advice.plain_text import question_text
 from cds_service.advice.service_request import service_request
@@ -38,10 +38,11 @@ def cards(
     content = rule.content
     today = call.at.astimezone(UTC).date()
     card_id = card_id_of(call.decision_id)
+    summary, detail = summary_and_detail(assessment, rule, today)
     card: dict[str, Any] = {
         "uuid": str(card_id),
-        "summary": summary(assessment, rule, today),
-        "detail": detail(assessment, rule, today),
+        "summary": summary,
+        "detail": detail,
         "indicator": assessment.indicator,
         "source": _source(content, source_url),
         "overrideReasons": _override_reasons(assessment, content),

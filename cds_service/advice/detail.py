@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from typing import TypeAlias
 
 from cds_service.advice.markdown import passage, quoted
 from cds_service.advice.phrases import Wording, date_words, finding_words, joined, unbroken, when_words
@@ -12,6 +13,7 @@ from cds_service.clinical.rules.rule import Rule
 from cds_service.clinical.rules.sentences import (
     EVIDENCE,
     STAYS,
+    CardText,
     Dated,
     Listed,
     Passage,
@@ -29,39 +31,45 @@ LONGEST_DETAIL = 1200
 _BREVITIES = (0, 1, 2)
 
 
-def detail(assessment: Assessment, rule: Rule, today: date) -> str:
-    """The Markdown text, at most about 1,200 characters; sections in the order in which the rule gives them.
+def summary_and_detail(assessment: Assessment, rule: Rule, today: date) -> tuple[str, str]:
+    """The one line of the card, and its Markdown text of at most about 1,200 characters.
 
-    Sentences that quote a study have a length of their own, and take no room from the rest.
+    The sections stand in the order in which the rule gives them. Sentences that quote a study have a length of their
+    own, and take no room from the rest.
     """
-    text = ""
+    wording = rule.content.wording
+    text = summary = ""
     for brevity in _BREVITIES:
-        sections = rule.card(assessment, brevity).sections
-        allowed = LONGEST_DETAIL + _length_of_quotes(sections, rule.content.wording, today)
+        card = rule.card(assessment, brevity)
+        summary = summary or in_words(card.summary, wording, today, ours=unbroken)
+        sections = _worded(card, wording, today)
+        allowed = LONGEST_DETAIL + _length_of_quotes(sections)
         for limit in range(EVIDENCE, STAYS - 1, -1):
-            text = _rendered(sections, limit, rule.content.wording, today)
+            text = _rendered(sections, limit)
             if len(text) <= allowed:
-                return text
-    return text
+                return summary, text
+    return summary, text
 
 
-def _length_of_quotes(sections: Iterable[Sequence[Sentence]], wording: Wording, today: date) -> int:
-    """How many characters of the text quote studies."""
-    quotes = (sentence for section in sections for sentence in section if sentence.quotes_a_study)
-    return sum(len(in_words(sentence, wording, today)) for sentence in quotes)
+# Sections of a card, each sentence with its words.
+_Worded: TypeAlias = Sequence[Sequence[tuple[Sentence, str]]]
 
 
-def summary(assessment: Assessment, rule: Rule, today: date) -> str:
-    """The one line of the card."""
-    return in_words(rule.card(assessment, _BREVITIES[0]).summary, rule.content.wording, today, ours=unbroken)
-
-
-def _rendered(sections: Iterable[Sequence[Sentence]], limit: int, wording: Wording, today: date) -> str:
-    """The sections with the sentences that stay at `limit`; one that is only its heading is left out."""
-    kept = [
-        [in_words(sentence, wording, today, ours=unbroken) for sentence in section if sentence.goes <= limit]
-        for section in sections
+def _worded(card: CardText, wording: Wording, today: date) -> _Worded:
+    return [
+        [(sentence, in_words(sentence, wording, today, ours=unbroken)) for sentence in section]
+        for section in card.sections
     ]
+
+
+def _length_of_quotes(sections: _Worded) -> int:
+    """How many characters of the text quote studies."""
+    return sum(len(text) for section in sections for sentence, text in section if sentence.quotes_a_study)
+
+
+def _rendered(sections: _Worded, limit: int) -> str:
+    """The sections with the sentences that stay at `limit`; one that is only its heading is left out."""
+    kept = [[text for sentence, text in section if sentence.goes <= limit] for section in sections]
     return "\n\n".join("\n".join(filter(None, lines)) for lines in kept if len(lines) > 1)
 
 

@@ -245,7 +245,7 @@ def read_encounter(resource: Json, reading: Reading, sent: Container[str] = froz
         if item.get("resourceType") == "Condition"
     }
     stated = [
-        part for part in parts if not (target := part.get("reference")) or target not in within and target not in sent
+        part for part in parts if not (target := part.get("reference")) or (target not in within and target not in sent)
     ]
     named = dict.fromkeys(str(part["reference"]) for part in parts if part.get("reference"))
     return Encounter(

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import orjson
 from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType
@@ -20,24 +20,40 @@ from msgspec.json import Decoder
 
 from cds_service.chart.elements import EARLIEST_YEAR, Reading
 from cds_service.chart.records import Concept
+from cds_service.chart.remembered import remembered
 from cds_service.chart.resources import is_visit_diagnosis
 from cds_service.chart.span import Span, read_date
 from cds_service.chart.statuses import CONDITION, OBSERVATION
 from cds_service.chart.undecoded import UndecodedEntry
 
 
+@dataclass(frozen=True, slots=True)
+class BareNumber:
+    """A measurement that cannot matter to a rule where it is a number alone, and a low one.
+
+    Attributes:
+        counts_as: see `CodeScreen`.
+        below: numbers below this cannot matter.
+        units: in which the number is given (`Quantity.code`, else its `unit`); None for any.
+    """
+
+    counts_as: str
+    below: float
+    units: frozenset[str] | None = None
+
+
 class CodeScreen(Protocol):
     """Tells, for one rule, which codes cannot matter to it."""
 
-    def counted_as(self, code: bytes) -> str | None:
+    def counted_as(self, code: bytes) -> str | BareNumber | None:
         """As what an entry with this code is counted where the rule makes nothing of it.
 
         Args:
             code: a CodeableConcept in JSON, as it was sent.
 
         Returns:
-            An empty string: irrelevant by a code that is known. A name: not understood, under this name. None: it may
-            matter.
+            An empty string: irrelevant by a code that is known. A name: understood, or not understood under this name.
+            A `BareNumber`: so only where the entry is no more than that. None: it may matter.
         """
 
 
@@ -121,6 +137,9 @@ _as_condition = Decoder(_Condition).decode
 _MARGIN = timedelta(days=2)
 _LAST_DAY = date(9990, 1, 1)
 
+# Of a Condition without a category: it is taken for an entry of a list.
+_NO_CATEGORY = False
+
 # A Condition may end in elements that are not listed above, or written with escapes.
 _END, _ESCAPE = b"abatement", b"\\u"
 
@@ -154,13 +173,14 @@ class Screening:
     """
 
     def __init__(self, codes: CodeScreen, birth: Span | None, is_own: Callable[[str], bool]) -> None:
-        self._codes = codes
-        self._is_own = is_own
         self._first = max(birth.latest if birth else date.min, date(EARLIEST_YEAR, 1, 1)) + _MARGIN
         # What was found out about the bytes of a member, which are the same in entry after entry.
-        self._counted: dict[bytes, str | None] = {}
-        self._read: dict[bytes, dict[_Read, tuple[bool, object]]] = {}
-        self._owned: dict[str, bool] = {}
+        self._counted = _Found(codes.counted_as)
+        self._statuses = _Found(_is_plain_status)
+        self._concepts = _Found(_is_plain_concept)
+        self._lists = _Found(_are_plain_concepts)
+        self._categories = _Found(_category)
+        self._owned = _Found(is_own)
 
     def screen(self, resource_type: str, entries: Sequence[UndecodedEntry]) -> Screened:
         """The entries of one Bundle; those of another type than this are all left to be read."""
@@ -189,36 +209,38 @@ class Screening:
     def _observation(self, item: _Observation, _: Raw, __: list[date]) -> str | None:
         is_plain = (
             item.status in OBSERVATION.known
-            and self._is_patients(item.subject.reference)
+            and self._owned[item.subject.reference]
             and self._is_plain_date(item.effectiveDateTime)
-            and (item.valueCodeableConcept is UNSET or self._is_plain(item.valueCodeableConcept, _concept))
-            and (item.bodySite is UNSET or self._is_plain(item.bodySite, _concepts))
-            and (item.interpretation is UNSET or self._is_plain(item.interpretation, _concepts))
+            and (item.valueCodeableConcept is UNSET or self._concepts[bytes(item.valueCodeableConcept)])
+            and (item.bodySite is UNSET or self._lists[bytes(item.bodySite)])
+            and (item.interpretation is UNSET or self._lists[bytes(item.interpretation)])
             and (item.component is None or all(map(self._is_idle_part, item.component)))
         )
-        return self._counted_as(item.code) if is_plain else None
+        counts_as = self._counted[bytes(item.code)] if is_plain else None
+        if isinstance(counts_as, BareNumber):
+            return counts_as.counts_as if _is_bare(item, counts_as) else None
+        return counts_as
 
     def _is_idle_part(self, part: _Value) -> bool:
         """Whether a component of an Observation cannot matter."""
         value = part.valueCodeableConcept
-        return self._counted_as(part.code) is not None and (value is UNSET or self._is_plain(value, _concept))
+        return isinstance(self._counted[bytes(part.code)], str) and (value is UNSET or self._concepts[bytes(value)])
 
     def _condition(self, item: _Condition, resource: Raw, recorded: list[date]) -> str | None:
+        category = _NO_CATEGORY if item.category is UNSET else self._categories[bytes(item.category)]
         is_plain = (
-            self._is_patients(item.subject.reference)
-            and (item.clinicalStatus is UNSET or self._is_plain(item.clinicalStatus, _status))
-            and (item.verificationStatus is UNSET or self._is_plain(item.verificationStatus, _status))
-            and (item.category is UNSET or self._is_plain(item.category, _category))
+            self._owned[item.subject.reference]
+            and (item.clinicalStatus is UNSET or self._statuses[bytes(item.clinicalStatus)])
+            and (item.verificationStatus is UNSET or self._statuses[bytes(item.verificationStatus)])
+            and category is not None
             and (item.onsetDateTime is None or self._is_plain_date(item.onsetDateTime))
             and (item.recordedDate is None or self._is_plain_date(item.recordedDate))
             and self._ends_plainly(item, bytes(resource))
         )
-        counts_as = self._counted_as(item.code) if is_plain else None
-        if (
-            counts_as is not None
-            and item.recordedDate
-            and not (item.category is not UNSET and self._value(item.category, _category))
-        ):
+        counts_as = self._counted[bytes(item.code)] if is_plain else None
+        if not isinstance(counts_as, str):
+            return None
+        if item.recordedDate and category == _NO_CATEGORY:
             recorded.append(read_date(item.recordedDate).earliest)
         return counts_as
 
@@ -231,19 +253,6 @@ class Screening:
             said == 1 and item.abatementDateTime is not None and self._is_plain_date(item.abatementDateTime)
         )
 
-    def _counted_as(self, code: Raw) -> str | None:
-        written = bytes(code)
-        try:
-            return self._counted[written]
-        except KeyError:
-            found = self._counted[written] = self._codes.counted_as(written)
-            return found
-
-    def _is_patients(self, reference: str) -> bool:
-        if (own := self._owned.get(reference)) is None:
-            own = self._owned[reference] = self._is_own(reference)
-        return own
-
     def _is_plain_date(self, text: str) -> bool:
         """Whether a text is a day or a time in the patient's life, to which nothing is to be remarked."""
         try:
@@ -252,25 +261,36 @@ class Screening:
             return False
         return self._first <= day <= _LAST_DAY
 
-    def _is_plain(self, member: Raw, read: _Read) -> bool:
-        """Whether a member can be read without a remark."""
-        return self._outcome(member, read)[0]
 
-    def _value(self, member: Raw, read: _Read) -> object:
-        return self._outcome(member, read)[1]
+def _is_bare(item: _Observation, number: BareNumber) -> bool:
+    """Whether an Observation is no more than a number below the one from which on it matters."""
+    quantity = item.valueQuantity
+    if quantity is None or quantity.value is None or quantity.comparator or quantity.value >= number.below:
+        return False
+    if number.units is not None and (quantity.code or quantity.unit) not in number.units:
+        return False
+    return item.component is None and item.bodySite is UNSET and not _has_another_value(item)
 
-    def _outcome(self, member: Raw, read: _Read) -> tuple[bool, object]:
-        written = bytes(member)
-        outcomes = self._read.setdefault(written, {})
-        if (found := outcomes.get(read)) is None:
-            reading = Reading("")
-            value = read(orjson.loads(written), reading)
-            found = outcomes[read] = not (reading.unread or reading.unknown_statuses), value
+
+def _has_another_value(item: _Observation) -> bool:
+    return item.valueCodeableConcept is not UNSET or any(
+        value is not None for value in (item.valueString, item.valueBoolean, item.valueInteger)
+    )
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Found(dict[K, V]):
+    """What was found out about values that come again and again, such as the bytes of a member."""
+
+    def __init__(self, find_out: Callable[[K], V]) -> None:
+        self._find_out = find_out
+
+    def __missing__(self, value: K) -> V:
+        found = self[value] = self._find_out(value)
         return found
-
-
-# Reads a member of a resource.
-_Read: TypeAlias = Callable[[Any, Reading], object]
 
 
 def plain_concept(code: bytes) -> Concept | None:
@@ -280,17 +300,28 @@ def plain_concept(code: bytes) -> Concept | None:
     return None if reading.unread else concept
 
 
-def _concept(value: Any, reading: Reading) -> object:
-    return reading.concept(value, "concept")
+@remembered
+def _is_plain_concept(member: bytes) -> bool:
+    return plain_concept(member) is not None
 
 
-def _concepts(value: Any, reading: Reading) -> object:
-    return reading.concepts(value, "concepts")
+@remembered
+def _are_plain_concepts(member: bytes) -> bool:
+    reading = Reading("")
+    reading.concepts(orjson.loads(member), "concepts")
+    return not reading.unread
 
 
-def _status(value: Any, reading: Reading) -> object:
-    return reading.status(value, "status", CONDITION)
+@remembered
+def _is_plain_status(member: bytes) -> bool:
+    reading = Reading("")
+    reading.status(orjson.loads(member), "status", CONDITION)
+    return not (reading.unread or reading.unknown_statuses)
 
 
-def _category(value: Any, reading: Reading) -> object:
-    return is_visit_diagnosis({"category": value}, reading)
+@remembered
+def _category(member: bytes) -> bool | None:
+    """Whether a Condition with these categories is the diagnosis of a visit; None where they are not plain."""
+    reading = Reading("")
+    of_visit = is_visit_diagnosis({"category": orjson.loads(member)}, reading)
+    return None if reading.unread else bool(of_visit)

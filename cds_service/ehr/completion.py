@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 from cds_service.addresses import is_within
 from cds_service.chart.pages import labels_of, next_page, total_of
 from cds_service.chart.prefetch import FetchedPrefetch
+from cds_service.chart.undecoded import decoded
 from cds_service.ehr.reader import Fetched, FhirReader, queries_for
 
 # Visits that are read one by one because a pain without a date belongs to them: more than a few would cost more time
@@ -35,6 +36,7 @@ def complete(
         reader: reads, within its bounds.
     """
     queries = queries_for(keys, templates, patient_id)
+    prefetch = {**prefetch, **{key: decoded(prefetch[key]) for key in (*queries, "encounters") if key in prefetch}}
     next_pages = {key: _next_page_of(prefetch.get(key), reader.base, templates[key]) for key in queries}
     queries = {key: next_pages[key] or query for key, query in queries.items()}
     wanted = {visit: visit for visit in list(visits)[:_MOST_VISITS]}

@@ -95,18 +95,23 @@ def decode_call(body: bytes, charset: str = "utf-8") -> object:
     Raises:
         InvalidRequest: see `decode`: a body is refused by both, or by neither, and in the same words.
     """
-    try:
-        # Texts that are not looked at may be no UTF-8.
-        undecoded = _as_members(body) if charset == "utf-8" and (body.isascii() or body.decode()) else None
-        prefetch = undecoded.pop("prefetch", None) if undecoded else None
-        values = _as_members(prefetch) if prefetch is not None else None
-    except (MsgspecError, UnicodeDecodeError, RecursionError):
-        values = None
+    members, values = _undecoded(body) if charset == "utf-8" else ({}, {})
     if not values:
         return decode(body, charset)
-    return {name: decode(bytes(value)) for name, value in undecoded.items()} | {
-        "prefetch": {key: undecoded_bundle(value, decode) or decode(bytes(value)) for key, value in values.items()}
-    }
+    prefetch = {key: undecoded_bundle(value, decode) or decode(bytes(value)) for key, value in values.items()}
+    return {**{name: decode(bytes(value)) for name, value in members.items()}, "prefetch": prefetch}
+
+
+def _undecoded(body: bytes) -> tuple[dict[str, Raw], dict[str, Raw]]:
+    """The members of a call and those of its prefetch; none where it is not written as calls usually are."""
+    try:
+        # Texts that nobody looks at may be no UTF-8.
+        if not body.isascii():
+            body.decode()
+        members = _as_members(body)
+        return members, _as_members(members.pop("prefetch", Raw(b"{}")))
+    except (MsgspecError, UnicodeDecodeError):
+        return {}, {}
 
 
 def _decoded_with_care(body: bytes, charset: str) -> object:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cds_service.chart.undecoded import UndecodedBundle
 from cds_service.errors import TooMuch
+
+# What Python's own parser and msgspec bear; a site may allow less.
+DEEPEST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +51,6 @@ def _bundles(document: object) -> list[list[Any]]:
     prefetch, context = document.get("prefetch"), document.get("context")
     places = list(prefetch.values()) if isinstance(prefetch, dict) else []
     places += list(context.values()) if isinstance(context, dict) else []
-    entries = [place.get("entry") for place in places if isinstance(place, dict)]
+    heads = [place.head if isinstance(place, UndecodedBundle) else place for place in places]
+    entries = [head.get("entry") for head in heads if isinstance(head, Mapping)]
     return [item for item in entries if isinstance(item, list)]

@@ -25,7 +25,7 @@ from cds_service.protocol.feedback import read_feedback
 from cds_service.protocol.services import Service, discovery
 from cds_service.reporting.metrics import FHIR_ANSWERED
 from cds_service.web.caller_authentication import CallerAuthenticator
-from cds_service.web.messages import DECISION_HEADER, document, json_response, refusal
+from cds_service.web.messages import DECISION_HEADER, call_document, document, json_response, refusal
 from cds_service.web.request_record import request_record
 
 _NO_CARDS: dict[str, Any] = {"cards": []}
@@ -84,7 +84,7 @@ class HookHandler:
         if call.mode is Mode.OFF:
             entry = unanswered_entry(call, SWITCHED_OFF, SWITCHED_OFF, self._content(call))
             return self._recorded(entry, json_response(orjson.dumps(_NO_CARDS)))
-        body = document(self._settings.body_limits())
+        body = call_document(self._settings.body_limits())
         try:
             entry, response = self._decided(call, body)
         except InvalidRequest:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import orjson
 from flask import Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from cds_service.errors import CdsError, WrongMediaType
-from cds_service.protocol.json_body import charset_of, decode
-from cds_service.protocol.limits import BodyLimits, check_limits
+from cds_service.protocol.json_body import charset_of, decode, decode_call
+from cds_service.protocol.limits import DEEPEST, BodyLimits, check_limits
 from cds_service.protocol.outcome import operation_outcome
 
 # Media types under which clients send JSON; the last is what older FHIR clients call it.
@@ -17,8 +19,22 @@ JSON_TYPES = frozenset({"application/json", "application/fhir+json", "applicatio
 DECISION_HEADER = "X-Decision-Id"
 
 
-def document(limits: BodyLimits) -> object:
+def call_document(limits: BodyLimits) -> object:
+    """The decoded body of a hook call; entries of its prefetch that cannot matter may never be decoded.
+
+    Raises:
+        CdsError: see `document`.
+    """
+    # What is not decoded is known to be nested less deeply than the deepest limit, and no less deeply than that.
+    return document(limits, decode_call if limits.depth >= DEEPEST else decode)
+
+
+def document(limits: BodyLimits, decode: Callable[[bytes, str], object] = decode) -> object:
     """The decoded body of the request.
+
+    Args:
+        limits: of its size.
+        decode: the JSON value of bytes in a character set.
 
     Raises:
         CdsError: it is not declared as JSON, compressed, in a character set that is not read, not JSON, or larger,

@@ -76,6 +76,9 @@ class MadeUpRule:
     def reader(self) -> Recognizer:
         return Recognizer(self.content)
 
+    def codes(self, reader: Recognizer) -> None:
+        """Every entry is read."""
+
     def assess(self, chart: Chart, reader: Recognizer, now: datetime) -> Assessment:
         findings = tuple(_findings(chart, reader))
         if not findings:

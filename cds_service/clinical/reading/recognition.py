@@ -56,10 +56,17 @@ class _Names:
 
     def __init__(self) -> None:
         self.mentions: dict[str, tuple[Mention, ...]] = {}
+        self._flags: dict[tuple[str, str], frozenset[str]] = {}
 
     def keep(self, name: str, mentions: tuple[Mention, ...]) -> None:
         if len(self.mentions) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
             self.mentions[name] = mentions
+
+    def flags(self, name: str, family: str, reader: TextReader) -> frozenset[str]:
+        """What a name that is kept says of the course of a complaint (see `TextReader.flags`)."""
+        if (found := self._flags.get((name, family))) is None:
+            found = self._flags[name, family] = reader.flags(name, family, self.mentions[name])
+        return found
 
 
 @lru_cache(maxsize=8)
@@ -210,8 +217,16 @@ class Recognizer:
 
     def _words(self, concept: Concept) -> tuple[str, ...]:
         """Everything a concept says in words; what a code that is known is called, counts as a name."""
-        self._is_name.update(item.display for item in concept.codings if self.is_known_code(item))
+        for coding in concept.codings:
+            if (name := coding.display) not in self._is_name and self.is_known_code(coding):
+                self._add_name(name)
         return words_of(concept)
+
+    def _add_name(self, name: str) -> None:
+        """Know that a text is the name of a code; what was read in it is kept for other calls."""
+        self._is_name.add(name)
+        if name in self._read:
+            self._names.keep(name, self._read[name])
 
     def _mentions(self, text: str) -> tuple[Mention, ...]:
         if not text or not self.text_match:
@@ -271,7 +286,10 @@ class Recognizer:
     def _flags_in(self, text: str, family: str) -> frozenset[str]:
         if (found := self._flags.get((text, family))) is None:
             mentions = self._mentions(text)
-            found = self._text.flags(text, family, mentions) if self._has_room(text) else frozenset()
+            if text in self._names.mentions:
+                found = self._names.flags(text, family, self._text)
+            else:
+                found = self._text.flags(text, family, mentions) if self._has_room(text) else frozenset()
             self._flags[text, family] = found
         return found
 
@@ -288,7 +306,7 @@ class Recognizer:
         if (label := self._labels.get(key)) is None:
             is_known = not self._known.isdisjoint(self._terminology.value_sets_with(*key))
             label = self._labels[key] = _SEMANTIC_TAG.sub("", self._terminology.display(*key)) if is_known else ""
-            self._is_name.add(label)
+            self._add_name(label)
         return label
 
     def own_words(self, concept: Concept) -> str:

@@ -20,8 +20,8 @@ from cds_service.clinical.reading.value_sets import SharedValueSet
 # system whose name could hold anything.
 WORDS, EMPTY, UNNAMED = "words", "empty", "unnamed"
 
-# In place of it where the code is known, and in no value set of the rule.
-IRRELEVANT = ""
+# In place of it where the code is known, and in no value set of the rule; and where it is in one.
+IRRELEVANT, UNDERSTOOD = "", "understood"
 _NONE: Mapping[str, int] = {}
 
 # What else makes a silence worth less, counted beside the code systems: entries that hint at the disease, statuses that
@@ -188,10 +188,9 @@ def _counted(
     passed_over: Mapping[str, int] = _NONE,
 ) -> Understanding:
     """How the entries of a key were understood, those that were passed over (see `CodeScreen`) among them."""
-    understood = 0
     hinted = beside.get(HINTS, 0)
     unknown: Counter[str] = Counter(passed_over)
-    irrelevant = unknown.pop(IRRELEVANT, 0)
+    understood, irrelevant = unknown.pop(UNDERSTOOD, 0), unknown.pop(IRRELEVANT, 0)
     for concepts in entries:
         value_sets = frozenset().union(*(reader.value_sets(concept) for concept in concepts))
         if value_sets:

@@ -6,15 +6,22 @@ missed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cache, cached_property
 
 from cds_service.chart.records import Chart, Gap
+from cds_service.chart.screening import BareNumber
 from cds_service.clinical.reading.irrelevant_codes import IrrelevantCodes
 from cds_service.clinical.reading.recognition import MOST_TEXT, Recognizer
-from cds_service.clinical.reading.understanding import Understanding, drafts_understanding, understanding
+from cds_service.clinical.reading.understanding import (
+    UNDERSTOOD,
+    Understanding,
+    drafts_understanding,
+    understanding,
+)
 from cds_service.clinical.rules import assessment as every_rule
 from cds_service.clinical.rules.assessment import Answer, Criterion, Outcome, ProposedOrder
 from cds_service.clinical.rules.breast_cancer_back_pain.assessment import PATIENT, Assessment
@@ -31,12 +38,14 @@ from cds_service.clinical.rules.breast_cancer_back_pain.questions import what_is
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Reason
 from cds_service.clinical.rules.breast_cancer_back_pain.services import SERVICES, prefetch_templates
 from cds_service.clinical.rules.breast_cancer_back_pain.surveillance import routine_searches
+from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.breast_cancer_back_pain.timeline import timeline
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     BREAST_CANCER_HALVES,
     BREAST_CANCER_HINTS,
     NARROWED,
     NEEDS_SITE,
+    RuleValueSet,
 )
 from cds_service.clinical.rules.sentences import CardText, OrderText
 from cds_service.clinical.rules.timeline import Timeline
@@ -72,7 +81,16 @@ class BreastCancerBackPain:
 
     def codes(self, reader: Recognizer) -> IrrelevantCodes:
         """Which codes cannot matter: names of reactions to contrast are read beside the text patterns."""
-        return IrrelevantCodes(self.content, reader, (self.content.cautions.allergies.reaction,))
+        return IrrelevantCodes(self.content, reader, (self.content.cautions.allergies.reaction,), self._bare_numbers)
+
+    @cached_property
+    def _bare_numbers(self) -> Mapping[str, BareNumber]:
+        """A pain score without a site locates no pain (decision 2.13); a temperature below fever is none."""
+        fever_from = self.content.rule.thresholds[Threshold.FEVER_FROM_CELSIUS]
+        return {
+            RuleValueSet.PAIN_SEVERITY_OBSERVATION: BareNumber(UNDERSTOOD, math.inf),
+            RuleValueSet.BODY_TEMPERATURE: BareNumber(UNDERSTOOD, fever_from, frozenset({"Cel"})),
+        }
 
     def assess(self, chart: Chart, reader: Recognizer, now: datetime) -> Assessment:
         """Answer the rule for one patient; days are counted in UTC."""
