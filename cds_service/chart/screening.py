@@ -173,7 +173,8 @@ class Screening:
     """
 
     def __init__(self, codes: CodeScreen, birth: Span | None, is_own: Callable[[str], bool]) -> None:
-        self._first = max(birth.latest if birth else date.min, date(EARLIEST_YEAR, 1, 1)) + _MARGIN
+        born = birth.latest if birth else date.min
+        self._first = max(min(born, _LAST_DAY), date(EARLIEST_YEAR, 1, 1)) + _MARGIN
         # What was found out about the bytes of a member, which are the same in entry after entry.
         self._counted = _Found(codes.counted_as)
         self._statuses = _Found(_is_plain_status)
@@ -196,7 +197,7 @@ class Screening:
             try:
                 item = decode(entry.resource)
                 counts_as = counted_as(item, entry.resource, recorded)  # type: ignore[arg-type]
-            except MsgspecError:
+            except (MsgspecError, RecursionError):
                 counts_as = None
             if counts_as is None or not item.id:
                 left.append(place)

@@ -66,7 +66,7 @@ def undecoded_bundle(value: Raw, decode: Callable[[bytes], Any]) -> UndecodedBun
     """
     try:
         frame = _frame.decode(value)
-    except MsgspecError:
+    except (MsgspecError, RecursionError):
         return None
     head = {name: decode(bytes(raw)) for name in _HEAD if isinstance(raw := getattr(frame, name), Raw)}
     return UndecodedBundle({**head, "resourceType": "Bundle", "entry": frame.entry}, frame.entry, bytes(value), decode)

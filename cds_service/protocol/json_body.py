@@ -110,7 +110,7 @@ def _undecoded(body: bytes) -> tuple[dict[str, Raw], dict[str, Raw]]:
             body.decode()
         members = _as_members(body)
         return members, _as_members(members.pop("prefetch", Raw(b"{}")))
-    except (MsgspecError, UnicodeDecodeError):
+    except (MsgspecError, UnicodeDecodeError, RecursionError):
         return {}, {}
 
 
