@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.bench.charts import resources
+from tests.bench.charts import KEYS, resources
 
 Json = dict[str, Any]
 
 # So many entries of each key are added to a call.
 _ADDED = 6
-_TYPES = {"conditions": "Condition", "observations": "Observation", "encounters": "Encounter"}
-_BACKGROUND = resources(200, False, datetime(2026, 11, 28, tzinfo=UTC))
+_TYPES = {key: resource_type for resource_type, key in KEYS.items()}
+_BACKGROUND = resources(300, False, datetime(2026, 11, 28, tzinfo=UTC))
 
 # What stands where something else belongs: nothing, values of other types, dates that are none, and what would matter.
 _ODD: list[Any] = [
@@ -40,7 +40,8 @@ _ELEMENT_NAMES = """
     note bodySite extension onsetString onsetAge onsetDateTime abatementDateTime abatementString abatementBoolean
     abatement category recordedDate valueString valueQuantity valueCodeableConcept valueBoolean valueDateTime component
     interpretation subject patient status effectivePeriod effectiveDateTime issued encounter context clinicalStatus
-    verificationStatus id resourceType code contained dateRecorded meta dataAbsentReason
+    verificationStatus id resourceType code contained dateRecorded meta dataAbsentReason basedOn reasonCode
+    authoredOn performedDateTime performedPeriod occurrenceDateTime priority intent doNotPerform reasonReference partOf
 """
 _ELEMENTS = _ELEMENT_NAMES.split()
 
@@ -50,7 +51,7 @@ def with_background(request: Json, numbers: random.Random) -> Json:
     document = copy.deepcopy(request)
     prefetch = document.get("prefetch")
     for key, resource_type in _TYPES.items():
-        bundle = prefetch.get(key) if isinstance(prefetch, dict) else None
+        bundle = prefetch.setdefault(key, {"resourceType": "Bundle"}) if isinstance(prefetch, dict) else None
         if not isinstance(bundle, dict) or not isinstance(bundle.get("entry", []), list):
             continue
         others = [item for item in _BACKGROUND if item["resourceType"] == resource_type]

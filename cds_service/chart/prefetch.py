@@ -341,12 +341,18 @@ def _add(found: Entries, inner: Entries) -> None:
 
 
 def _passed_over(entries: PassedOverEntries, read: Reader[T], resolve: Callable[[str], str]) -> PassedOver[T]:
-    return PassedOver(
-        cache(lambda: tuple(entries.read(read, resolve))), entries.screened.counts, entries.screened.recorded
-    )
+    screened = entries.screened
+    records = cache(lambda: tuple(entries.read(read, resolve)))
+    return PassedOver(records, screened.counts, screened.recorded, screened.fulfills)
 
 
 # The keys whose entries are screened, with the type of resource that they are for.
-_SCREENED = {"conditions": "Condition", "observations": "Observation"}
+_SCREENED = {
+    "conditions": "Condition",
+    "observations": "Observation",
+    "serviceRequests": "ServiceRequest",
+    "diagnosticReports": "DiagnosticReport",
+    "procedures": "Procedure",
+}
 
 _REFUSED = {Owner.ANOTHER: "not about this patient", Owner.UNKNOWN: "nobody knows whose it is"}

@@ -342,11 +342,13 @@ class PassedOver(Generic[T]):
         counts: how many count as what: an empty string for those with an irrelevant code that is known, else a name
             for those that are not understood.
         recorded: how many of them, but for the diagnoses of visits, were recorded on which day.
+        fulfills: references of the orders that they answer (`basedOn`).
     """
 
     read: Callable[[], Sequence[T]] = field(repr=False, compare=False, default=tuple)
     counts: Mapping[str, int] = field(default_factory=dict)
     recorded: Mapping[date, int] = field(default_factory=dict)
+    fulfills: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def _in_words(concept: Concept) -> str:
 
 def is_restricted(resource: Json) -> bool:
     """Whether `meta.security` restricts a resource: by its confidentiality, in words, or as sensitive."""
-    return any(_restricts(*label) for label in _labels(resource))
+    return "meta" in resource and any(_restricts(*label) for label in _labels(resource))
 
 
 def _restricts(system: str, code: str, display: str) -> bool:
@@ -79,6 +79,8 @@ _SAME_STUDY = ("imagingStudy", "study", "procedure", "report", "procedureReferen
 
 def same_study(resource: Json, reading: Reading) -> tuple[str, ...]:
     """References of the reports, images and procedures that a resource says to be of the same study."""
+    if resource.keys().isdisjoint(_SAME_STUDY):
+        return ()
     quiet = Reading(reading.where, reading.resolve)
     named = (quiet.reference(item, name) for name in _SAME_STUDY for item in quiet.items(resource.get(name), name))
     return tuple(dict.fromkeys(reference for reference in named if reference))

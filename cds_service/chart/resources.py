@@ -257,12 +257,18 @@ def read_encounter(resource: Json, reading: Reading, sent: Container[str] = froz
     )
 
 
+# Where a visit says why it took place.
+_VISIT_REASONS = ("reasonCode", "reason", "reasonReference", "indication", "diagnosis")
+
+
 def _visit_reasons(resource: Json, reading: Reading) -> list[Json]:
     """The reasons and diagnoses of a visit as concepts; of a reference, its display in words and where it leads.
 
     Of a reference that leads to nothing that was sent, the display is the reason in words; without one the reason is
     there, and empty.
     """
+    if resource.keys().isdisjoint(_VISIT_REASONS):
+        return []
     parts = list(reason_parts(resource.get("reasonCode") or resource.get("reason"), "reasonCode", reading))
     parts += reason_parts(resource.get("reasonReference") or resource.get("indication"), "reasonReference", reading)
     for diagnosis in reading.items(resource.get("diagnosis"), "diagnosis"):
@@ -380,9 +386,7 @@ def read_study(resource: Json, reading: Reading) -> Study:
         priority=reading.text(resource.get("priority"), "priority").strip().lower(),
         written=reading.date(resource.get("authoredOn"), "authoredOn") if kind == _REQUEST else None,
         due=_first_date(resource, reading, _STUDY_DATES[kind][:-1]) if kind == _REQUEST else None,
-        fulfills=tuple(
-            reading.reference(item, "basedOn") for item in reading.items(resource.get("basedOn"), "basedOn")
-        ),
+        fulfills=_references(resource, "basedOn", reading),
         reasons=reading.concepts(resource.get("reasonCode"), "reasonCode"),
         intent=reading.text(resource.get("intent"), "intent").strip().lower() if kind == _REQUEST else "",
         not_to_be_done=reading.truth(resource.get("doNotPerform"), "doNotPerform") is True,

@@ -8,11 +8,12 @@ what real EHRs send. Both ways give the same answer; a test holds them together.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import orjson
 from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType
@@ -23,7 +24,7 @@ from cds_service.chart.records import Concept
 from cds_service.chart.remembered import remembered
 from cds_service.chart.resources import is_visit_diagnosis
 from cds_service.chart.span import Span, read_date
-from cds_service.chart.statuses import CONDITION, OBSERVATION
+from cds_service.chart.statuses import CONDITION, OBSERVATION, STUDIES
 from cds_service.chart.undecoded import UndecodedEntry
 
 
@@ -130,8 +131,38 @@ class _Condition(Struct, gc=False):
     extension: _Absent = None
 
 
+class _Period(Struct, gc=False):
+    start: str | None = None
+    end: str | None = None
+
+
+class _Study(Struct, gc=False):
+    resourceType: Literal["DiagnosticReport", "Procedure", "ServiceRequest"]
+    id: str
+    status: str
+    subject: _Subject
+    code: Raw
+    reasonCode: Raw | UnsetType = UNSET
+    basedOn: list[_Reference] | None = None
+    effectiveDateTime: str | None = None
+    effectivePeriod: _Period | None = None
+    issued: str | None = None
+    performedDateTime: str | None = None
+    performedPeriod: _Period | None = None
+    occurrenceDateTime: str | None = None
+    occurrencePeriod: _Period | None = None
+    authoredOn: str | None = None
+    priority: str | None = None
+    intent: str | None = None
+    doNotPerform: bool | None = None
+
+
 _as_observation = Decoder(_Observation).decode
 _as_condition = Decoder(_Condition).decode
+_as_study = Decoder(_Study).decode
+
+# A reference that is written as it is compared.
+_PLAIN_REFERENCE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.\-]{1,64}")
 
 # The zone of a time may move it to the next day or the one before: a date so near to a bound is read with care.
 _MARGIN = timedelta(days=2)
@@ -154,6 +185,7 @@ class Screened:
         names: what these are called: `Observation/7`.
         counts: how many of these count as what (see `CodeScreen`).
         recorded: how many of these, but for the diagnoses of visits, were recorded on which day.
+        fulfills: the references of orders that these answer.
     """
 
     left: Sequence[int]
@@ -161,6 +193,19 @@ class Screened:
     names: Sequence[str]
     counts: Mapping[str, int]
     recorded: Mapping[date, int]
+    fulfills: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the entries that are passed over tell beside their code."""
+
+    recorded: list[date] = field(default_factory=list)
+    fulfills: list[str] = field(default_factory=list)
+
+
+# How entries of one type are decoded, and as what each is counted.
+_Way: TypeAlias = tuple[Callable[[Raw], Any], Callable[[Any, Raw, _Told], str | None]]
 
 
 class Screening:
@@ -181,7 +226,12 @@ class Screening:
         self._concepts = _Found(_is_plain_concept)
         self._lists = _Found(_are_plain_concepts)
         self._categories = _Found(_category)
+        self._reasons = _Found(self._are_idle)
         self._owned = _Found(is_own)
+        self._ways: Mapping[str, _Way] = {
+            "Observation": (_as_observation, self._observation),
+            "Condition": (_as_condition, self._condition),
+        }
 
     def screen(self, resource_type: str, entries: Sequence[UndecodedEntry]) -> Screened:
         """The entries of one Bundle; those of another type than this are all left to be read."""
@@ -189,14 +239,12 @@ class Screening:
         places: list[int] = []
         names: list[str] = []
         counted: list[str] = []
-        recorded: list[date] = []
-        decode, counted_as = (
-            (_as_observation, self._observation) if resource_type == "Observation" else (_as_condition, self._condition)
-        )
+        told = _Told()
+        decode, counted_as = self._ways.get(resource_type, (_as_study, self._study))
         for place, entry in enumerate(entries):
             try:
                 item = decode(entry.resource)
-                counts_as = counted_as(item, entry.resource, recorded)  # type: ignore[arg-type]
+                counts_as = counted_as(item, entry.resource, told) if item.resourceType == resource_type else None
             except (MsgspecError, RecursionError):
                 counts_as = None
             if counts_as is None or not item.id:
@@ -205,9 +253,9 @@ class Screening:
             places.append(place)
             names.append(f"{resource_type}/{item.id}")
             counted.append(counts_as)
-        return Screened(left, places, names, Counter(counted), Counter(recorded))
+        return Screened(left, places, names, Counter(counted), Counter(told.recorded), frozenset(told.fulfills))
 
-    def _observation(self, item: _Observation, _: Raw, __: list[date]) -> str | None:
+    def _observation(self, item: _Observation, _: Raw, __: _Told) -> str | None:
         is_plain = (
             item.status in OBSERVATION.known
             and self._owned[item.subject.reference]
@@ -227,7 +275,7 @@ class Screening:
         value = part.valueCodeableConcept
         return isinstance(self._counted[bytes(part.code)], str) and (value is UNSET or self._concepts[bytes(value)])
 
-    def _condition(self, item: _Condition, resource: Raw, recorded: list[date]) -> str | None:
+    def _condition(self, item: _Condition, resource: Raw, told: _Told) -> str | None:
         category = _NO_CATEGORY if item.category is UNSET else self._categories[bytes(item.category)]
         is_plain = (
             self._owned[item.subject.reference]
@@ -242,8 +290,36 @@ class Screening:
         if not isinstance(counts_as, str):
             return None
         if item.recordedDate and category == _NO_CATEGORY:
-            recorded.append(read_date(item.recordedDate).earliest)
+            told.recorded.append(read_date(item.recordedDate).earliest)
         return counts_as
+
+    def _study(self, item: _Study, _: Raw, told: _Told) -> str | None:
+        dates = (item.effectiveDateTime, item.issued, item.performedDateTime, item.occurrenceDateTime, item.authoredOn)
+        periods = (item.effectivePeriod, item.performedPeriod, item.occurrencePeriod)
+        answered = [part.reference for part in item.basedOn or () if part.reference]
+        is_plain = (
+            item.status in STUDIES[item.resourceType].known
+            and self._owned[item.subject.reference]
+            and all(text is None or self._is_plain_date(text) for text in dates)
+            and all(period is None or self._is_plain_period(period) for period in periods)
+            and all(map(_PLAIN_REFERENCE.fullmatch, answered))
+            and (item.reasonCode is UNSET or self._reasons[bytes(item.reasonCode)])
+        )
+        counts_as = self._counted[bytes(item.code)] if is_plain else None
+        if not isinstance(counts_as, str):
+            return None
+        told.fulfills.extend(answered)
+        return counts_as
+
+    def _are_idle(self, reasons: bytes) -> bool:
+        """Whether no reason in a list can matter."""
+        listed = orjson.loads(reasons)
+        return isinstance(listed, list) and all(
+            isinstance(item, dict) and isinstance(self._counted[orjson.dumps(item)], str) for item in listed
+        )
+
+    def _is_plain_period(self, period: _Period) -> bool:
+        return all(text is None or self._is_plain_date(text) for text in (period.start, period.end))
 
     def _ends_plainly(self, item: _Condition, resource: bytes) -> bool:
         """Whether no more is said of an end than, if anything, its date."""

@@ -122,7 +122,8 @@ def _counted(
 def _fulfilled(chart: Chart) -> frozenset[str]:
     """Orders that a report or a study names: they are done, whatever their status says."""
     studies = (*chart.diagnostic_reports.items, *chart.procedures.items)
-    return frozenset(order for study in studies for order in study.fulfills if order)
+    named = frozenset(order for study in studies for order in study.fulfills if order)
+    return named | chart.diagnostic_reports.passed_over.fulfills | chart.procedures.passed_over.fulfills
 
 
 def _is_stale(study: Study, began: PainBegan, calendar: Calendar, window: ImagingWindow) -> bool:
