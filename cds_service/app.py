@@ -44,6 +44,9 @@ _CORS_MAX_AGE_SECONDS = 600
 # The extension under which the application holds its ledger recorder, for the server that runs it.
 RECORDER = "cds_service.recorder"
 
+# And under which it holds what decides.
+SUPPORT = "cds_service.support"
+
 _log = logging.getLogger(__name__)
 
 
@@ -64,6 +67,7 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     recorder = LedgerRecorder(settings, Metrics(_version(support), _vocabulary(support)))
     app = Flask(__name__, static_folder=None)
     app.extensions[RECORDER] = recorder
+    app.extensions[SUPPORT] = support
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.wsgi_app = _PlainPaths(app.wsgi_app)  # type: ignore[method-assign]
     _allow_origins(app, settings)

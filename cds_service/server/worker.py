@@ -32,9 +32,11 @@ import orjson
 from flask import request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout, ServiceUnavailable
 
-from cds_service.app import RECORDER, WsgiApp, make_app
+from cds_service.app import RECORDER, SUPPORT, WsgiApp, make_app
+from cds_service.clock import utc_now
 from cds_service.errors import CdsError, TookTooLong, Unauthorized
 from cds_service.protocol.outcome import operation_outcome
+from cds_service.server.warm_up import warm_up
 from cds_service.server.wsgi_call import WsgiResponse, call_wsgi, environ_of
 from cds_service.settings import Settings, read_settings
 from cds_service.trust.bearer import read_bearer
@@ -95,22 +97,24 @@ def create_worker_app() -> Front:
     sys.setswitchinterval(_TURN_SECONDS)
     threading.Thread(target=_stop_with_parent, args=(os.getppid(),), name="parent", daemon=True).start()
     settings = read_settings()
-    return front_for(settings, watch_modes=True)
+    return front_for(settings, for_good=True)
 
 
-def front_for(settings: Settings, watch_modes: bool = False) -> Front:
+def front_for(settings: Settings, for_good: bool = False) -> Front:
     """The application with these settings behind its front.
 
     Args:
         settings: all of them.
-        watch_modes: whether switched modes are looked for also while no call comes, until the process ends.
+        for_good: whether it serves until the process ends: it is then warm before the first call, and looks for
+            switched modes also while no call comes.
 
     Raises:
         SettingsError, ContentError: see `create_app`.
     """
     app = make_app(settings)
-    if watch_modes:
+    if for_good:
         app.extensions[RECORDER].watch_modes()
+        warm_up(app.extensions[SUPPORT], utc_now())
     app.before_request(partial(_refuse_late, settings.call_seconds))
     # The workbench, which only development has, is asked without a token.
     closed = bool(settings.clients) and not settings.development

@@ -25,7 +25,7 @@ _TEXT = (
 )
 
 # So many resources are read for one value of a round: enough to be far above the resolution of the clock.
-_RESOURCES = 5000
+_RESOURCES = 2500
 
 
 def respond(support: DecisionSupport, body: bytes, now: datetime) -> bytes:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 
 import psutil
 
@@ -71,21 +72,27 @@ def page(parts: Sequence[Part]) -> str:
     """The page as Markdown."""
     lines = [_HEAD, *_machine(), "", f"![Ratios, less is better]({PLOT})", ""]
     for part in parts:
-        lines += [f"## {part.title}", "", part.text, ""]
+        lines += [f"## {part.title}", "", fill(part.text, 120), ""]
         if part.skipped:
             lines += [f"Not measured: {part.skipped}.", ""]
         if part.figures:
             lines += [*_table(part.figures), ""]
         if part.facts:
-            lines += ["Also seen, and not compared:", "", *(f"- {fact.what}: {fact.value}" for fact in part.facts), ""]
-    return "\n".join(lines)
+            lines += ["Also seen, and not compared:", ""]
+            lines += [f"- {fact.what}: {fact.value}" for fact in part.facts] + [""]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def plot(figures: Sequence[Figure]) -> str:
     """The ratios as a picture that stands alone."""
     ratios = {figure.name: figure.ratio for figure in figures}
     rows = [(label, (ratios[name],)) for name, label in _PLOTTED.items() if name in ratios]
-    drawn = bar_chart(Figures("bench", "Times what stands beside it; less is better", "Figure", ("times",), rows), 80)
+    drawn = bar_chart(
+        Figures(
+            "bench", "Times what stands beside it; less is better", "Figure", ("ratio",), rows, unit="times", decimals=1
+        ),
+        80,
+    )
     # Alone it has no page from which to take colors.
     style = (
         f"<style>{PLOT_STYLE}.plot {{ font-family: sans-serif; color: #1b1f24; background: #ffffff; }}\n"
