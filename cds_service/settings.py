@@ -33,7 +33,7 @@ from cds_service.addresses import base_of, server_problem
 from cds_service.clinical.registry import service_ids
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import THRESHOLDS, Threshold
 from cds_service.content.bounds import EGFR_RECENT_DAYS
-from cds_service.ehr.limits import FhirLimits
+from cds_service.ehr.limits import FhirLimits, ReadAhead
 from cds_service.ledger.database import check_url
 from cds_service.ledger.entries import ANONYMOUS, EVERY, Mode
 from cds_service.protocol.limits import BodyLimits
@@ -123,7 +123,12 @@ class Settings(BaseModel):
     )
     fhir_max_pages: int = Field(20, ge=1, le=1000, description="Search pages read for one prefetch key")
     fhir_max_bytes: int = Field(20_000_000, ge=10_000, description="Bytes read from the FHIR server in one call")
-    fhir_parallel: int = Field(6, ge=1, le=32, description="Requests to the FHIR server at the same time in one call")
+    fhir_parallel: int = Field(9, ge=1, le=32, description="Requests to the FHIR server at the same time in one call")
+    fhir_read_ahead: ReadAhead = Field(
+        "slow",
+        description="Servers from which what refines a card is read together with what decides,"
+        " before it is known whether one fires",
+    )
     order_codings: Mapping[str, Annotated[tuple[LocalCoding, ...], Field(strict=False)]] = Field(
         default_factory=dict,
         strict=False,
@@ -320,6 +325,7 @@ class Settings(BaseModel):
             bytes=self.fhir_max_bytes,
             parallel=self.fhir_parallel,
             ca_bundle=str(self.ca_bundle) if self.ca_bundle else None,
+            read_ahead=self.fhir_read_ahead,
         )
 
 

@@ -61,7 +61,9 @@ def decide(
     if token:
         call["fhirAuthorization"] = {"access_token": token, "token_type": "Bearer"} | dict(authorization or {})
     service = next(item for item in SERVICES.values() if item.hook == hook)
-    support = DecisionSupport(Settings(**{"fhir_servers": (base,)} | dict(settings or {})))
+    # In rounds: what is read ahead besides depends on the pace of the machine.
+    reading = {"fhir_servers": (base,), "fhir_read_ahead": "never"}
+    support = DecisionSupport(Settings(**reading | dict(settings or {})))
     return support.decide(HookCall(service, NOW), call)
 
 

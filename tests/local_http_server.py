@@ -72,6 +72,8 @@ class _Http(ThreadingHTTPServer):
 
     daemon_threads = False
     block_on_close = True
+    # Connections that are asked for at one moment all come in; the kernel would let the sixth wait for a second.
+    request_queue_size = 64
 
     def __init__(self, server: LocalHttpServer) -> None:
         self.to_reset: set[socket.socket] = set()

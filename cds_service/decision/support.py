@@ -13,6 +13,7 @@ that the same call at the same moment gives the same answer.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -34,7 +35,7 @@ from cds_service.decision.decision_id import decision_id
 from cds_service.decision.hook_call import HookCall
 from cds_service.decision.memory import NO_HISTORY, OverrideHistory, PatientMemory
 from cds_service.ehr.completion import complete
-from cds_service.ehr.reader import FhirReader
+from cds_service.ehr.reader import FhirReader, FhirServer
 from cds_service.errors import InvalidRequest, MissingData
 from cds_service.protocol.hook_request import HookRequest, read_hook_request
 from cds_service.protocol.services import Service
@@ -104,6 +105,7 @@ class DecisionSupport:
                 raise SettingsError(f"setting 'order_codings.{slug}': there is no such order")
         key = self.settings.pseudonym_key
         self._key = key.get_secret_value() if key else ""
+        self._fhir_servers: dict[str, FhirServer] = {}
         self._orders = OrderOptions(
             {slug: [item.model_dump() for item in own] for slug, own in self.settings.order_codings.items()},
             self.settings.order_intent,
@@ -147,7 +149,8 @@ class DecisionSupport:
         request = read_hook_request(document, call.service.hook)
         rule = self.rule_of(call.service)
         reader = self._fhir_reader(request, call)
-        chart, assessment, prefetch = self._assessed(request, call, reader)
+        with closing(reader) if reader else nullcontext():
+            chart, assessment, prefetch = self._assessed(request, call, reader)
         memory = history.of_patient(call.caller, request)
         fingerprints = memory.evidence_fingerprints(assessment.findings_by_kind()) if memory else {}
         if memory and assessment.outcome is Outcome.FIRED:
@@ -191,16 +194,16 @@ class DecisionSupport:
             chart = chart_of(request, call.service, values, self.settings.accepted_gaps, codes)
             return chart, rule.assess(chart, reading, call.at)
 
-        def completed(keys: Sequence[str], visits: Sequence[str]) -> dict[str, Any]:
+        def completed(keys: Sequence[str], visits: Sequence[str], ahead: Sequence[str] = ()) -> dict[str, Any]:
             assert reader is not None
-            return complete(prefetch, keys, visits, rule.prefetch, request.patient_id, reader)
+            return complete(prefetch, keys, visits, rule.prefetch, request.patient_id, reader, ahead)
 
         chart, assessment = assess(prefetch)
         if reader is None:
             return chart, assessment, prefetch
         # What is read may open another question (a birth date, how old a pain is). Each key is asked for once.
         while wanted := _not_yet_read(assessment.deciding, prefetch):
-            prefetch = completed(wanted, ())
+            prefetch = completed(wanted, (), _wanted_with_a_card(assessment, wanted, prefetch))
             chart, assessment = assess(prefetch)
         if _rests_on_silence(assessment, chart, prefetch):
             prefetch = completed([_PATIENT], ())
@@ -232,7 +235,8 @@ class DecisionSupport:
         limits = self.settings.fhir_limits()
         if call.deadline:
             limits = replace(limits, deadline_seconds=min(limits.deadline_seconds, call.deadline.seconds_left()))
-        return FhirReader(base, str(authorization.get("access_token") or ""), limits)
+        server = self._fhir_servers.setdefault(base, FhirServer())
+        return FhirReader(base, str(authorization.get("access_token") or ""), limits, server)
 
 
 def chart_of(
@@ -260,6 +264,14 @@ def chart_of(
 def _not_yet_read(keys: Sequence[str], prefetch: Mapping[str, Any]) -> list[str]:
     """Those of the prefetch keys that were not read from the FHIR server in this call."""
     return [key for key in keys if not isinstance(prefetch.get(key), FetchedPrefetch)]
+
+
+def _wanted_with_a_card(assessment: Assessment, wanted: Sequence[str], prefetch: Mapping[str, Any]) -> list[str]:
+    """The prefetch keys that will be wanted too, should what is wanted now show that a card will fire."""
+    if assessment.outcome is not Outcome.UNDETERMINED:
+        return []
+    open_keys = _not_yet_read((*assessment.unchecked, *assessment.partly), prefetch)
+    return [key for key in open_keys if key not in wanted]
 
 
 def _rests_on_silence(assessment: Assessment, chart: Chart, prefetch: Mapping[str, Any]) -> bool:

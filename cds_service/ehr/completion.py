@@ -10,7 +10,8 @@ from cds_service.addresses import is_within
 from cds_service.chart.pages import labels_of, next_page, total_of
 from cds_service.chart.prefetch import FetchedPrefetch
 from cds_service.chart.undecoded import decoded
-from cds_service.ehr.reader import Fetched, FhirReader, queries_for
+from cds_service.ehr.query import Fetched
+from cds_service.ehr.reader import FhirReader, queries_for
 
 # Visits that are read one by one because a pain without a date belongs to them: more than a few would cost more time
 # than the date is worth; the card then says that the onset is not recorded.
@@ -24,6 +25,7 @@ def complete(
     templates: Mapping[str, str],
     patient_id: str,
     reader: FhirReader,
+    ahead: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The prefetch with `keys` read from the FHIR server, in parallel.
 
@@ -34,15 +36,17 @@ def complete(
         templates: the query of each key.
         patient_id: the patient of the call.
         reader: reads, within its bounds.
+        ahead: the keys that may have to be completed next; none of them is completed here.
     """
-    queries = queries_for(keys, templates, patient_id)
+    keys, ahead = list(keys), list(ahead)
+    queries = queries_for([*keys, *ahead], templates, patient_id)
     prefetch = {**prefetch, **{key: decoded(prefetch[key]) for key in (*queries, "encounters") if key in prefetch}}
     next_pages = {key: _next_page_of(prefetch.get(key), reader.base, templates[key]) for key in queries}
     queries = {key: next_pages[key] or query for key, query in queries.items()}
     wanted = {visit: visit for visit in list(visits)[:_MOST_VISITS]}
-    fetched = reader.fetch({**queries, **wanted})
+    fetched = reader.fetch({key: queries[key] for key in keys} | wanted, [queries[key] for key in ahead])
     completed = dict(prefetch)
-    for key in queries:
+    for key in keys:
         completed[key] = _joined(prefetch.get(key), fetched[key], is_rest=bool(next_pages[key]))
     for visit in wanted:
         completed["encounters"] = _with_resources(completed.get("encounters"), fetched[visit])

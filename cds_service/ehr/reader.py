@@ -1,349 +1,203 @@
 """Reads from the EHR's FHIR server what a call did not bring.
 
-Bounded in every way: one deadline for the whole call, pages, bytes, parallel requests. Nothing is followed that
-leads out of the server's base address. A failure is never an exception for the caller: it is a `Gap` on what could
-not be read, beside what could.
+Bounded in every way: one deadline for the whole call, pages, bytes, requests at the same time. A failure is never an
+exception for the caller: it is a `Gap` on what could not be read, beside what could.
 
-No token, id or body is logged here, and none stands in a gap.
+Each round of reading costs the wait for a server. What a card will need besides is therefore read ahead, in the round
+that shows whether there is a card, where the server is slow. What is read ahead changes no answer: it lies ready until
+it is asked for, and is forgotten if it is not.
 """
 
 from __future__ import annotations
 
-import logging
-import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
-from threading import BoundedSemaphore, Lock, Thread
-from typing import Any
-from urllib.parse import quote, urljoin
+from threading import Condition, Thread
+from urllib.parse import quote
 
-import orjson
-import requests
-import urllib3
-
-from cds_service.addresses import is_within
-from cds_service.chart.elements import Json
-from cds_service.chart.pages import next_page
 from cds_service.chart.records import Gap
 from cds_service.clock import Timer
+from cds_service.ehr.connections import FhirConnections
 from cds_service.ehr.limits import FhirLimits
-
-# urllib3 writes addresses, which hold the patient's id, to its logs, some of them as warnings.
-for _name in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
-    logging.getLogger(f"urllib3.{_name}").disabled = True
-
-_CHUNK_BYTES = 65_536
-
-# Statuses for which asking once more within the deadline may help.
-_RETRYABLE_STATUSES = frozenset({429, 503})
-
-# Statuses of what the server does not know, or no longer.
-_NOT_THERE = frozenset({404, 410})
-
-# A server that asks to wait longer than this is not waited for.
-_LONGEST_WAIT_SECONDS = 1.0
+from cds_service.ehr.pace import HEAD_START_SECONDS, PATIENCE_SECONDS, ServerPace
+from cds_service.ehr.query import Fetched, QueryReader, Read, ReadFailure
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What was read for one prefetch key: resources, and why they may not be all."""
-
-    resources: tuple[Json, ...]
-    gap: Gap | None
-
-
-class ReadFailure(Exception):
-    """One request that gave nothing, as the gap it leaves; `simpler` says that a simpler query may do."""
-
-    def __init__(self, gap: Gap, simpler: bool = False) -> None:
-        super().__init__(gap.value)
-        self.gap = gap
-        self.simpler = simpler
-
-
-class NotThere(ReadFailure):
-    """The server does not know what was asked for."""
+class FhirServer:
+    """An allowed FHIR server, as one process knows it: its connections, and its pace."""
 
     def __init__(self) -> None:
-        super().__init__(Gap.SOURCE_ERROR)
+        self.connections = FhirConnections()
+        self.pace = ServerPace()
 
 
 @dataclass(slots=True)
 class FhirReader:
-    """Reads for one hook call from one allowed server.
+    """Reads for one hook call from one allowed server. It is closed when the call is over.
 
     Args:
         base: the server's base address, checked against the list of allowed servers.
         token: the bearer token of the call, or an empty string.
         limits: bounds for the whole call; the deadline starts when the reader is made.
+        server: what is known of the server from earlier calls.
     """
 
     base: str
     token: str = field(repr=False)
     limits: FhirLimits
+    server: FhirServer = field(default_factory=FhirServer, repr=False)
     timer: Timer = time.monotonic
     requests_made: list[str] = field(default_factory=list, repr=False)
     _deadline: float = field(init=False)
     _bytes_left: int = field(init=False)
-    _sockets: set[socket.socket] = field(init=False, default_factory=set, repr=False)
-    _lock: Lock = field(init=False, default_factory=Lock, repr=False)
+    _queries: QueryReader = field(init=False, repr=False)
+    _reads: dict[str, Read] = field(init=False, default_factory=dict, repr=False)
+    _waiting: deque[Read] = field(init=False, default_factory=deque, repr=False)
+    _threads: int = field(init=False, default=0)
+    _reads_ahead: bool = field(init=False, default=False)
+    # Held for every change of what is above; told of every result.
+    _changed: Condition = field(init=False, default_factory=Condition, repr=False)
 
     def __post_init__(self) -> None:
         self._deadline = self.timer() + self.limits.deadline_seconds
         self._bytes_left = self.limits.bytes
+        server = self.server
+        self._queries = QueryReader(self.base, self.token, self.limits, self, server.connections, server.pace)
 
-    def fetch(self, queries: Mapping[str, str]) -> dict[str, Fetched]:
+    def fetch(self, queries: Mapping[str, str], ahead: Collection[str] = ()) -> dict[str, Fetched]:
         """Read several queries in parallel.
 
         Args:
             queries: by prefetch key, a FHIR read or search relative to the base (`Patient/7`, `Condition?...`), or
                 an address within the base (the next page of a search).
+            ahead: queries that may be asked for next, and are begun now where that spares a wait.
         """
         if not queries:
             return {}
-        slots = BoundedSemaphore(self.limits.parallel)
-        results: SimpleQueue[tuple[str, Fetched]] = SimpleQueue()
+        begun, is_round = self.timer(), any(query not in self._reads for query in queries.values())
+        reads = {key: self._wanted(query) for key, query in queries.items()}
+        if ahead and self.limits.read_ahead != "never" and not self._await(reads.values(), self._patience()):
+            self._begin_ahead(ahead)
+        if not self._await(reads.values(), self.seconds_left()):
+            self._end_all()
+        if is_round:
+            self.server.pace.round_took(self.timer() - begun)
+        return {key: read.result or Fetched((), Gap.TIMED_OUT) for key, read in reads.items()}
 
-        def read(key: str, query: str) -> None:
-            with slots:
-                try:
-                    fetched = self._read_query(query)
-                except Exception:
-                    # Any error must end this query now, and not at the deadline.
-                    fetched = Fetched((), Gap.SOURCE_ERROR)
-                results.put((key, fetched))
+    def close(self) -> None:
+        """End what was read ahead and is not needed."""
+        self._end_all()
+        with self._changed:
+            reads_ahead, self._reads_ahead = self._reads_ahead, False
+        if reads_ahead:
+            self.server.pace.end_reading_ahead()
 
-        for key, query in queries.items():
-            # A server that answers byte by byte may hold a thread beyond the deadline; the call does not wait for it,
-            # and neither does the end of the program.
-            Thread(target=read, args=(key, query), name="fhir-read", daemon=True).start()
-        collected = self._collected(results, len(queries))
-        if len(collected) < len(queries):
-            self._end_connections()
-        return dict.fromkeys(queries, Fetched((), Gap.TIMED_OUT)) | collected
-
-    def _remember_socket(self, opened: socket.socket) -> None:
-        with self._lock:
-            self._sockets.add(opened)
-
-    def _end_connections(self) -> None:
-        """End the reads that are still waiting: the time-out of a socket starts anew with every byte."""
-        with self._lock:
-            sockets = list(self._sockets)
-        for connection in sockets:
-            try:
-                socket.socket.shutdown(connection, socket.SHUT_RDWR)
-            except OSError:
-                continue
-
-    def _collected(self, results: SimpleQueue[tuple[str, Fetched]], expected: int) -> dict[str, Fetched]:
-        """The results that come before the deadline."""
-        collected: dict[str, Fetched] = {}
-        while len(collected) < expected:
-            try:
-                key, fetched = results.get(timeout=max(0.0, self._remaining()))
-            except Empty:
-                break
-            collected[key] = fetched
-        return collected
-
-    def _read_query(self, query: str) -> Fetched:
-        with _Session(self._remember_socket) as session:
-            # The environment decides on no proxy, no .netrc and no certificates.
-            session.trust_env = False
-            session.verify = self.limits.ca_bundle or True
-            try:
-                return self._all_pages(session, query)
-            except NotThere as failure:
-                is_patient = query.startswith("Patient/")
-                return Fetched((), Gap.PATIENT_UNKNOWN if is_patient else failure.gap)
-            except ReadFailure as failure:
-                if not failure.simpler or "patient=" not in query:
-                    return Fetched((), failure.gap)
-            try:
-                return self._all_pages(session, simpler(query))
-            except ReadFailure as failure:
-                return Fetched((), failure.gap)
-
-    def _all_pages(self, session: requests.Session, query: str) -> Fetched:
-        """The resources of all pages; a page that cannot be read leaves a gap behind those before it."""
-        resources: list[Json] = []
-        seen: set[str] = set()
-        try:
-            url = urljoin(f"{self.base}/", query)
-        except ValueError:
-            return Fetched((), Gap.NOT_ALLOWED)
-        for _ in range(self.limits.pages):
-            if not is_within(url, self.base):
-                return Fetched(tuple(resources), Gap.NOT_ALLOWED)
-            if url in seen:
-                return Fetched(tuple(resources), Gap.ENDLESS)
-            seen.add(url)
-            try:
-                document = self._json(session, url)
-            except ReadFailure as failure:
-                if not resources:
-                    raise
-                return Fetched(tuple(resources), failure.gap)
-            resources.append(document)
-            link = next_page(document)
-            if not link:
-                return Fetched(tuple(resources), None)
-            try:
-                url = urljoin(url, link)
-            except ValueError:
-                return Fetched(tuple(resources), Gap.NOT_ALLOWED)
-        return Fetched(tuple(resources), Gap.TOO_MUCH)
-
-    def _json(self, session: requests.Session, url: str) -> Json:
-        body = self._body(session, url)
-        try:
-            document = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            document = None
-        if not isinstance(document, dict) or not isinstance(document.get("resourceType"), str):
-            raise ReadFailure(Gap.NOT_FHIR)
-        return document
-
-    def _body(self, session: requests.Session, url: str) -> bytes:
-        """The body of one answer; asks once more after a lost connection, 429 or 503, within the deadline."""
-        try:
-            return self._attempt(session, url)
-        except _Retryable as retryable:
-            if self._remaining() <= retryable.after:
-                raise ReadFailure(retryable.gap) from None
-            time.sleep(retryable.after)
-        try:
-            return self._attempt(session, url)
-        except _Retryable as retryable:
-            raise ReadFailure(retryable.gap) from None
-
-    def _attempt(self, session: requests.Session, url: str) -> bytes:
-        remaining = self._remaining()
-        if remaining <= 0:
-            raise ReadFailure(Gap.TIMED_OUT)
-        with self._lock:
-            self.requests_made.append(url)
-        # A body that is not compressed cannot grow after it was counted.
-        headers = {"Accept": "application/fhir+json", "Accept-Encoding": "identity"}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        try:
-            with session.get(
-                url,
-                headers=headers,
-                timeout=(min(self.limits.connect_seconds, remaining), remaining),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                self._check(response)
-                return self._bounded(response)
-        except requests.Timeout as error:
-            raise ReadFailure(Gap.TIMED_OUT) from error
-        except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
-            raise _Retryable(Gap.UNREACHABLE, 0.0) from error
-        except requests.RequestException as error:
-            raise ReadFailure(Gap.UNREACHABLE) from error
-
-    @staticmethod
-    def _check(response: requests.Response) -> None:
-        status = response.status_code
-        if status == 200:
-            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                raise ReadFailure(Gap.NOT_FHIR)
-            return
-        if status in _RETRYABLE_STATUSES:
-            raise _Retryable(Gap.SOURCE_ERROR, _retry_after_seconds(response))
-        if status in (401, 403):
-            raise ReadFailure(Gap.REFUSED)
-        if status in _NOT_THERE:
-            raise NotThere
-        if 300 <= status < 400:
-            raise ReadFailure(Gap.NOT_ALLOWED)
-        raise ReadFailure(Gap.SOURCE_ERROR, simpler=status == 400)
-
-    def _bounded(self, response: requests.Response) -> bytes:
-        """Read the body piece by piece, so that neither its length nor its slowness goes beyond the bounds."""
-        parts: list[bytes] = []
-        while True:
-            if self._remaining() <= 0:
-                raise ReadFailure(Gap.TIMED_OUT)
-            part: bytes = response.raw.read1(_CHUNK_BYTES, decode_content=False)
-            if not part:
-                return b"".join(parts)
-            parts.append(part)
-            with self._lock:
-                self._bytes_left -= len(part)
-                if self._bytes_left < 0:
-                    raise ReadFailure(Gap.TOO_MUCH)
-
-    def _remaining(self) -> float:
+    def seconds_left(self) -> float:
+        """The time until the deadline; 0 or less once it has passed."""
         return self._deadline - self.timer()
 
+    def asks(self, read: Read, url: str) -> None:
+        """Note that an address is asked.
 
-class _Session(requests.Session):
-    """A session for which no answer is a redirect: else `requests` reads the whole body of one, without any bound.
+        Raises:
+            ReadFailure: nobody waits for the read any more.
+        """
+        with self._changed:
+            if read.is_given_up:
+                raise ReadFailure(Gap.TIMED_OUT)
+            self.requests_made.append(url)
 
-    Args:
-        opened: is told of every socket.
-    """
+    def take(self, read: Read, count: int) -> None:
+        """Count so many bytes of an answer; what is read ahead never takes them from what is wanted.
 
-    def __init__(self, opened: Callable[[socket.socket], None]) -> None:
-        super().__init__()
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, _Adapter(opened))
+        Raises:
+            ReadFailure: that is more than one call may read, or nobody waits for the read any more.
+        """
+        with self._changed:
+            if not read.is_given_up:
+                read.bytes_taken += count
+                self._bytes_left -= count
+                if self._bytes_left < 0:
+                    ahead = [item for item in self._reads.values() if not item.is_wanted]
+                    self._give_up(ahead if read.is_wanted else [read])
+            if read.is_given_up or self._bytes_left < 0:
+                raise ReadFailure(Gap.TOO_MUCH)
 
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
+    def _wanted(self, query: str) -> Read:
+        """The read of a query that the answer needs, begun now if it was not begun ahead."""
+        with self._changed:
+            read = self._reads.get(query)
+            if read is None:
+                read = self._reads[query] = Read(query, is_wanted=True)
+                self._begin([read])
+            read.is_wanted = True
+            return read
 
+    def _patience(self) -> float:
+        """The time to wait for a round before anything is read ahead."""
+        if self.limits.read_ahead == "always":
+            return 0.0
+        return HEAD_START_SECONDS if self.server.pace.is_slow() else PATIENCE_SECONDS
 
-class _Adapter(requests.adapters.HTTPAdapter):
-    """Connections as `requests` makes them, whose sockets are known outside."""
+    def _begin_ahead(self, queries: Iterable[str]) -> None:
+        if not self.server.pace.begin_reading_ahead():
+            return
+        with self._changed:
+            self._reads_ahead = True
+            reads = [Read(query, is_wanted=False) for query in queries if query not in self._reads]
+            self._reads |= {read.query: read for read in reads}
+            self._begin(reads)
 
-    def __init__(self, opened: Callable[[socket.socket], None]) -> None:
-        self._opened = opened
-        super().__init__()
+    def _begin(self, reads: Iterable[Read]) -> None:
+        """Have these read, what is wanted first."""
+        self._waiting.extend(reads)
+        self._waiting = deque(sorted(self._waiting, key=lambda read: not read.is_wanted))
+        for _ in range(min(len(self._waiting), self.limits.parallel - self._threads)):
+            self._threads += 1
+            # A server that answers byte by byte may hold a thread beyond the deadline; the call does not wait for it,
+            # and neither does the end of the program.
+            Thread(target=self._read_waiting, name="fhir-read", daemon=True).start()
 
-    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
-        pool: Any = super().get_connection_with_tls_context(*args, **options)
-        pool.ConnectionCls = _reporting(pool.ConnectionCls, self._opened)
-        return pool
+    def _read_waiting(self) -> None:
+        """Read one query after another, until none waits."""
+        while True:
+            with self._changed:
+                if not self._waiting:
+                    self._threads -= 1
+                    return
+                read = self._waiting.popleft()
+            try:
+                result = self._queries.read(read)
+            except Exception:
+                # Any error must end this query now, and not at the deadline.
+                result = Fetched((), Gap.SOURCE_ERROR)
+            with self._changed:
+                read.result = result
+                self._changed.notify_all()
 
+    def _await(self, reads: Iterable[Read], seconds: float) -> bool:
+        """Whether all of these are there, after so many seconds at most."""
+        with self._changed:
+            return self._changed.wait_for(lambda: all(read.result for read in reads), max(0.0, seconds))
 
-def _reporting(kind: Any, opened: Callable[[socket.socket], None]) -> Any:
-    class ReportingConnection(kind):  # type: ignore[misc]
-        def connect(self) -> None:
-            super().connect()
-            opened(self.sock)
+    def _give_up(self, reads: Iterable[Read]) -> None:
+        """Forget reads: should the answer need one of them, it begins anew."""
+        for read in reads:
+            self._bytes_left += read.bytes_taken
+            read.bytes_taken, read.is_given_up = 0, True
+            self._reads.pop(read.query, None)
+            read.held.end()
 
-    return ReportingConnection
-
-
-class _Retryable(Exception):
-    """A failure after which asking once more may help, after some seconds."""
-
-    def __init__(self, gap: Gap, after: float) -> None:
-        super().__init__(gap.value)
-        self.gap = gap
-        self.after = after
-
-
-def _retry_after_seconds(response: requests.Response) -> float:
-    """Seconds of `Retry-After`; where it asks for more than is waited for, no second attempt is worth while."""
-    asked = response.headers.get("Retry-After", "0")
-    seconds = float(asked) if asked.isascii() and asked.isdigit() else 0.0
-    if seconds > _LONGEST_WAIT_SECONDS:
-        raise ReadFailure(Gap.SOURCE_ERROR)
-    return seconds
-
-
-def simpler(query: str) -> str:
-    """A search with nothing but the patient: for servers that refuse a parameter they do not know."""
-    path, _, parameters = query.partition("?")
-    patient = next((item for item in parameters.split("&") if item.startswith("patient=")), "")
-    return f"{path}?{patient}"
+    def _end_all(self) -> None:
+        """End the reads that are still under way, and begin none."""
+        with self._changed:
+            self._waiting.clear()
+            for read in self._reads.values():
+                if read.result is None:
+                    read.is_given_up = True
+                    read.held.end()
 
 
 def queries_for(keys: Iterable[str], templates: Mapping[str, str], patient_id: str) -> dict[str, str]:
