@@ -79,7 +79,7 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         _add_workbench(app, support, recorder, clock)
     add_operations(app, _version(support), recorder, settings, lambda: support.warnings(clock()))
     # Flask runs these in reverse order: the log line is written when all headers are set.
-    add_call_log(app, recorder.metrics)
+    add_call_log(app, recorder.metrics, settings)
     app.after_request(with_safe_headers)
     return app
 

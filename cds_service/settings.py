@@ -21,6 +21,7 @@ from pydantic import (
     ConfigDict,
     Field,
     HttpUrl,
+    IPvAnyNetwork,
     SecretStr,
     StringConstraints,
     ValidationError,
@@ -107,6 +108,14 @@ class Settings(BaseModel):
         10.0, gt=0, le=60, strict=False, description="Time for one call; what is not ready by then is answered 503"
     )
     calls_per_minute: int = Field(6000, ge=1, description="Calls per minute, client and worker; beyond it 429")
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        (),
+        strict=False,
+        description="Networks of proxies that are believed who calls, for the log and for the limit of calls",
+    )
+    proxy_header: Literal["X-Forwarded-For", "Forwarded"] = Field(
+        "X-Forwarded-For", description="The header in which these proxies name the client; the other one is not read"
+    )
     fhir_servers: tuple[str, ...] = Field(
         (), strict=False, description="FHIR servers that may be read where a call lacks data, exact base addresses"
     )

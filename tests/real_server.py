@@ -16,7 +16,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import dropwhile
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Protocol
@@ -73,10 +72,13 @@ class RealServer:
         """Everything on standard error."""
         return self._err.read_text()
 
+    def events(self) -> list[Json]:
+        """The log, one value a line; standard output has nothing else."""
+        return [json.loads(line) for line in self.output().splitlines()]
+
     def lines(self) -> list[Json]:
-        """The log, one value a line; the lines of the start, before it, are for people."""
-        log = dropwhile(lambda line: not line.startswith("{"), self.output().splitlines())
-        return [json.loads(line) for line in log]
+        """The lines of requests."""
+        return [event for event in self.events() if event["event"] == "request"]
 
     def workers(self) -> list[int]:
         """The process ids of the workers that now run, in the order in which they were started."""
@@ -116,6 +118,12 @@ class RealServer:
     def tell_to_stop(self) -> None:
         """Send SIGTERM, as a supervisor does."""
         self._process.send_signal(signal.SIGTERM)
+
+    def tell_all_to_stop(self, signal_number: int = signal.SIGTERM) -> None:
+        """Send a signal to every process, workers first, as systemd or a terminal may do."""
+        for pid in self.workers():
+            os.kill(pid, signal_number)
+        self._process.send_signal(signal_number)
 
     def exit_status(self) -> int:
         """Wait for the end of the process."""

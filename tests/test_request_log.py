@@ -23,8 +23,8 @@ CALL = request("patient-view", supplied(condition(BREAST_CANCER, onset="2014"), 
 SETTINGS = {"pseudonym_key": "a key of the tests, that guards nothing"}
 
 KEYS = {
-    "timestamp", "level", "event", "method", "route", "status", "milliseconds", "decision_id", "issuer", "tenant",
-    "service", "hook", "hook_instance", "mode", "outcome", "reason", "fetched", "not_understood",
+    "timestamp", "level", "event", "method", "route", "status", "milliseconds", "address", "decision_id", "issuer",
+    "tenant", "service", "hook", "hook_instance", "mode", "outcome", "reason", "fetched", "not_understood",
     "refusal", "stored", "repeated", "unknown_cards",
 }  # fmt: skip
 

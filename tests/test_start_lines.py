@@ -135,18 +135,18 @@ def test_the_mode_is_that_of_the_ledger_where_it_was_switched(tmp_path: Path) ->
 def unserved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """The command does all but listen; its ledger lies in this folder."""
     monkeypatch.setattr(commands, "port_problem", lambda address, port: None)
-    monkeypatch.setattr(run, "_serve", lambda *arguments: None)
+    monkeypatch.setattr(run, "serve", lambda *arguments: None)
     monkeypatch.setenv("CDS_DATA_FOLDER", str(tmp_path))
     yield tmp_path
 
 
 def test_the_command_says_the_mode_that_was_switched_before_it_started(unserved: Path) -> None:
     first = CliRunner().invoke(commands.main, ["serve"])
-    assert (first.exit_code, first.stdout.splitlines()[-1]) == (0, "Mode:         live")
+    assert (first.exit_code, first.stderr.splitlines()[-1]) == (0, "Mode:         live")
     ledger = open_ledger(make_settings({"data_folder": str(unserved)}))
     ledger.set_mode(ModeChange(utc_now(), EVERY, EVERY, Mode.SILENT, "Ann", "trial"))
     ledger.close()
-    assert CliRunner().invoke(commands.main, ["serve"]).stdout.splitlines()[-1] == "Mode:         silent"
+    assert CliRunner().invoke(commands.main, ["serve"]).stderr.splitlines()[-1] == "Mode:         silent"
 
 
 def test_without_a_ledger_the_last_known_mode_is_said_to_be_that(
@@ -155,5 +155,5 @@ def test_without_a_ledger_the_last_known_mode_is_said_to_be_that(
     monkeypatch.setenv("CDS_LEDGER_URL", "postgresql://127.0.0.1:1/none")
     result = CliRunner().invoke(commands.main, ["serve"])
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[-1] == "Mode:         live (as last known: the ledger cannot be read)"
+    assert result.stderr.splitlines()[-1] == "Mode:         live (as last known: the ledger cannot be read)"
     assert "The ledger cannot be used" in result.stderr

@@ -93,8 +93,9 @@ def serve(host: str, port: int, workers: int, insecure: bool, end_with_parent: b
     if problem := port_problem(address, port):
         _stop(problem)
     url = url_of(address, port)
+    # Standard output is for the log, which is JSON.
     for line in start_lines(address, url, settings):
-        click.echo(line)
+        click.echo(line, err=True)
     for warning in support.warnings(utc_now()):
         click.echo(f"Warning:      {warning}", err=True)
     run_server(address, port, workers, settings)

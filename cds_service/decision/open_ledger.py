@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 
+from cds_service.decision.mode_changes import mode_events, pairs_of
+from cds_service.ledger.entries import ModeChange
 from cds_service.ledger.modes import Modes, ModeSource
 from cds_service.ledger.store import Ledger
 from cds_service.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 def open_ledger(settings: Settings) -> Ledger:
@@ -19,11 +24,17 @@ def open_ledger(settings: Settings) -> Ledger:
     return Ledger.sqlite(settings.ledger_folder())
 
 
-def modes_of(settings: Settings, read: ModeSource, failed: Callable[[Exception], None]) -> Modes:
+def modes_of(settings: Settings, read: ModeSource, failed: Callable[[Exception], None], log: bool = False) -> Modes:
     """The modes in force: those of the ledger over those of the settings, and the last known ones while it is down.
 
     Args:
         read: reads the changes from the ledger; where it raises, `failed` is called with the error.
+        log: whether a line says when a mode becomes another one.
     """
     start = {(rule.service, rule.client): rule.mode for rule in settings.modes}
-    return Modes(start, read, failed, settings.ledger_folder() / "modes.json")
+
+    def changed(before: Sequence[ModeChange], after: Sequence[ModeChange]) -> None:
+        for fields in mode_events(pairs_of(settings), start, before, after):
+            _log.warning("mode changed", extra={"fields": fields})
+
+    return Modes(start, read, failed, settings.ledger_folder() / "modes.json", changed=changed if log else None)

@@ -42,7 +42,7 @@ class LedgerRecorder:
         self._paused_until = float("-inf")
         self._prepared = False
         self._preparing = threading.Lock()
-        self._modes = modes_of(settings, self._mode_changes, lambda error: self._failed("modes", error))
+        self._modes = modes_of(settings, self._mode_changes, lambda error: self._failed("modes", error), log=True)
 
     def mode(self, service: str, client: str) -> Mode:
         """The mode in force."""

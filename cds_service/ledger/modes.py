@@ -7,6 +7,7 @@ while the ledger is down does not forget that a service was switched off.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 import time
@@ -24,10 +25,32 @@ from cds_service.ledger.entries import EVERY, Mode, ModeChange
 REFRESH_SECONDS = 2.0
 
 
+# Takes what was known before and what is known now, each with the last change first.
+ChangeListener = Callable[[Sequence[ModeChange], Sequence[ModeChange]], None]
+
+
 class ModeSource(Protocol):
     """Gives the latest change of each pair of service and client, in the order in which they were made."""
 
     def __call__(self) -> Iterable[ModeChange]: ...
+
+
+def change_in_force(changes: Iterable[ModeChange], service: str, client: str) -> ModeChange | None:
+    """The change that concerns a call, of all changes with the last one first."""
+    concerned = (
+        change for change in changes if change.service in (service, EVERY) and change.client in (client, EVERY)
+    )
+    return next(concerned, None)
+
+
+def mode_in_force(
+    changes: Iterable[ModeChange], start: Mapping[tuple[str, str], Mode], service: str, client: str
+) -> Mode:
+    """The mode for a call of this service by this client; see `Modes`."""
+    if change := change_in_force(changes, service, client):
+        return change.mode
+    pairs = ((service, client), (service, EVERY), (EVERY, client), (EVERY, EVERY))
+    return next((start[pair] for pair in pairs if pair in start), Mode.LIVE)
 
 
 class Modes:
@@ -40,6 +63,8 @@ class Modes:
         start: modes of the settings by (service, client).
         read: the latest change of each pair. Where it fails, `failed` is called and the last known modes stay in force.
         memory: a file for what was last read; None: it is remembered by this process alone.
+        changed: is told what was known before and what is known now, by the process that is the first to see it of
+            those that share the file.
         timer: seconds that only go up.
     """
 
@@ -50,6 +75,7 @@ class Modes:
         failed: Callable[[Exception], None],
         memory: Path | None = None,
         timer: Timer = time.monotonic,
+        changed: ChangeListener | None = None,
     ) -> None:
         self._start = dict(start)
         self._memory = memory
@@ -57,17 +83,14 @@ class Modes:
         self._read = read
         self._failed = failed
         self._timer = timer
+        self._changed = changed
         self._next_refresh = float("-inf")
         self._refreshing = threading.Lock()
 
     def mode(self, service: str, client: str) -> Mode:
         """The mode in force for a call of this service by this client."""
         self._refresh()
-        for change in self._changes or ():
-            if change.service in (service, EVERY) and change.client in (client, EVERY):
-                return change.mode
-        pairs = ((service, client), (service, EVERY), (EVERY, client), (EVERY, EVERY))
-        return next((self._start[pair] for pair in pairs if pair in self._start), Mode.LIVE)
+        return mode_in_force(self._changes or (), self._start, service, client)
 
     def watch(self) -> None:
         """Read changes also while no call comes, so that the modes in force are known when the ledger fails."""
@@ -87,8 +110,7 @@ class Modes:
             # In the order in which they were made, whatever the clocks of their machines said; the last one first.
             changes = list(reversed(list(self._read())))
             if changes != self._changes:
-                _save(self._memory, changes)
-            self._changes = changes
+                self._follow(changes)
         except Exception as error:
             if self._changes is None:
                 self._changes = _saved(self._memory)
@@ -97,18 +119,32 @@ class Modes:
             self._next_refresh = self._timer() + REFRESH_SECONDS
             self._refreshing.release()
 
+    def _follow(self, changes: Sequence[ModeChange]) -> None:
+        try:
+            before = _exchange(self._memory, changes) if self._memory else self._changes or ()
+        except OSError:
+            # The folder cannot be written to: each process tells for itself, and a new one will not remember.
+            before = self._changes or ()
+        self._changes = changes
+        if self._changed and before != changes:
+            self._changed(before, changes)
 
-def _save(file: Path | None, changes: Sequence[ModeChange]) -> None:
-    """Keep the modes in a file; where the folder cannot be written to, only this copy is lost."""
-    if file is None:
-        return
-    # Several workers write the same: each its own file first, so that nobody reads half of one.
-    own = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        own.write_bytes(orjson.dumps([asdict(change) for change in changes]))
-        own.replace(file)
-    except OSError:
-        return
+
+def _exchange(file: Path, changes: Sequence[ModeChange]) -> Sequence[ModeChange]:
+    """Keep the modes in a file, and return what it held; of several workers only the first finds anything else."""
+    with file.with_name(f"{file.name}.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # Another worker has seen the change at the same moment, and keeps and tells it.
+            return changes
+        before = _saved(file)
+        if before != changes or not file.exists():
+            # Another file first, so that nobody reads half of this one.
+            own = file.with_name(f"{file.name}.{os.getpid()}")
+            own.write_bytes(orjson.dumps([asdict(change) for change in changes]))
+            own.replace(file)
+    return before
 
 
 def _saved(file: Path | None) -> Sequence[ModeChange]:
@@ -119,4 +155,4 @@ def _saved(file: Path | None) -> Sequence[ModeChange]:
             for entry in entries
         ]
     except (OSError, ValueError, KeyError, TypeError):
-        return ()
+        return []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import resource
 import socket
+from functools import partial
 from ipaddress import ip_address
 from math import ceil
 
@@ -13,7 +15,9 @@ from cds_service.decision.open_ledger import modes_of, open_ledger
 from cds_service.ledger.store import LedgerDown
 from cds_service.reporting.metrics import metrics_folder
 from cds_service.server.start_lines import mode_line, modes_in_force
+from cds_service.server.stopping import load_worker
 from cds_service.settings import Settings
+from cds_service.web.call_log import log_to_standard_output
 
 # A process may usually have 1024 files open, and may raise that itself, mostly to far more. Each connection is a file,
 # slow and idle ones included: beyond as many as fit a worker takes no new one until another ends. So many connections
@@ -47,7 +51,8 @@ _MARGIN_SECONDS = 5
 
 
 def run_server(address: str, port: int, workers: int, settings: Settings) -> None:
-    """Serve until told to end; calls under way are answered first."""
+    """Serve until told to end; calls under way are answered first. Standard output has the log and nothing else."""
+    log_to_standard_output()
     _prepare_ledger(settings)
     with metrics_folder():
         serve(address, port, workers, settings)
@@ -118,8 +123,8 @@ def _prepare_ledger(settings: Settings) -> None:
     except LedgerDown as error:
         click.echo(f"The ledger cannot be used: {error}", err=True)
     try:
-        modes = modes_of(settings, ledger.modes, lambda error: problems.append(str(error)))
-        click.echo(mode_line(modes_in_force(modes, settings), known=not problems))
+        modes = modes_of(settings, ledger.modes, lambda error: problems.append(str(error)), log=True)
+        click.echo(mode_line(modes_in_force(modes, settings), known=not problems), err=True)
     finally:
         ledger.close()
 
@@ -130,13 +135,14 @@ def serve(address: str, port: int, workers: int, settings: Settings, worker_app:
     Args:
         worker_app: what each worker runs, as `module:function`; the bench has others run just as the service is.
     """
-    from granian import Granian
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
 
-    server = Granian(
-        worker_app,
-        factory=True,
+    from cds_service.server.orderly_server import OrderlyServer
+
+    told, telling = multiprocessing.Pipe(duplex=False)
+    server = OrderlyServer(
+        telling,
         address=address,
         port=port,
         interface=Interfaces.ASGINL,
@@ -150,4 +156,4 @@ def serve(address: str, port: int, workers: int, settings: Settings, worker_app:
         websockets=False,
         log_dictconfig=_SERVER_LOG,
     )
-    server.serve()
+    server.serve(target_loader=partial(load_worker, worker_app, told, telling), wrap_loader=False)

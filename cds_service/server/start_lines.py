@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from cds_service.clinical.registry import service_ids
-from cds_service.ledger.entries import ANONYMOUS, Mode
+from cds_service.decision.mode_changes import Pair, pairs_of
+from cds_service.ledger.entries import Mode
 from cds_service.ledger.modes import Modes
 from cds_service.settings import Settings
 from cds_service.trust.clients import TrustedClient
 from cds_service.trust.exposure import openness
-
-# Service and client.
-Pair = tuple[str, str]
 
 
 def start_lines(address: str, url: str, settings: Settings) -> Iterator[str]:
@@ -56,8 +53,7 @@ def mode_line(modes: Mapping[Pair, Mode], known: bool = True) -> str:
 
 def modes_in_force(modes: Modes, settings: Settings) -> dict[Pair, Mode]:
     """The mode of every service for every client that can call."""
-    clients = [client.issuer for client in settings.clients] or [ANONYMOUS]
-    return {(service, client): modes.mode(service, client) for service in service_ids() for client in clients}
+    return {pair: modes.mode(*pair) for pair in pairs_of(settings)}
 
 
 def _told(client: TrustedClient) -> str:

@@ -17,10 +17,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +33,7 @@ from cds_service.app import RECORDER, SUPPORT, WsgiApp, make_app
 from cds_service.clock import utc_now
 from cds_service.errors import CdsError, TookTooLong, Unauthorized
 from cds_service.protocol.outcome import operation_outcome
+from cds_service.server.stopping import Stopping
 from cds_service.server.warm_up import warm_up
 from cds_service.server.wsgi_call import WsgiResponse, call_wsgi, environ_of
 from cds_service.settings import Settings, read_settings
@@ -81,9 +79,6 @@ _LARGE_BODIES = 16
 # The `Server` header names no software. Without a value of ours, Granian would write its own name.
 _SERVER = (b"server", b"cds")
 
-# How often a worker looks whether its parent is still there.
-_LOOK_SECONDS = 1.0
-
 _log = logging.getLogger(__name__)
 
 
@@ -95,9 +90,7 @@ def create_worker_app() -> Front:
     """
     log_to_standard_output()
     sys.setswitchinterval(_TURN_SECONDS)
-    threading.Thread(target=_stop_with_parent, args=(os.getppid(),), name="parent", daemon=True).start()
-    settings = read_settings()
-    return front_for(settings, for_good=True)
+    return front_for(read_settings(), for_good=True)
 
 
 def front_for(settings: Settings, for_good: bool = False) -> Front:
@@ -124,16 +117,6 @@ def front_for(settings: Settings, for_good: bool = False) -> Front:
 def _refuse_late(call_seconds: float) -> None:
     if TOO_LATE in request.environ:
         raise TookTooLong(call_seconds)
-
-
-def _stop_with_parent(parent: int) -> None:
-    """End this worker in good order when its parent has ended without ending it (kill -9, out of memory).
-
-    It would else share the port with the workers of the next start, and answer calls with the settings of the last.
-    """
-    while os.getppid() == parent:
-        time.sleep(_LOOK_SECONDS)
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Front:
@@ -163,10 +146,15 @@ class Front:
         self._budget = _LARGE_BODIES * max_body_bytes
         self._threads = ThreadPoolExecutor(THREADS, "call")
         self._spare = ThreadPoolExecutor(_SPARE_THREADS, "spare")
+        self.stopping = Stopping()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
+        with self.stopping:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         body, environ = bytearray(), environ_of(scope)
         try:
             problem = await self._receive(environ, receive, body)
@@ -221,11 +209,14 @@ class Front:
             return None
         if self._closed and not _carries_token(environ.get("HTTP_AUTHORIZATION")):
             return Unauthorized()
+        bound = self.stopping.time_for_body(self._body_seconds)
         try:
-            async with asyncio.timeout(self._body_seconds):
+            async with bound:
                 return await self._fill(receive, body)
         except TimeoutError:
-            return RequestTimeout()
+            return ServiceUnavailable() if self.stopping.is_told else RequestTimeout()
+        finally:
+            self.stopping.received(bound)
 
     async def _fill(self, receive: Receive, body: bytearray) -> HTTPException | None:
         while len(body) <= self._limit:

@@ -16,6 +16,10 @@ from cds_service.clock import Timer
 
 _WINDOW_SECONDS = 60
 
+# Callers that are counted apart; beyond as many in a minute, new ones are counted together. A hospital has fewer.
+MOST_CALLERS = 10_000
+_OTHERS = ""
+
 
 class RateLimit:
     """Calls per minute by key, in a window that moves with the clock: no burst at the turn of a minute.
@@ -38,7 +42,7 @@ class RateLimit:
         """Count one call, if it is allowed.
 
         Args:
-            key: who calls. Keep to a closed set of names, since each is kept in memory.
+            key: who calls.
             per_minute: the limit for this key, instead of the general one.
 
         Returns:
@@ -46,10 +50,18 @@ class RateLimit:
         """
         now = self._timer()
         with self._counting:
-            allowed = self._allowed[key]
+            allowed = self._allowed[key if key in self._allowed or self._has_room(now) else _OTHERS]
             while allowed and allowed[0] < now - _WINDOW_SECONDS:
                 allowed.popleft()
             if len(allowed) < (per_minute or self._default):
                 allowed.append(now)
                 return None
             return max(1, math.ceil(allowed[0] + _WINDOW_SECONDS - now))
+
+    def _has_room(self, now: float) -> bool:
+        """Whether one more caller can be counted apart, once those who have not called of late are forgotten."""
+        if len(self._allowed) >= MOST_CALLERS:
+            gone = [key for key, moments in self._allowed.items() if not moments or moments[-1] < now - _WINDOW_SECONDS]
+            for key in gone:
+                del self._allowed[key]
+        return len(self._allowed) < MOST_CALLERS

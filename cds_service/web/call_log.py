@@ -4,6 +4,7 @@
 |---|---|
 | `timestamp`, `level`, `event` | `info`, `warning` (refused) or `error` (our fault); always `request` |
 | `method`, `route`, `status`, `milliseconds` | of HTTP; the route is the pattern, never the address asked for |
+| `address` | of the client: that of the connection, or what the `trusted_proxies` name |
 | `decision_id` | as in the header `X-Decision-Id`; of a hook call, that of its row in the ledger |
 | `issuer`, `tenant` | the trusted client, or `anonymous`; of a refused one, the known client its token names |
 | `service`, `hook`, `hook_instance` | of a call or feedback; the instance only with `pseudonym_key`, and if a UUID |
@@ -29,6 +30,8 @@ import structlog
 from flask import Flask, Response, request
 
 from cds_service.reporting.metrics import Metrics
+from cds_service.settings import Settings
+from cds_service.trust.proxies import HEADERS, client_address
 from cds_service.web.messages import DECISION_HEADER
 from cds_service.web.request_record import request_record
 
@@ -40,6 +43,7 @@ _KEYS = (
     "route",
     "status",
     "milliseconds",
+    "address",
     "decision_id",
     "issuer",
     "tenant",
@@ -58,7 +62,7 @@ _KEYS = (
 )
 
 
-def add_call_log(app: Flask, metrics: Metrics) -> None:
+def add_call_log(app: Flask, metrics: Metrics, settings: Settings) -> None:
     """Give each answer the id of its decision, count it where it is an error, and write its line."""
     log = structlog.wrap_logger(
         logging.getLogger(LOGGER_NAME),
@@ -74,7 +78,7 @@ def add_call_log(app: Flask, metrics: Metrics) -> None:
     @app.before_request
     def begin() -> None:
         # Behind the worker's front, a call begins when it was received whole, and may wait for a thread.
-        request_record()
+        request_record().address = _address(settings)
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -90,6 +94,19 @@ def add_call_log(app: Flask, metrics: Metrics) -> None:
         elif not (line["route"] or "").startswith(("/health/", "/metrics")):
             log.info("request", **line)
         return response
+
+
+def _address(settings: Settings) -> str:
+    """Where the current request comes from."""
+    peer: str = request.environ.get("REMOTE_ADDR", "")
+    if not settings.trusted_proxies:
+        return peer
+    return client_address(
+        peer,
+        request.environ.get(HEADERS[settings.proxy_header]),
+        settings.trusted_proxies,
+        forwarded=settings.proxy_header == "Forwarded",
+    )
 
 
 def _log_fields(response: Response) -> dict[str, Any]:
@@ -108,6 +125,7 @@ def _log_fields(response: Response) -> dict[str, Any]:
         line["issuer"] = record.refused_issuer
     if caller := record.caller:
         line |= {"issuer": caller.client, "tenant": caller.tenant or None}
+    line["address"] = record.address
     line["decision_id"] = str(record.response_id())
     line["refusal"] = record.refusal
     return {**line, **record.log_fields}
@@ -128,12 +146,16 @@ def log_to_standard_output() -> None:
 
 
 class _OneLine(logging.Formatter):
-    """Lines that are JSON already as they are; other messages of the service as JSON with the same first keys."""
+    """Lines that are JSON already as they are; other messages of the service as JSON with the same first keys.
+
+    What such a message is about stands in further keys, which its logger gives as `extra={"fields": {...}}`.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         message = record.getMessage()
         if record.name == LOGGER_NAME:
             return message
         event = {"event": message, "logger": record.name, "level": record.levelname.lower()}
+        event |= getattr(record, "fields", {})
         stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "", event)
         return str(structlog.processors.JSONRenderer()(None, "", dict(stamped)))

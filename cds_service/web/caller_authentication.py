@@ -13,6 +13,7 @@ from cds_service.errors import Forbidden, TooManyCalls, Unauthorized
 from cds_service.ledger.store import LedgerDown
 from cds_service.settings import Settings
 from cds_service.trust.keys import key_source
+from cds_service.trust.proxies import network_of
 from cds_service.trust.rate import RateLimit
 from cds_service.trust.replay import InProcessReplay, SharedReplay
 from cds_service.trust.token_verifier import NotPermitted, RefusalReason, Refused, TokenVerifier
@@ -34,6 +35,7 @@ class CallerAuthenticator:
     def __init__(self, settings: Settings, recorder: LedgerRecorder, clock: Clock) -> None:
         self._metrics = recorder.metrics
         self._rate = RateLimit(settings.calls_per_minute)
+        self._by_address = bool(settings.trusted_proxies)
         self._verifier: TokenVerifier | None = None
         if settings.clients:
             # The settings demand it: without a base address the audience of a token could not be checked.
@@ -57,11 +59,17 @@ class CallerAuthenticator:
         """
         caller, per_minute = self._verified() if self._verifier else (ANONYMOUS_CALLER, None)
         request_record().caller = caller
-        seconds = self._rate.allow(caller.client, per_minute)
+        seconds = self._rate.allow(self._counted_with(caller), per_minute)
         if seconds is not None:
             self._refuse(TOO_MANY_CALLS)
             raise TooManyCalls(seconds)
         return caller
+
+    def _counted_with(self, caller: Caller) -> str:
+        """Whose calls count together: a trusted client's, or those from an address that a proxy names."""
+        if caller is ANONYMOUS_CALLER and self._by_address:
+            return f"{caller.client} {network_of(request_record().address)}"
+        return caller.client
 
     def _verified(self) -> tuple[Caller, int | None]:
         assert self._verifier is not None

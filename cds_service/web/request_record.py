@@ -23,6 +23,7 @@ class RequestRecord:
     """Filled in on the way of a request; what does not apply stays None or empty.
 
     Attributes:
+        address: of the client, as far as the connection or a trusted proxy tells it.
         started: when the request began, or was received whole by the worker's front (`time.perf_counter`).
         decision_id: of a hook call, that of its row in the ledger.
         entry: the row of the decision, as the client was answered.
@@ -31,6 +32,7 @@ class RequestRecord:
     """
 
     started: float
+    address: str = ""
     caller: Caller | None = None
     service: Service | None = None
     decision_id: UUID | None = None
