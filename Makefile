@@ -9,6 +9,9 @@ INSECURE ?=
 FHIR_PORT ?= 8001
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# When the demo was installed, and when all the rest.
+DEMO := $(VENV)/installed-demo
 STAMP := $(VENV)/installed
 
 # Processes that share the tests: many wait for servers and browsers, so that two are well used on two cores.
@@ -34,16 +37,22 @@ CDS_CORS_ORIGINS ?= ["https://sandbox.cds-hooks.org","http://localhost:8080","ht
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
-$(STAMP): setup.cfg pyproject.toml requirements-dev.lock
+# What serving needs: some 240 MB, of which Python's own tools are 26.
+$(DEMO): setup.cfg pyproject.toml requirements-dev.lock
 	$(PYTHON) -c 'import sys; sys.exit("cds-service needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=23.1' 'setuptools>=77'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements-dev.lock --editable '.[dev]'
+	$(PIP) --upgrade 'pip>=23.1' 'setuptools>=77'
+	$(PIP) --constraint requirements-dev.lock --editable '.[demo]'
+	touch $(DEMO)
+
+# The rest, for development and tests: a browser driver, PostgreSQL, checkers.
+$(STAMP): $(DEMO)
+	$(PIP) --constraint requirements-dev.lock --editable '.[dev]'
 	touch $(STAMP)
 
 install: $(STAMP) ## Install into .venv all that development and tests need
 
-serve: $(STAMP) ## Serve on http://127.0.0.1:8000 beside a demo FHIR server (HOST=, PORT=, FHIR_PORT= override)
+serve: $(DEMO) ## Serve on http://127.0.0.1:8000 beside a demo FHIR server (HOST=, PORT=, FHIR_PORT= override)
 	CDS_CORS_ORIGINS='$(CDS_CORS_ORIGINS)' $(BIN)/cds-service demo --host $(HOST) --port $(PORT) --fhir-port $(FHIR_PORT)$(if $(INSECURE), --insecure)
 
 test: $(STAMP) ## Run the whole test suite, or what TESTS= names (WORKERS= processes share it)

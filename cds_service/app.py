@@ -85,7 +85,7 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
 
 
 def _add_workbench(app: Flask, support: DecisionSupport, recorder: LedgerRecorder, clock: Clock) -> None:
-    """The workbench, where there is a checkout with its synthetic patients."""
+    """The workbench, with the synthetic patients that came with the service."""
     if importlib.util.find_spec("markdown_it") is None:
         raise SettingsError(
             "setting 'development': markdown-it-py is not installed: pip install 'cds-service[workbench]'"

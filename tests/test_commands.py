@@ -44,6 +44,14 @@ def test_evaluate_as_of_a_day_counts_the_dates_of_a_request_from_there(tmp_path:
     assert json.loads(run("evaluate", request, "--as-of", "2026-08-10").output) == {"cards": []}
 
 
+def test_a_synthetic_patient_is_found_by_its_name_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("explain", FIRES.name).output == run("explain", FIRES).output
+    absent = run("explain", "row-000-nobody")
+    assert absent.exit_code == 2
+    assert "'row-000-nobody' does not exist, and no synthetic patient has this name" in absent.output
+
+
 def test_explain_names_each_criterion_its_answer_and_its_evidence() -> None:
     output = run("explain", FIRES).output
     assert output.startswith("Card: a history of breast cancer and new back pain (or what stands for it) are recorded.")

@@ -449,7 +449,21 @@ def test_the_demo_listens_beyond_this_machine_only_if_told_so(few: Path, monkeyp
     assert told == [True]
 
 
-def test_the_demo_needs_a_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("cds_service.demo.scenarios.__file__", str(tmp_path / "cds_service" / "demo" / "scenarios.py"))
-    with pytest.raises(DemoError, match="a checkout with its synthetic patients is needed"):
+@on_linux
+def test_the_fhir_server_runs_alone_until_it_is_told_to_stop() -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "cds_service", "demo", "--fhir-only", "--fhir-port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith(f"FHIR server:  http://127.0.0.1:{port}/fhir (")
+        assert get(f"http://127.0.0.1:{port}/fhir", "Condition?patient=pt-001").json()["total"] == 2
+        process.terminate()
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert not is_open(port)
+
+
+def test_the_demo_needs_its_patients(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("cds_service.demo.scenarios._FOLDERS", (tmp_path / "scenarios",))
+    with pytest.raises(DemoError, match="the synthetic patients are missing from this installation"):
         run_demo("127.0.0.1", 1)

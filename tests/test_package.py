@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import venv
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
+
+from tests.server_calls import HOST, PATH, PATIENCE_SECONDS, comes_true, free_port
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     # A copy, so that nothing left over from an earlier build in the checkout gets in.
-    for name in ("cds_service", "cards"):
+    for name in ("cds_service", "cards", "fixtures/scenarios"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
@@ -43,6 +49,21 @@ def test_the_wheel_holds_every_file_of_the_cards_and_every_schema(wheel: Path) -
     assert schemas and schemas <= inside
 
 
+def test_the_wheel_holds_every_synthetic_patient(wheel: Path) -> None:
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    patients = [path.relative_to(ROOT / "fixtures") for path in (ROOT / "fixtures" / "scenarios").glob("*/*.json")]
+    assert len(patients) > 600
+    assert {f"cds_service/{path}" for path in patients} <= inside
+
+
+def test_the_wheel_names_what_demo_and_postgresql_need(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    metadata = archive.read(name).decode()
+    for needed, extra in (("sekmet-fhir==", "demo"), ("uvicorn>=", "demo"), ("psycopg[binary]>=", "postgresql")):
+        assert re.search(rf"^Requires-Dist: {re.escape(needed)}.*extra == .{extra}.$", metadata, re.M), needed
+
+
 def test_the_wheel_holds_every_module_and_nothing_else_at_the_top(wheel: Path) -> None:
     inside = zipfile.ZipFile(wheel).namelist()
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "cds_service").rglob("*.py")}
@@ -50,27 +71,69 @@ def test_the_wheel_holds_every_module_and_nothing_else_at_the_top(wheel: Path) -
     assert {name.split("/")[0] for name in inside if ".dist-info/" not in name} == {"cds_service"}
 
 
-@pytest.mark.slow
-def test_an_installation_outside_the_checkout_answers_a_call(wheel: Path, tmp_path: Path) -> None:
-    venv.create(tmp_path / "venv", with_pip=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    # The dependencies come from the environment of the tests, so that this needs no network; the wheel itself is
-    # installed for real, and the checkout is out of reach.
-    site = next(path for path in map(Path, sys.path) if path.name == "site-packages" and (path / "flask").is_dir())
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `bin` folder of an environment with the wheel, and without the checkout.
+
+    The dependencies come from the environment of the tests, so that this needs no network; the wheel itself is
+    installed for real.
+    """
+    folder = tmp_path_factory.mktemp("installed")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True, capture_output=True)
-    target = next((tmp_path / "venv" / "lib").glob("python*/site-packages"))
-    own = [path for path in site.iterdir() if "cds_service" not in path.name and "editable" not in path.name]
-    for path in own:
-        if not (target / path.name).exists():
+    site = next(path for path in map(Path, sys.path) if path.name == "site-packages" and (path / "flask").is_dir())
+    target = next((folder / "lib").glob("python*/site-packages"))
+    for path in site.iterdir():
+        own = "cds_service" in path.name or "editable" in path.name
+        if not own and not (target / path.name).exists():
             os.symlink(path, target / path.name)
-    command = [str(tmp_path / "venv" / "bin" / "cds-service"), "evaluate"]
-    fixture = ROOT / "fixtures" / "scenarios" / "row-001-lumbar-pain-icd10"
-    clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    result = subprocess.run([*command, str(fixture)], cwd=tmp_path, env=clean, capture_output=True, text=True)
+    return folder / "bin"
+
+
+def outside(folder: Path) -> dict[str, Any]:
+    """How a program is run in an empty folder, with nothing of the tests in its environment."""
+    return {"cwd": folder, "env": {"PATH": os.environ["PATH"], "HOME": str(folder)}, "text": True}
+
+
+@pytest.mark.slow
+def test_an_installation_outside_the_checkout_answers_a_call(installed: Path, tmp_path: Path) -> None:
+    command = [str(installed / "cds-service"), "evaluate", "row-001-lumbar-pain-icd10"]
+    result = subprocess.run(command, **outside(tmp_path), capture_output=True)
     assert result.returncode == 0, result.stderr
     assert "exclude spinal metastasis" in result.stdout
-    where = subprocess.run(
-        [python, "-c", "import cds_service; print(cds_service.__file__)"],
-        cwd=tmp_path, env=clean, capture_output=True, text=True, check=True,
+    asked = [str(installed / "python"), "-c", "import cds_service; print(cds_service.__file__)"]
+    where = subprocess.run(asked, **outside(tmp_path), capture_output=True, check=True)
+    assert str(installed.parent) in where.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.server
+def test_the_demo_runs_from_an_empty_folder_outside_the_checkout(installed: Path, tmp_path: Path) -> None:
+    port = free_port()
+    address = f"http://{HOST}:{port}"
+    call = subprocess.run(
+        [str(installed / "cds-service"), "fixture", "row-001-lumbar-pain-icd10"],
+        **outside(tmp_path), capture_output=True, check=True,
     )  # fmt: skip
-    assert str(tmp_path) in where.stdout
+    command = [str(installed / "cds-service"), "demo", "--port", str(port)]
+    with subprocess.Popen(command, **outside(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as demo:
+        try:
+            assert comes_true(lambda: demo.poll() is not None or answers(f"{address}/health/live"))
+            assert demo.poll() is None, demo.communicate()
+            assert "row-001-lumbar-pain-icd10" in requests.get(address, timeout=10).text
+            answer = requests.post(f"{address}{PATH}", json=json.loads(call.stdout), timeout=10)
+        finally:
+            demo.terminate()
+            output, _ = demo.communicate(timeout=PATIENCE_SECONDS)
+    assert answer.json()["cards"][0]["indicator"] == "warning"
+    assert demo.returncode == 0, output
+    # Its ledger lies apart from that of a service in real use, and nothing was written beside the program.
+    assert [path.parent.name for path in tmp_path.rglob("ledger.sqlite3")] == ["cds-service-demo"]
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.RequestException:
+        return False

@@ -18,6 +18,7 @@ from click.core import ParameterSource
 
 from cds_service.addresses import server_problem
 from cds_service.cli.ledger import LEDGER_COMMANDS
+from cds_service.cli.request_file import existing
 from cds_service.clinical.registry import services
 from cds_service.clock import utc_now
 from cds_service.content.error import ContentError
@@ -44,7 +45,8 @@ from cds_service.trust.exposure import start_problem
 _REFUSED = 1
 
 _HOOKS = list(dict.fromkeys(service.hook for service in services()))
-_REQUEST = click.argument("request_file", metavar="REQUEST", type=click.Path(exists=True, path_type=Path))
+_PATH = click.Path(path_type=Path)
+_REQUEST = click.argument("request_file", metavar="REQUEST", type=_PATH, callback=existing)
 _AS_OF = click.option(
     "--as-of",
     type=click.DateTime(["%Y-%m-%d"]),
@@ -108,18 +110,22 @@ def serve(host: str, port: int, workers: int, insecure: bool, end_with_parent: b
     "--fhir-port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Port of the FHIR server; 0: any."
 )
 @click.option("--insecure", is_flag=True, help="Listen beyond this machine; anyone who reaches it may use the demo.")
-def demo(host: str, port: int, fhir_port: int, insecure: bool) -> None:
-    """Serve beside a FHIR server with the synthetic patients (in a checkout, with the dev extras)."""
-    from cds_service.demo.run import run_demo
+@click.option("--fhir-only", is_flag=True, help="Run the FHIR server alone, for a service that runs beside it.")
+def demo(host: str, port: int, fhir_port: int, insecure: bool, fhir_only: bool) -> None:
+    """Serve beside a FHIR server with the synthetic patients (with the extra `demo`)."""
+    from cds_service.demo.run import run_demo, run_fhir_server
 
     try:
-        run_demo(host, port, fhir_port, insecure)
+        if fhir_only:
+            run_fhir_server(fhir_port)
+        else:
+            run_demo(host, port, fhir_port, insecure)
     except (DemoError, SettingsError) as error:
         _stop(str(error))
 
 
 @main.command()
-@click.argument("request_file", metavar="[REQUEST]", required=False, type=click.Path(exists=True, path_type=Path))
+@click.argument("request_file", metavar="[REQUEST]", required=False, type=_PATH, callback=existing)
 @_AS_OF
 @click.option("--fhir-server", metavar="URL", help="Ask of a patient on this FHIR server instead; it must be allowed.")
 @click.option("--patient", metavar="ID", help="The patient on that server.")
@@ -139,8 +145,8 @@ def evaluate(
 ) -> None:
     """Answer a hook call and print the response.
 
-    The call is read from REQUEST (a JSON file or a fixture folder), or made for a patient on a FHIR server that the
-    settings allow (fhir_servers).
+    The call is read from REQUEST (a JSON file, a fixture folder or the name of one), or made for a patient on a FHIR
+    server that the settings allow (fhir_servers).
     """
     if (request_file is None) == (fhir_server is None):
         raise click.UsageError("give either REQUEST, or --fhir-server with --patient")

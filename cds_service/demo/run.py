@@ -1,4 +1,4 @@
-"""Run the demo: the service beside a FHIR server full of synthetic patients, until either ends."""
+"""Run the demo: the service beside a FHIR server full of synthetic patients, or that server alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -19,7 +20,7 @@ from cds_service.clock import utc_now
 from cds_service.demo.fhir_server import DemoFhirServer
 from cds_service.demo.patients import load_patients
 from cds_service.demo.processes import DemoError, stop
-from cds_service.demo.scenarios import NoScenarios, scenarios_folder
+from cds_service.demo.scenarios import NoScenarios, demo_data_folder, scenarios_folder
 from cds_service.settings import Settings, read_settings
 from cds_service.trust.exposure import start_problem
 
@@ -40,25 +41,50 @@ def run_demo(host: str, port: int, fhir_port: int = 0, insecure: bool = False) -
         DemoError: either cannot start, or ended on its own.
         SettingsError: a setting is unknown or cannot be used.
     """
-    try:
-        folder = scenarios_folder()
-    except NoScenarios as error:
-        raise DemoError(f"the demo cannot start: {error}") from error
+    folder = _patients_folder()
     settings = read_settings()
     if problem := start_problem(host, (), insecure, None, True):
         raise DemoError(problem)
     try:
-        with _signals_as_interrupt(), DemoFhirServer(fhir_port) as fhir:
-            report = load_patients(fhir.base_url, folder, utc_now())
-            click.echo(f"FHIR server:  {fhir.base_url} ({report.patients} synthetic patients)")
-            for line in report.refused:
-                click.echo(f"Not loaded:   {line}", err=True)
+        with _signals_as_interrupt(), _loaded_server(fhir_port, folder) as fhir:
             environment = _environment(settings, fhir.base_url, f"http://{host}:{port}")
             with _service(host, port, environment, insecure) as service:
-                _watch(service, fhir)
+                _watch(fhir, service)
     except KeyboardInterrupt:
         # Asked to stop, and both have stopped.
         return
+
+
+def run_fhir_server(port: int = 0) -> None:
+    """Run the FHIR server with the synthetic patients alone, on this machine, until Ctrl-C, SIGTERM or its end.
+
+    Raises:
+        DemoError: it cannot start, or ended on its own.
+    """
+    folder = _patients_folder()
+    try:
+        with _signals_as_interrupt(), _loaded_server(port, folder) as fhir:
+            _watch(fhir)
+    except KeyboardInterrupt:
+        return
+
+
+def _patients_folder() -> Path:
+    try:
+        return scenarios_folder()
+    except NoScenarios as error:
+        raise DemoError(f"the demo cannot start: {error}") from error
+
+
+@contextmanager
+def _loaded_server(port: int, folder: Path) -> Iterator[DemoFhirServer]:
+    """A FHIR server that holds the patients of a folder, and has said so."""
+    with DemoFhirServer(port) as fhir:
+        report = load_patients(fhir.base_url, folder, utc_now())
+        click.echo(f"FHIR server:  {fhir.base_url} ({report.patients} synthetic patients)")
+        for line in report.refused:
+            click.echo(f"Not loaded:   {line}", err=True)
+        yield fhir
 
 
 @contextmanager
@@ -96,7 +122,7 @@ def _environment(settings: Settings, fhir_server: str, address: str) -> dict[str
     if settings.pseudonym_key is None:
         own["CDS_PSEUDONYM_KEY"] = f"key-{secrets.token_hex(32)}"
     if settings.data_folder is None and settings.ledger_url is None:
-        own["CDS_DATA_FOLDER"] = str(scenarios_folder().parent.parent / "data")
+        own["CDS_DATA_FOLDER"] = str(demo_data_folder())
     return os.environ | own
 
 
@@ -115,9 +141,9 @@ def _service(host: str, port: int, environment: Mapping[str, str], insecure: boo
         stop(service, _SERVICE_STOP_SECONDS)
 
 
-def _watch(service: subprocess.Popen[bytes], fhir: DemoFhirServer) -> None:
+def _watch(fhir: DemoFhirServer, service: subprocess.Popen[bytes] | None = None) -> None:
     while True:
-        if (status := service.poll()) is not None:
+        if service is not None and (status := service.poll()) is not None:
             raise DemoError(f"the service ended (status {status})")
         if fhir.exit_status is not None:
             raise DemoError(f"the FHIR server ended (status {fhir.exit_status})")

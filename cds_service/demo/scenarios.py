@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_state_path
+
 _TOKEN = re.compile(
     r"\{\{\s*(?:(?P<today>today|now)|(?P<count>\d+) (?P<unit>hour|day|week|month|year)s? (?P<way>ago|ahead))"
     r"(?:,\s*(?P<form>month only|year only|instant))?\s*\}\}"
@@ -31,20 +33,31 @@ class Scenario:
     about: dict[str, Any]
 
 
+# In an installation the scenarios lie inside the package, in a checkout beside it.
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CHECKOUT = _PACKAGE.parent
+_FOLDERS = (_PACKAGE / "scenarios", _CHECKOUT / "fixtures" / "scenarios")
+
+
 class NoScenarios(Exception):
-    """The package is installed without a checkout; the message says so."""
+    """The synthetic patients are not where they should be; the message says so."""
 
 
 def scenarios_folder() -> Path:
-    """The synthetic patients of the checkout.
+    """The synthetic patients that came with the service.
 
     Raises:
         NoScenarios: there are none.
     """
-    folder = Path(__file__).parents[2] / "fixtures" / "scenarios"
-    if not folder.is_dir():
-        raise NoScenarios(f"a checkout with its synthetic patients is needed; there is no folder {folder}")
-    return folder
+    for folder in _FOLDERS:
+        if folder.is_dir():
+            return folder
+    raise NoScenarios(f"the synthetic patients are missing from this installation: there is no folder {_FOLDERS[0]}")
+
+
+def demo_data_folder() -> Path:
+    """Where the demo keeps its ledger: in a checkout `data/`, else apart from that of a service in real use."""
+    return _CHECKOUT / "data" if (_CHECKOUT / "fixtures").is_dir() else user_state_path("cds-service-demo")
 
 
 def scenario_folders(folder: Path) -> list[Path]:
