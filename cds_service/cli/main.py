@@ -17,6 +17,8 @@ import orjson
 from click.core import ParameterSource
 
 from cds_service.addresses import server_problem
+from cds_service.cli.config import config
+from cds_service.cli.content import content
 from cds_service.cli.ledger import LEDGER_COMMANDS
 from cds_service.clinical.registry import services
 from cds_service.clock import utc_now
@@ -65,6 +67,8 @@ def main() -> None:
 
 for ledger_command in LEDGER_COMMANDS:
     main.add_command(ledger_command)
+main.add_command(config)
+main.add_command(content)
 
 
 @main.command()

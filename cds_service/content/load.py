@@ -35,12 +35,38 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 DEFAULT_FOLDERS = (_PACKAGE / "cards", _PACKAGE.parent / "cards")
 
 
+# What rules share; an overlay hardly ever has something of all of it.
+_SHARED = ("code-systems.toml", "result-words.toml", "value-set-exclusions.toml", "value-sets")
+
+
 def content_folder() -> Path:
     """The content that came with the service."""
     for folder in DEFAULT_FOLDERS:
         if (folder / "code-systems.toml").is_file():
             return folder
     raise ContentError("cards", "", "the folder with the clinical content was not found")
+
+
+def is_whole_content(folder: Path) -> bool:
+    """Whether a folder holds a whole content, and is no overlay: it has all that rules share, or most of it.
+
+    One of the files may be missing, which is then told as such.
+    """
+    return sum((folder / name).exists() for name in _SHARED) >= len(_SHARED) - 1
+
+
+def content_digest(folder: Path | None, rule: RuleSource) -> str:
+    """The digest of a rule's content without overlays, whether or not it can be used.
+
+    Args: see `load_content`.
+
+    Raises:
+        ContentError: a file cannot be read.
+    """
+    try:
+        return ContentFiles(folder or content_folder(), rule.folder).digest()
+    except OSError as error:
+        raise ContentError(str(folder), "", f"cannot be read: {error.strerror}") from error
 
 
 @dataclass(frozen=True, slots=True)

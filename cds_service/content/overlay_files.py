@@ -37,7 +37,13 @@ def overlay_file_problems(rules: Sequence[ContentFiles]) -> Iterator[Problem]:
             if folder in _value_set_folders(rules) and file.endswith(".json"):
                 # Whether it changes a value set, or is a new one, is seen when it is read.
                 continue
-            yield Problem(str(path), "", f"the content has no such file to change{did_you_mean(name, names)}")
+            yield Problem(str(path), "", f"the content has no such file to change{_meant(name, names)}")
+
+
+def _meant(name: str, names: set[str]) -> str:
+    """The file that was probably meant: one of the same name in another folder before one that is spelt alike."""
+    same = [known for known in names if known.rpartition("/")[2] == name.rpartition("/")[2]]
+    return f"; did you mean '{min(same)}'?" if same else did_you_mean(name, names)
 
 
 def _names(rules: Sequence[ContentFiles]) -> set[str]:

@@ -22,6 +22,9 @@ _TOLD_APART_BY = {
     "system": "uri", "unconfirmed": "claim", "modality": "name",
 }  # fmt: skip
 
+# Of these the content has several of one name: the same concept with other patterns and guards.
+_MAY_REPEAT = frozenset({"concept"})
+
 _ADD, _REMOVE = "add", "remove"
 
 # What no overlay changes: which rule it is, and which release of it. The digest tells the overlaid content apart.
@@ -152,26 +155,30 @@ class _Laid(Overlaid):
     def _tables(
         self, base: Sequence[Table], overlay: Sequence[Table], here: tuple[str, ...], told_apart_by: str, schema: Table
     ) -> list[Table]:
-        result = {str(item.get(told_apart_by)): item for item in base}
-        if len(result) < len(base):
-            return list(self._refused(base, here, "the content has two of the same name here, so that none is meant"))
+        result = list(base)
         for item in overlay:
             name = str(item.get(told_apart_by, ""))
             place = (*here, name)
+            named = [number for number, known in enumerate(result) if str(known.get(told_apart_by)) == name]
+            may_repeat = here[-1] in _MAY_REPEAT
             if not name:
                 self.problems.append((_dotted(here), f"each of these tables needs its '{told_apart_by}'"))
-            elif item.get(_REMOVE) is True and name in result:
-                self.replaced[_dotted(place)] = result.pop(name)
-            elif name in result:
-                own = {key: value for key, value in _without_marks(item).items() if key != told_apart_by}
-                result[name] = self.table(result[name], own, place, schema)
-            elif item.get(_ADD) is True:
-                result[name] = _without_marks(item)
+            elif item.get(_ADD) is True and (not named or may_repeat):
+                result.append(_without_marks(item))
                 self.replaced[_dotted(place)] = None
+            elif len(named) > 1:
+                text = f"the content has several of this name: leave them, and write one more with `{_ADD} = true`"
+                self.problems.append((_dotted(place), text))
+            elif not named:
+                like = did_you_mean(name, (str(known.get(told_apart_by)) for known in result))
+                text = f"there is no {here[-1]} '{name}' to change{like or f' (a new one says `{_ADD} = true`)'}"
+                self.problems.append((_dotted(place), text))
+            elif item.get(_REMOVE) is True:
+                self.replaced[_dotted(place)] = result.pop(named[0])
             else:
-                like = did_you_mean(name, result) or " (a new one says `add = true`)"
-                self.problems.append((_dotted(place), f"there is no {here[-1]} '{name}' to change{like}"))
-        return list(result.values())
+                own = {key: value for key, value in _without_marks(item).items() if key != told_apart_by}
+                result[named[0]] = self.table(result[named[0]], own, place, schema)
+        return result
 
     def _replaced(self, base: Any, value: Any, here: tuple[str, ...]) -> Any:
         if base == value:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from cds_service.content.code_forms import can_be_code
 from cds_service.content.overlay_tables import Overlaid
 from cds_service.content.spelling import icd_code
 from cds_service.did_you_mean import did_you_mean
@@ -119,6 +120,10 @@ def _added(
                 laid.notes.append(("compose.include", f"{place} is listed already: the line can go"))
                 continue
             laid.replaced[place] = None
+            if key[0] == "concept" and not can_be_code(key[1], str(item.get("code", ""))):
+                laid.problems.append(
+                    ("compose.include", f"{place} cannot be a code of this system: shape or check digit")
+                )
             if key[0] == "concept" and not item.get("display"):
                 laid.problems.append(("compose.include", f"{place} needs a 'display', as its source has it"))
             if not overlay.get("copyright") and not item.get("extension"):
