@@ -100,7 +100,9 @@ def _without_same(value: _Leaf, other: _Leaf) -> str:
     if isinstance(value, str):
         return _short(value)
     own = [item for item in value if item not in other]
-    return ", ".join(f"'{_short(item)}'" for item in own) if own or not value else "the same in another order"
+    if not own and set(value) == set(other):
+        return "the same in another order" if value else ""
+    return ", ".join(f"'{_short(item)}'" for item in own)
 
 
 def _short(text: str) -> str:
