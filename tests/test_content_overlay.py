@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,6 +148,23 @@ def test_notes_of_people_and_files_of_editors_change_nothing(overlay: Path) -> N
     for name in ("README.md", ".git/config", "approvals.jsonl"):
         write(overlay, name, "x")
     assert usable(overlay).digest == BASE.digest
+
+
+def test_the_overlay_that_the_documentation_shows_can_be_used(overlay: Path) -> None:
+    text = (Path(__file__).parent.parent / "docs/content.md").read_text("utf-8")
+    blocks = [block.replace("\n    ", "\n") for block in re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", text, re.M)]
+    files = {"[summary]": WORDING, "[threshold": RULE_FILE, "[flag": f"{RULE}/text-patterns.toml"}
+    for start, file in files.items():
+        (block,) = [block.strip() for block in blocks if block.strip().startswith(start)]
+        write(overlay, file, block)
+    (named,) = [block.strip() for block in blocks if block.strip().startswith("[[reason]]")]
+    reasons, _, systems = named.partition("[[system]]")
+    write(overlay, f"{RULE}/override-reasons.toml", reasons)
+    write(overlay, "code-systems.toml", f"[[system]]{systems}")
+    (codes,) = [block for block in blocks if block.strip().startswith("{")]
+    write(overlay, "value-sets/back-pain-lumbar.json", codes)
+    assert not problems(overlay)
+    assert not read(overlay).notes
 
 
 # --- What it cannot mean
