@@ -14,6 +14,7 @@ from flask_cors import CORS
 from cds_service.clinical import registry
 from cds_service.clinical.rules.assessment import OVERRIDDEN_EARLIER
 from cds_service.clock import Clock, utc_now
+from cds_service.decision.content_in_use import version_of
 from cds_service.decision.memory import OverrideHistory
 from cds_service.decision.pseudonyms import pseudonyms_of
 from cds_service.decision.recorder import LedgerRecorder
@@ -77,7 +78,7 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     add_site(app, support, settings)
     if settings.development:
         _add_workbench(app, support, recorder, clock)
-    add_operations(app, _version(support), recorder, settings, lambda: support.warnings(clock()))
+    add_operations(app, _version(support), recorder, settings, support, clock)
     # Flask runs these in reverse order: the log line is written when all headers are set.
     add_call_log(app, recorder.metrics, settings)
     app.after_request(with_safe_headers)
@@ -103,7 +104,7 @@ def _add_workbench(app: Flask, support: DecisionSupport, recorder: LedgerRecorde
 
 def _version(support: DecisionSupport) -> str:
     """The versions of all rules with their content, as metrics name them."""
-    return ", ".join(rule.content.version for rule in support.rules)
+    return version_of([rule.content for rule in support.rules])
 
 
 def _vocabulary(support: DecisionSupport) -> Vocabulary:

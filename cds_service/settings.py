@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import ssl
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
@@ -34,6 +34,7 @@ from cds_service.addresses import base_of, server_problem
 from cds_service.clinical.registry import service_ids
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import THRESHOLDS, Threshold
 from cds_service.content.bounds import EGFR_RECENT_DAYS
+from cds_service.did_you_mean import did_you_mean
 from cds_service.ehr.limits import FhirLimits, ReadAhead
 from cds_service.ledger.database import check_url
 from cds_service.ledger.entries import ANONYMOUS, EVERY, Mode
@@ -78,6 +79,9 @@ class Settings(BaseModel):
 
     content_folder: Path | None = Field(
         None, strict=False, description="Folder with the clinical content instead of the installed one"
+    )
+    content_overlay: Path | None = Field(
+        None, strict=False, description="Folder with only what differs, laid over the content; an upgrade keeps it"
     )
     base_url: HttpUrl | None = Field(
         None, strict=False, description="Public address of this service, as clients write it; needed for `clients`"
@@ -286,27 +290,29 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        """Names that are misspelled would be accepted and do nothing."""
+        """Names that are misspelled would be accepted and do nothing. The error has a line for each problem."""
+        problems = [*self._unknown_names()]
+        try:
+            check_clients(self.clients, self.development)
+        except ValueError as error:
+            problems += str(error).splitlines()
+        if self.clients and self.base_url is None:
+            problems.append("clients: their tokens name the address that they call; 'base_url' must be set")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _unknown_names(self) -> Iterator[str]:
         issuers = {EVERY, ANONYMOUS, *(client.issuer for client in self.clients)}
         for rule in self.modes:
             if rule.service not in (EVERY, *service_ids()):
-                raise ValueError(f"modes: there is no service '{rule.service}'; there are {', '.join(service_ids())}")
+                yield f"modes: there is no service '{rule.service}'; there are {', '.join(service_ids())}"
             if rule.client not in issuers:
-                raise ValueError(f"modes: there is no client '{rule.client}'; there are {', '.join(sorted(issuers))}")
+                yield f"modes: there is no client '{rule.client}'; there are {', '.join(sorted(issuers))}"
         if len({(rule.service, rule.client) for rule in self.modes}) < len(self.modes):
-            raise ValueError("modes: the same service and client stand there twice")
-        if unknown := {name for client in self.clients for name in client.services} - set(service_ids()):
-            raise ValueError(
-                f"clients.services: there is no service '{min(unknown)}'; there are {', '.join(service_ids())}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _clients_fit(self) -> Self:
-        check_clients(self.clients, self.development)
-        if self.clients and self.base_url is None:
-            raise ValueError("clients: their tokens name the address that they call; 'base_url' must be set")
-        return self
+            yield "modes: the same service and client stand there twice"
+        for name in sorted({name for client in self.clients for name in client.services} - set(service_ids())):
+            yield f"clients.services: there is no service '{name}'; there are {', '.join(service_ids())}"
 
     def body_limits(self) -> BodyLimits:
         """The bounds of a body, once it is decoded."""
@@ -339,7 +345,11 @@ class Settings(BaseModel):
 
 
 class SettingsError(Exception):
-    """A setting is unknown or cannot be used; the message names it and says what was expected."""
+    """Settings are unknown or cannot be used; the message names each and says what was expected."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -348,12 +358,20 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     Raises:
         SettingsError: see there.
     """
-    environment = os.environ if environment is None else environment
+    return make_settings(values_of(os.environ if environment is None else environment))
+
+
+def values_of(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The values by setting name, as file and variables have them; see `read_settings`.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
     values = _from_file(environment.get(_FILE_VARIABLE))
     for name, text in environment.items():
         if name.startswith(_PREFIX) and name != _FILE_VARIABLE:
             values[name.removeprefix(_PREFIX).lower()] = _json_or_text(text)
-    return make_settings(values)
+    return values
 
 
 def make_settings(values: Mapping[str, Any]) -> Settings:
@@ -361,21 +379,34 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(dict(values))
     except ValidationError as error:
-        problems = [_explain(problem["loc"], problem["type"], problem["msg"]) for problem in error.errors()]
-        raise SettingsError("; ".join(problems)) from error
+        found = [_explain(problem["loc"], problem["type"], problem["msg"]) for problem in error.errors()]
+        raise SettingsError(*(problem for problems in found for problem in problems)) from error
 
 
-def _explain(location: tuple[int | str, ...], kind: str, message: str) -> str:
+def _explain(location: tuple[int | str, ...], kind: str, message: str) -> list[str]:
+    if location:
+        return [_explain_one(location, kind, message)]
+    # A rule about several settings names them itself, each problem in a line of its own.
+    return [f"settings: {line}" for line in message.removeprefix("Value error, ").splitlines()]
+
+
+def _explain_one(location: tuple[int | str, ...], kind: str, message: str) -> str:
     name = ".".join(map(str, location))
-    if not name:
-        # A rule about several settings names them itself.
-        return f"settings: {message.removeprefix('Value error, ')}"
     if name == "pseudonym_key" and kind == "too_short":
         return f"setting 'pseudonym_key': must have at least {_SHORTEST_KEY} characters"
-    if kind == "extra_forbidden" and len(location) == 1:
-        return f"setting '{name}': there is no such setting; there are {', '.join(Settings.model_fields)}"
+    if kind == "extra_forbidden":
+        names = _names_beside(location)
+        meant = did_you_mean(str(location[-1]), names) or f"; there are {', '.join(names)}"
+        return f"setting '{name}': there is no such setting{meant}"
     expected = message.replace("a valid tuple", "a list").removeprefix("Value error, ")
     return f"setting '{name}': {expected[0].lower()}{expected[1:]}"
+
+
+def _names_beside(location: tuple[int | str, ...]) -> Sequence[str]:
+    """The names that may stand where a setting stands, or a part of one."""
+    parts: Mapping[str, type[BaseModel]] = {"clients": TrustedClient, "modes": ModeRule, "order_codings": LocalCoding}
+    model = parts.get(str(location[0]), Settings) if len(location) > 1 else Settings
+    return list(model.model_fields)
 
 
 def _from_file(name: str | None) -> dict[str, Any]:

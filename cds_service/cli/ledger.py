@@ -20,6 +20,7 @@ from cds_service.clinical import registry
 from cds_service.clock import utc_now
 from cds_service.content.error import ContentError
 from cds_service.content.model import Content
+from cds_service.decision.content_in_use import content_place
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.pseudonyms import pseudonyms_of
 from cds_service.ledger.entries import ANONYMOUS, EVERY, FeedbackEntry, Mode, ModeChange
@@ -314,7 +315,8 @@ def _settings() -> Settings:
 def _contents(settings: Settings) -> tuple[Content, ...]:
     """The content of all rules."""
     try:
-        return registry.contents(settings.content_folder)
+        place = content_place(settings)
+        return registry.contents(place.folder, place.overlays)
     except ContentError as error:
         _stop(str(error))
 

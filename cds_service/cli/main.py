@@ -17,6 +17,8 @@ import orjson
 from click.core import ParameterSource
 
 from cds_service.addresses import server_problem
+from cds_service.cli.config import config
+from cds_service.cli.content import content
 from cds_service.cli.ledger import LEDGER_COMMANDS
 from cds_service.cli.request_file import existing
 from cds_service.clinical.registry import services
@@ -67,6 +69,8 @@ def main() -> None:
 
 for ledger_command in LEDGER_COMMANDS:
     main.add_command(ledger_command)
+main.add_command(config)
+main.add_command(content)
 
 
 @main.command()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from cds_service.content.bounds import EGFR_RECENT_DAYS
@@ -18,8 +17,8 @@ from cds_service.content.caution_model import (
     ResultTest,
 )
 from cds_service.content.cross_checks import check_known
-from cds_service.content.error import ContentError
 from cds_service.content.files import ContentFiles
+from cds_service.content.result_words import any_of
 from cds_service.content.terminology import Terminology
 from cds_service.content.wording import check_placeholders
 
@@ -36,46 +35,51 @@ def read_cautions(files: ContentFiles, terminology: Terminology) -> Cautions:
     """The cautions in the order in which they stand on a card, and what is read to find them.
 
     Raises:
-        ContentError: the file cannot be used, a number is out of bounds, a state is none, words are no regular
-            expression, or a caution names a set that is neither a value set nor a text concept.
+        ContentError: the file cannot be used. Collected in `files`: a number out of bounds, a state that is none, words
+            that are no regular expression, a name that is neither a value set nor a text concept.
     """
     file = files.own("cautions")
     data = files.read_own("cautions")
-    text_only = {item["id"] for item in files.read_own("text-patterns")["concept"] if item.get("text_only")}
+    patterns = files.problems.attempt(files.read_own, "text-patterns") or {"concept": ()}
+    text_only = {item["id"] for item in patterns["concept"] if item.get("text_only")}
     for item in data["caution"]:
         field = f"caution.{item['id']}"
         for key in _SETS:
-            check_known(file, f"{field}.{key}", (n for n in item.get(key, ()) if n not in text_only), terminology)
+            check_known(
+                files, file, f"{field}.{key}", (n for n in item.get(key, ()) if n not in text_only), terminology
+            )
         if item["found_in"] in _STATES and item["state"] not in _STATES[item["found_in"]]:
-            raise ContentError(file, f"{field}.state", f"must be one of {', '.join(sorted(_STATES[item['found_in']]))}")
-        check_placeholders(file, f"{field}.sentence", item["sentence"], CAUTION_NAMES)
-        check_placeholders(file, f"{field}.on_order", item["on_order"], CAUTION_NAMES)
-    tests = {item["observation"]: _test(file, item) for item in data["test"]}
+            files.refuse(file, f"{field}.state", f"must be one of {', '.join(sorted(_STATES[item['found_in']]))}")
+        check_placeholders(files, file, f"{field}.sentence", item["sentence"], CAUTION_NAMES)
+        check_placeholders(files, file, f"{field}.on_order", item["on_order"], CAUTION_NAMES)
+    tests = {item["observation"]: _test(files, file, item) for item in data["test"]}
     for name, test in tests.items():
-        check_known(file, f"test.{name}", (name, test.positive, test.negative), terminology)
-    check_known(file, "pregnancy.shown_by", data["pregnancy"]["shown_by"], terminology)
+        check_known(files, file, f"test.{name}", (name, test.positive, test.negative), terminology)
+    check_known(files, file, "pregnancy.shown_by", data["pregnancy"]["shown_by"], terminology)
     return Cautions(
         cautions=tuple(_caution(item) for item in data["caution"]),
         tests=tests,
-        kidneys=_kidneys(file, data["kidneys"]),
+        kidneys=_kidneys(files, file, data["kidneys"]),
         pregnancy=PregnancyContent(**data["pregnancy"] | {"shown_by": frozenset(data["pregnancy"]["shown_by"])}),
-        allergies=AllergyWords(**{name: _any_of(file, name, words) for name, words in data["allergies"].items()}),
+        allergies=AllergyWords(
+            **{name: any_of(files, file, f"allergies.{name}", words) for name, words in data["allergies"].items()}
+        ),
     )
 
 
-def _kidneys(file: str, data: Mapping[str, Any]) -> KidneyContent:
+def _kidneys(files: ContentFiles, file: str, data: Mapping[str, Any]) -> KidneyContent:
     if problem := EGFR_RECENT_DAYS.problem(data["recent_days"]):
-        raise ContentError(file, "kidneys.recent_days", problem)
+        files.refuse(file, "kidneys.recent_days", problem)
     if data["contrast_from"] >= data["weigh_below"]:
-        raise ContentError(file, "kidneys.contrast_from", "must be below weigh_below")
-    check_placeholders(file, "kidneys.newest_egfr", data["newest_egfr"], _EGFR_NAMES)
+        files.refuse(file, "kidneys.contrast_from", "must be below weigh_below")
+    check_placeholders(files, file, "kidneys.newest_egfr", data["newest_egfr"], _EGFR_NAMES)
     return KidneyContent(**data)
 
 
-def _test(file: str, item: Mapping[str, Any]) -> ResultTest:
+def _test(files: ContentFiles, file: str, item: Mapping[str, Any]) -> ResultTest:
     numbers = item.get("unclear_from"), item.get("positive_from")
     if numbers[0] is not None and numbers[1] is not None and numbers[0] > numbers[1]:
-        raise ContentError(file, f"test.{item['observation']}.unclear_from", "must not be above positive_from")
+        files.refuse(file, f"test.{item['observation']}.unclear_from", "must not be above positive_from")
     return ResultTest(
         positive=item["positive"],
         negative=item["negative"],
@@ -85,13 +89,6 @@ def _test(file: str, item: Mapping[str, Any]) -> ResultTest:
         positive_from=numbers[1],
         units=frozenset(item.get("units", ())),
     )
-
-
-def _any_of(file: str, name: str, patterns: Sequence[str]) -> re.Pattern[str]:
-    try:
-        return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
-    except re.error as error:
-        raise ContentError(file, f"allergies.{name}", f"not a regular expression: {error}") from error
 
 
 def _caution(item: Mapping[str, Any]) -> Caution:

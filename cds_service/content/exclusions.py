@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from cds_service.content.cross_checks import check_known
-from cds_service.content.error import ContentError
 from cds_service.content.files import ContentFiles
 from cds_service.content.terminology import Terminology
 
@@ -17,20 +16,23 @@ def check_exclusions(files: ContentFiles, terminology: Terminology) -> None:
 
     Codes compare as in a chart: spelling aside, and a code below an ICD category that a set lists is one of the set.
 
+    An exclusion that names a set that does not exist, or names it twice, is refused too.
+
     Raises:
-        ContentError: an exclusion names a set that does not exist or names it twice, or a code breaks one.
+        ContentError: the file cannot be used.
     """
+    told: set[tuple[str, frozenset[str]]] = set()
     overlaps = {set_id: tuple(_overlaps(set_id, terminology)) for set_id in terminology.value_sets}
     for file, data in files.read_shared_and_own(_NAME):
         for index, exclusion in enumerate(data["exclusion"]):
             field = f"exclusion.{index}.groups"
-            check_known(file, field, (name for group in exclusion["groups"] for name in group), terminology)
+            check_known(files, file, field, (name for group in exclusion["groups"] for name in group), terminology)
             group_of: dict[str, int] = {}
             for number, group in enumerate(exclusion["groups"]):
                 for name in group:
                     if group_of.setdefault(name, number) != number:
-                        raise ContentError(file, field, f"'{name}' stands in two groups")
-            _check(group_of, exclusion["why"], overlaps, files)
+                        files.refuse(file, field, f"'{name}' stands in two groups")
+            _check(group_of, exclusion["why"], overlaps, files, told)
 
 
 def _overlaps(set_id: str, terminology: Terminology) -> Iterator[tuple[str, frozenset[str]]]:
@@ -47,10 +49,14 @@ def _check(
     why: str,
     overlaps: Mapping[str, tuple[tuple[str, frozenset[str]], ...]],
     files: ContentFiles,
+    told: set[tuple[str, frozenset[str]]],
 ) -> None:
+    """Refuse a code in two groups; `told` are the codes and pairs of sets of which it was said already."""
     for name, group in group_of.items():
-        for code, others in overlaps[name]:
+        for code, others in overlaps.get(name, ()):
             for other in sorted(others & group_of.keys()):
-                if group_of[other] != group:
+                pair = code, frozenset((name, other))
+                if group_of[other] != group and pair not in told:
+                    told.add(pair)
                     problem = f"{code} is in '{other}' ({files.value_set(other)}) too; these exclude each other: {why}"
-                    raise ContentError(files.value_set(name), "compose", problem)
+                    files.refuse(files.value_set(name), "compose", problem)

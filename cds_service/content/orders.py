@@ -14,13 +14,13 @@ def read_orders(files: ContentFiles, terminology: Terminology) -> Mapping[str, O
     """The orders by slug.
 
     Raises:
-        ContentError: the file cannot be used, or an order is answered by a set that does not exist.
+        ContentError: the file cannot be used. A set that does not exist is collected in `files`.
     """
     orders = {}
     for slug, item in files.read_own("orders").items():
         combinations = tuple(frozenset(names) for names in item["answered_by"])
         named = (name for combination in combinations for name in combination)
-        check_known(files.own("orders"), f"{slug}.answered_by", named, terminology)
+        check_known(files, files.own("orders"), f"{slug}.answered_by", named, terminology)
         orders[slug] = OrderDefinition(
             slug=slug,
             name=item["name"],

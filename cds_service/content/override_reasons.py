@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from cds_service.content.error import ContentError
 from cds_service.content.files import ContentFiles
 from cds_service.content.model import OverrideReason
 
@@ -13,13 +12,13 @@ def read_override_reasons(files: ContentFiles) -> tuple[OverrideReason, ...]:
     """The reasons in the order in which they are offered.
 
     Raises:
-        ContentError: the file cannot be used, or a code stands there twice.
+        ContentError: the file cannot be used. A code that stands there twice is collected in `files`.
     """
     data = files.read_own("override-reasons")
     codes = [reason["code"] for reason in data["reason"]]
     for code in codes:
         if codes.count(code) > 1:
-            raise ContentError(files.own("override-reasons"), "reason.code", f"'{code}' stands there twice")
+            files.refuse(files.own("override-reasons"), "reason.code", f"'{code}' stands there twice")
     return tuple(_override_reason(reason, data["system"]) for reason in data["reason"])
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from cds_service.content.error import ContentError
 from cds_service.content.files import ContentFiles
 from cds_service.content.model import ResultWords
 
@@ -15,15 +15,22 @@ def read_result_words(files: ContentFiles) -> ResultWords:
     """The words, as regular expressions in which case does not matter.
 
     Raises:
-        ContentError: the file cannot be used, or a pattern is no regular expression.
+        ContentError: the file cannot be used. A pattern that is no regular expression is collected in `files`.
     """
-    return ResultWords(**{name: _any_of(name, item["patterns"]) for name, item in files.read_shared(_FILE).items()})
+    words = files.read_shared(_FILE)
+    return ResultWords(
+        **{name: any_of(files, f"{_FILE}.toml", f"{name}.patterns", item["patterns"]) for name, item in words.items()}
+    )
 
 
-def _any_of(name: str, patterns: list[str]) -> re.Pattern[str]:
+def any_of(files: ContentFiles, file: str, field: str, patterns: Sequence[str]) -> re.Pattern[str]:
+    """One pattern for several; one that is no regular expression is collected in `files` and left out."""
+    usable = []
     for pattern in patterns:
         try:
             re.compile(pattern)
         except re.error as error:
-            raise ContentError(f"{_FILE}.toml", f"{name}.patterns", f"not a regular expression: {error}") from error
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+            files.refuse(file, field, f"not a regular expression: {error}")
+        else:
+            usable.append(f"(?:{pattern})")
+    return re.compile("|".join(usable), re.IGNORECASE)

@@ -8,11 +8,11 @@ from typing import Any
 
 from cds_service.content.bounds import Bounds
 from cds_service.content.cross_checks import check_known
-from cds_service.content.error import ContentError
 from cds_service.content.files import ContentFiles
 from cds_service.content.model import OrderDefinition, Rule, ThresholdReason
 from cds_service.content.rule_source import RuleSource
 from cds_service.content.terminology import Terminology
+from cds_service.did_you_mean import did_you_mean
 
 
 def read_rule(
@@ -21,25 +21,25 @@ def read_rule(
     """Identity, owner, dates and numbers of the rule, and the value sets and orders that it names.
 
     Raises:
-        ContentError: the file cannot be used, lacks a table or threshold that the rule reads, holds a number out of
-            bounds, or names a day, a value set or an order that does not exist.
+        ContentError: the file cannot be used. Collected in `files`: a table or threshold that the rule reads and that
+            is missing, a number out of bounds, a day, a value set or an order that does not exist.
     """
     file = files.own("rule")
     data = files.read_own("rule")
     for table in sorted(source.tables - data.keys()):
-        raise ContentError(file, table, "is missing; the rule reads it")
-    _check_thresholds(file, source.thresholds, data["threshold"])
+        files.refuse(file, table, "is missing; the rule reads it")
+    _check_thresholds(files, source.thresholds, data["threshold"])
     for field in ("released", "review_by"):
-        _check_day(file, field, data[field])
+        _check_day(files, file, field, data[field])
     studies = data.get("studies", {})
     suffix = studies.get("without_contrast_suffix", "")
     for slug in _slugs(data):
         _check_order(files, slug, suffix, orders)
     observations, relevant = data["prefetch"]["observations"], data["orders"]["relevant"]
-    check_known(file, "prefetch.observations", observations, terminology)
-    check_known(file, "orders.relevant", relevant, terminology)
+    check_known(files, file, "prefetch.observations", observations, terminology)
+    check_known(files, file, "orders.relevant", relevant, terminology)
     passed_over = {name: item["why"] for item in data.get("passed_over", ()) for name in item["sets"]}
-    check_known(file, "passed_over", passed_over, terminology)
+    check_known(files, file, "passed_over", passed_over, terminology)
     return Rule(
         id=data["id"],
         version=data["version"],
@@ -64,21 +64,22 @@ def read_rule(
     )
 
 
-def _check_thresholds(file: str, read: Mapping[str, Bounds], written: Mapping[str, Any]) -> None:
+def _check_thresholds(files: ContentFiles, read: Mapping[str, Bounds], written: Mapping[str, Any]) -> None:
+    file = files.own("rule")
     for name in sorted(read.keys() - written.keys()):
-        raise ContentError(file, f"threshold.{name}", "is missing; the rule reads it")
+        files.refuse(file, f"threshold.{name}", "is missing; the rule reads it")
     for name in sorted(written.keys() - read.keys()):
-        raise ContentError(file, f"threshold.{name}", "the rule reads no such number")
+        files.refuse(file, f"threshold.{name}", f"the rule reads no such number{did_you_mean(name, read)}")
     for name, bounds in read.items():
-        if problem := bounds.problem(written[name]["value"]):
-            raise ContentError(file, f"threshold.{name}.value", problem)
+        if name in written and (problem := bounds.problem(written[name]["value"])):
+            files.refuse(file, f"threshold.{name}.value", problem)
 
 
-def _check_day(file: str, field: str, text: str) -> None:
+def _check_day(files: ContentFiles, file: str, field: str, text: str) -> None:
     try:
         date.fromisoformat(text)
-    except ValueError as error:
-        raise ContentError(file, field, f"'{text}' is not a date of the calendar, YYYY-MM-DD") from error
+    except ValueError:
+        files.refuse(file, field, f"'{text}' is not a date of the calendar, YYYY-MM-DD")
 
 
 def _slugs(data: Mapping[str, Any]) -> Iterator[str]:
@@ -93,6 +94,7 @@ def _slugs(data: Mapping[str, Any]) -> Iterator[str]:
 def _check_order(files: ContentFiles, slug: str, suffix: str, orders: Mapping[str, OrderDefinition]) -> None:
     plain = orders[slug].without_contrast or slug + suffix if slug in orders else ""
     if slug.startswith("mri-") and slug in orders and plain not in orders:
-        raise ContentError(files.own("orders"), plain, "is missing; a caution may ask for it")
+        files.refuse(files.own("orders"), plain, "is missing; a caution may ask for it")
     if slug not in orders:
-        raise ContentError(files.own("rule"), "mri_of_region, studies.staging", f"there is no order '{slug}'")
+        like = did_you_mean(slug, orders)
+        files.refuse(files.own("rule"), "mri_of_region, studies.staging", f"there is no order '{slug}'{like}")

@@ -8,11 +8,11 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from cds_service.content.cross_checks import check_known
-from cds_service.content.error import ContentError
 from cds_service.content.files import ContentFiles
 from cds_service.content.model import Flag, Guard, TextConcept, TextPatterns
 from cds_service.content.rule_source import TextNames
 from cds_service.content.terminology import Terminology
+from cds_service.did_you_mean import did_you_mean
 
 # What `<it>` becomes: the place of the match in its sentence, a character that no text holds (private use).
 MATCH_MARK = "\ue000"
@@ -32,23 +32,25 @@ def read_text_patterns(files: ContentFiles, names: TextNames, terminology: Termi
     """The patterns, with the words that they name written out.
 
     Raises:
-        ContentError: the file cannot be used, a concept is no value set, a pattern is no regular expression or names
-            words that do not exist, a guard does not exist, or something is missing that code reads by name.
+        ContentError: the file cannot be used. Collected in `files`: a concept that is no value set, a pattern that is
+            no regular expression or names words that do not exist, a guard that does not exist, and what is missing
+            though code reads it by name.
     """
     file = files.own("text-patterns")
     data = files.read_own("text-patterns")
-    _check_read(file, "guard", names.guards, data["guard"].keys())
-    _check_read(file, "flag", names.flags | SHARED_FLAGS, data["flag"].keys())
-    _check_read(file, "concept", names.concepts, {item["id"] for item in data["concept"]})
+    _check_read(files, "guard", names.guards, data["guard"].keys())
+    _check_read(files, "flag", names.flags | SHARED_FLAGS, data["flag"].keys())
+    _check_read(files, "concept", names.concepts, {item["id"] for item in data["concept"]})
     for name in sorted(data["flag"].keys() - names.flags - SHARED_FLAGS - COURSES):
-        raise ContentError(file, f"flag.{name}", "no code reads these words")
+        files.refuse(file, f"flag.{name}", "no code reads these words")
     coded = (item["id"] for item in data["concept"] if not item.get("text_only"))
-    check_known(file, "concept.id", coded, terminology)
+    check_known(files, file, "concept.id", coded, terminology)
     for item in data["concept"]:
         for guard in item["guards"]:
             if guard not in data["guard"]:
-                raise ContentError(file, f"{item['id']}.guards", f"there is no guard '{guard}'")
-    words = _Words(file, data.get("words", {}))
+                like = did_you_mean(guard, data["guard"])
+                files.refuse(file, f"concept.{item['id']}.guards", f"there is no guard '{guard}'{like}")
+    words = _Words(files, data.get("words", {}))
     statement = data.get("statement", _NO_STATEMENT)
     return TextPatterns(
         guards={name: Guard(item["scope"], words.in_all(item["patterns"])) for name, item in data["guard"].items()},
@@ -63,9 +65,9 @@ def read_text_patterns(files: ContentFiles, names: TextNames, terminology: Termi
     )
 
 
-def _check_read(file: str, kind: str, read: AbstractSet[str], written: AbstractSet[str]) -> None:
+def _check_read(files: ContentFiles, kind: str, read: AbstractSet[str], written: AbstractSet[str]) -> None:
     for name in sorted(read - written):
-        raise ContentError(file, f"{kind}.{name}", "is missing; code reads it")
+        files.refuse(files.own("text-patterns"), f"{kind}.{name}", "is missing; code reads it")
 
 
 def _concept(item: Mapping[str, Any], words: _Words) -> TextConcept:
@@ -82,23 +84,27 @@ def _concept(item: Mapping[str, Any], words: _Words) -> TextConcept:
 class _Words:
     """The alternatives that patterns name as `<name>`; a name may use those above it."""
 
-    def __init__(self, file: str, words: Mapping[str, Sequence[str]]) -> None:
-        self._file = file
+    def __init__(self, files: ContentFiles, words: Mapping[str, Sequence[str]]) -> None:
+        self._files = files
+        self._file = files.own("text-patterns")
         self._known = {"it": MATCH_MARK}
         for name, alternatives in words.items():
             self._known[name] = "|".join(self.in_all(alternatives))
 
     def in_all(self, patterns: Iterable[str]) -> tuple[str, ...]:
-        """The patterns with their words written out, each a regular expression."""
+        """The patterns with their words written out, each a regular expression; others are refused and left out."""
         return tuple(self._checked(patterns))
 
     def _checked(self, patterns: Iterable[str]) -> Iterator[str]:
         for pattern in patterns:
             if unknown := [name for name in _WORD.findall(pattern) if name not in self._known]:
-                raise ContentError(self._file, pattern, f"there are no words '{unknown[0]}'")
+                like = did_you_mean(unknown[0], self._known)
+                self._files.refuse(self._file, pattern, f"there are no words '{unknown[0]}'{like}")
+                continue
             written = _WORD.sub(lambda name: f"(?:{self._known[name[1]]})", pattern)
             try:
                 re.compile(written)
             except re.error as error:
-                raise ContentError(self._file, pattern, f"not a regular expression: {error}") from error
+                self._files.refuse(self._file, pattern, f"not a regular expression: {error}")
+                continue
             yield written

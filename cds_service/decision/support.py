@@ -29,9 +29,12 @@ from cds_service.chart.screening import CodeScreen
 from cds_service.clinical import registry
 from cds_service.clinical.rules.assessment import Assessment, Outcome
 from cds_service.clinical.rules.rule import Rule
+from cds_service.content.model import Content
 from cds_service.content.review import review_warnings
 from cds_service.decision.active_override import EvidenceFingerprints, with_active_override
+from cds_service.decision.content_in_use import ContentInUse, content_place
 from cds_service.decision.decision_id import decision_id
+from cds_service.decision.fit import misfits
 from cds_service.decision.hook_call import HookCall
 from cds_service.decision.memory import NO_HISTORY, OverrideHistory, PatientMemory
 from cds_service.ehr.completion import complete
@@ -90,19 +93,21 @@ class Decision:
 class DecisionSupport:
     """The service without its web server: settings and content, read once, and calls answered one by one."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        """Raises ContentError where the content cannot be used, SettingsError where the settings do not fit it."""
+    def __init__(self, settings: Settings | None = None, contents: Sequence[Content] | None = None) -> None:
+        """Raises ContentError where the content cannot be used, SettingsError where the settings do not fit it.
+
+        `contents` is that of all rules, in place of the one that the settings name.
+        """
         self.settings = settings or Settings()
         choices = {name: getattr(self.settings, name) for name in Settings.model_fields}
-        self.rules = registry.rules(self.settings.content_folder, choices)
+        place = content_place(self.settings)
+        if contents is None:
+            contents = registry.contents(place.folder, place.overlays)
+        self._content = ContentInUse(place, contents)
+        self.rules = registry.rules(contents, choices)
         self._answered_by = {service.id: (service, rule) for rule in self.rules for service in rule.services}
-        keys = {key for rule in self.rules for key in rule.prefetch}
-        if unknown := set(self.settings.accepted_gaps) - keys:
-            raise SettingsError(f"setting 'accepted_gaps': there is no prefetch key {', '.join(sorted(unknown))}")
-        known = {slug for rule in self.rules for slug in rule.content.orders}
-        for slug in self.settings.order_codings:
-            if slug not in known:
-                raise SettingsError(f"setting 'order_codings.{slug}': there is no such order")
+        if problems := list(misfits(self.settings, self.rules)):
+            raise SettingsError(*problems)
         key = self.settings.pseudonym_key
         self._key = key.get_secret_value() if key else ""
         self._fhir_servers: dict[str, FhirServer] = {}
@@ -118,7 +123,12 @@ class DecisionSupport:
 
     def warnings(self, now: datetime) -> tuple[str, ...]:
         """What somebody should know of the content of the rules at this moment, one sentence each."""
-        return tuple(text for rule in self.rules for text in review_warnings(rule.content.rule, now.date()))
+        review = [text for rule in self.rules for text in review_warnings(rule.content.rule, now.date())]
+        return (*review, *filter(None, [self.approval_warning()]))
+
+    def approval_warning(self) -> str | None:
+        """That the content in use is approved by nobody, in one sentence; None where it is, or needs no approval."""
+        return self._content.warning()
 
     def rule_of(self, service: Service) -> Rule:
         """The rule that answers a service."""

@@ -140,6 +140,13 @@ class Metrics:
             multiprocess_mode="max",
         )
         rule.labels(rule_version).set(1)
+        self._approved = Gauge(
+            "cds_content_approved",
+            "0 where the content in use needs an approval and has none, else 1.",
+            registry=own,
+            # An approval counts at once, whichever worker heard of it.
+            multiprocess_mode="mostrecent",
+        )
         for operation in LEDGER_OPERATIONS:
             self._failures.labels(operation)
         if self._folder and not any(Path(self._folder).glob("*.db")):
@@ -195,6 +202,10 @@ class Metrics:
     def http_error(self, status: int) -> None:
         """Count an answer with a status from 400 up."""
         self._errors.labels(_known(str(status), _STATUSES)).inc()
+
+    def content_approved(self, approved: bool) -> None:
+        """Say whether the content in use is approved, or needs no approval."""
+        self._approved.set(int(approved))
 
     def exposition(self) -> tuple[bytes, str]:
         """The metrics of all workers as Prometheus reads them, and their media type."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -116,19 +116,24 @@ def check_clients(clients: Sequence[TrustedClient], development: bool) -> None:
 
     Raises:
         ValueError: an issuer occurs twice, a key file cannot be used, or a client of a service in real use signs
-            with the published key of the public sandbox.
+            with the published key of the public sandbox. The message has a line for each.
     """
+    if problems := list(_table_problems(clients, development)):
+        raise ValueError("\n".join(problems))
+
+
+def _table_problems(clients: Sequence[TrustedClient], development: bool) -> Iterator[str]:
     for issuer, times in Counter(client.issuer for client in clients).items():
         if times > 1:
-            raise ValueError(f"clients: the issuer '{issuer}' occurs {times} times; each client needs its own")
+            yield f"clients: the issuer '{issuer}' occurs {times} times; each client needs its own"
     for client in clients:
         if not development and _is_sandbox(client):
-            raise ValueError(
+            yield (
                 f"clients: '{client.issuer}' uses the keys of the public CDS Hooks Sandbox. Its private key is public:"
                 " anyone can sign tokens with it. It is accepted in development only."
             )
         if client.jwks_file and (problem := _file_problem(client.jwks_file)):
-            raise ValueError(f"clients: the 'jwks_file' of '{client.issuer}' {problem}")
+            yield f"clients: the 'jwks_file' of '{client.issuer}' {problem}"
 
 
 def _is_sandbox(client: TrustedClient) -> bool:
