@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from ahocorasick import Automaton
+
 from cds_service.clinical.reading.reach import Passage, Statements
 from cds_service.content.model import TextConcept, TextPatterns
 from cds_service.content.text_patterns import COURSES
@@ -20,6 +22,8 @@ LONGEST_TEXT = 2000
 
 # Mentions of one concept in one sentence that are looked at; more of them add nothing.
 _MOST_MENTIONS = 4
+
+_NO_WORD = "\ue001"
 
 # `Lumbar_Xray` reads as two words; apostrophes and dashes are typed in many ways.
 _SAME_LETTERS = str.maketrans({"_": " ", "’": "'", "‘": "'", "`": "'", "–": "-", "—": "-", "−": "-", "‑": "-"})
@@ -110,10 +114,8 @@ class TextReader:
         guards = {name: _Guard(guard.scope, _any_of(guard.patterns)) for name, guard in patterns.guards.items()}
         self._guards = guards
         self._concepts = [_Concept(item, guards) for item in patterns.concepts]
-        self._places_by_need: dict[str, list[int]] = {}
-        for place, concept in enumerate(self._concepts):
-            for word in concept.needs or ("",):
-                self._places_by_need.setdefault(word, []).append(place)
+        self._always = [place for place, concept in enumerate(self._concepts) if not concept.needs]
+        self._places_of_words = _places_of_words(self._concepts)
         self._flags = {
             name: _Flag(*map(_any_of, (flag.patterns, flag.alone, flag.front, flag.unless)))
             for name, flag in patterns.flags.items()
@@ -151,8 +153,8 @@ class TextReader:
 
     def _that_may_stand_in(self, lower: str) -> list[_Concept]:
         """The concepts of which a sentence in lower case has a word at all, in their order."""
-        found = [places for word, places in self._places_by_need.items() if word in lower]
-        return [self._concepts[place] for place in sorted(set().union(*found))]
+        found = [places for _, places in self._places_of_words.iter(lower)]
+        return [self._concepts[place] for place in sorted(set(self._always).union(*found))]
 
     def find(self, text: str, prefix: str = "") -> list[TextMatch]:
         """Every concept whose id starts with `prefix` and that `text` states, at most once each."""
@@ -218,6 +220,20 @@ class TextReader:
             for concept in concepts:
                 for match in islice(concept.pattern.finditer(sentence), _MOST_MENTIONS):
                     yield Passage(sentence, match.start(), match.end(), self._statements)
+
+
+def _places_of_words(concepts: Iterable[_Concept]) -> Automaton:
+    """Finds, in one pass over a text, the places of the concepts of which it holds a word that they need."""
+    places: dict[str, list[int]] = {}
+    for place, concept in enumerate(concepts):
+        for word in concept.needs:
+            places.setdefault(word, []).append(place)
+    automaton = Automaton()
+    # Without a word it could not be searched; no text holds this one (private use).
+    for word, found in (places or {_NO_WORD: []}).items():
+        automaton.add_word(word, found)
+    automaton.make_automaton()
+    return automaton
 
 
 def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:

@@ -17,9 +17,9 @@ from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.free_text import LONGEST_TEXT, Mention, TextMatch, TextReader, denied, stated
 from cds_service.content.model import Content
 
-# Free text read in one call, in characters: a chart of thousands of entries has less, and reading it takes about a
-# second. A longer text must not occupy a worker for longer.
-MOST_TEXT = 1_000_000
+# Free text read in one call, in characters, wherever it stands, each text once: 5,000 entries have less, with fifty
+# characters of their own each. Reading so much takes about a second; a longer text must not occupy a worker for longer.
+MOST_TEXT = 250_000
 
 # Names of codes that are kept with what was read in them: a hospital uses some thousands, none longer than a line.
 _MOST_NAMES = 10_000
