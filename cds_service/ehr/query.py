@@ -22,6 +22,7 @@ from cds_service.chart.records import Gap
 from cds_service.ehr.connections import FhirConnections, HeldConnection
 from cds_service.ehr.limits import FhirLimits
 from cds_service.ehr.pace import ServerPace
+from cds_service.json_values import MOST_VALUES, values_at_most
 
 _CHUNK_BYTES = 65_536
 
@@ -179,6 +180,8 @@ class QueryReader:
 
     def _json(self, session: requests.Session, read: Read, url: str) -> Json:
         body = self._body(session, read, url)
+        if len(body) > MOST_VALUES and values_at_most(body) > MOST_VALUES:
+            raise ReadFailure(Gap.TOO_MUCH)
         try:
             document = orjson.loads(body)
         except orjson.JSONDecodeError:
