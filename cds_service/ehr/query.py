@@ -221,7 +221,7 @@ class QueryReader:
                 answered = True
                 self._check(response)
                 return self._bounded(response, read)
-        except requests.Timeout as error:
+        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise ReadFailure(Gap.TIMED_OUT) from error
         except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
             lost = _Retryable if answered or not read.held.was_kept else _Stale
