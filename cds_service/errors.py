@@ -8,7 +8,7 @@
     ├── NotAllowed         405  the address exists, the method does not
     ├── MissingData        412  data that decides is neither sent nor fetchable
     ├── TooLarge           413  the body is larger than the settings allow
-    ├── TooMuch            413  the body is nested too deeply, or a Bundle in it is too long
+    ├── TooMuch            413  the body is nested too deeply, has too many values, or a Bundle in it is too long
     ├── WrongMediaType     415  the body is not declared as JSON, or in a form that is not read
     ├── TooManyCalls       429  the client calls more often than the settings allow
     ├── TookTooLong        503  the answer was not ready in the time of the settings

@@ -36,6 +36,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import THRESH
 from cds_service.content.bounds import EGFR_RECENT_DAYS
 from cds_service.did_you_mean import did_you_mean
 from cds_service.ehr.limits import FhirLimits, ReadAhead
+from cds_service.json_values import MOST_VALUES
 from cds_service.ledger.database import check_url
 from cds_service.ledger.entries import ANONYMOUS, EVERY, Mode
 from cds_service.protocol.limits import BodyLimits
@@ -107,6 +108,11 @@ class Settings(BaseModel):
     )
     max_body_bytes: int = Field(10_000_000, ge=1_000, description="Largest body of a call, in bytes")
     max_json_depth: int = Field(1000, ge=20, le=1000, description="Deepest nesting of a body; FHIR needs about 20")
+    max_json_values: int = Field(
+        MOST_VALUES,
+        ge=10_000,
+        description="Most JSON values of a body, an object counted twice; a chart of 10 MB has 700,000 at most",
+    )
     max_bundle_entries: int = Field(20_000, ge=10, description="Most entries of one Bundle in a call")
     call_seconds: float = Field(
         10.0, gt=0, le=60, strict=False, description="Time for one call; what is not ready by then is answered 503"
@@ -316,7 +322,7 @@ class Settings(BaseModel):
 
     def body_limits(self) -> BodyLimits:
         """The bounds of a body, once it is decoded."""
-        return BodyLimits(depth=self.max_json_depth, entries=self.max_bundle_entries)
+        return BodyLimits(self.max_json_depth, self.max_bundle_entries, self.max_json_values)
 
     def all_origins(self) -> tuple[str, ...]:
         """The web origins that may call from a browser, of the settings and of every client."""

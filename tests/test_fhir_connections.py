@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Lock
@@ -139,6 +140,22 @@ def test_a_kept_connection_on_which_nothing_comes_ends_at_the_deadline() -> None
     with serving(Clients(is_silent)) as wire:
         gaps = [read(wire, server, deadline_seconds=0.5) for _ in range(2)]
     assert gaps == [None, Gap.TIMED_OUT]
+
+
+def test_what_the_deadline_ended_is_called_timed_out_also_where_its_thread_is_quick(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    end_all = FhirReader._end_all
+
+    def ends_and_waits(reader: FhirReader) -> None:
+        end_all(reader)
+        for thread in threading.enumerate():
+            if thread.name == "fhir-read":
+                thread.join(IDLE_SECONDS)
+
+    monkeypatch.setattr(FhirReader, "_end_all", ends_and_waits)
+    with serving(Exchange.be_silent) as wire:
+        assert read(wire, FhirServer(), deadline_seconds=0.3) is Gap.TIMED_OUT
 
 
 def test_calls_at_the_same_time_each_get_their_own_answer() -> None:

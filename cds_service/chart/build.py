@@ -9,7 +9,7 @@ from typing import Any
 
 from cds_service.chart.drafts import read_drafts
 from cds_service.chart.elements import Json, Reading
-from cds_service.chart.prefetch import Entry, PrefetchReader
+from cds_service.chart.prefetch import Entry, PrefetchReader, StillWanted, always_wanted
 from cds_service.chart.records import Chart, Condition, Gap, PrefetchResult
 from cds_service.chart.resource_types import resource_type_of
 from cds_service.chart.resources import (
@@ -42,6 +42,7 @@ def build_chart(
     fhir_server: str = "",
     accepted_gaps: Collection[str] = (),
     codes: CodeScreen | None = None,
+    still_wanted: StillWanted = always_wanted,
 ) -> Chart:
     """Read a chart.
 
@@ -57,8 +58,9 @@ def build_chart(
         fhir_server: the base address of the call's FHIR server, or an empty string.
         accepted_gaps: prefetch keys of which the site knows that its EHR never grants all.
         codes: tells which codes cannot matter to the rule; without it every entry is read.
+        still_wanted: called before each entry; raises where nobody waits for the chart any more.
     """
-    reader = PrefetchReader(prefetch, patient_id, fhir_server, accepted_gaps)
+    reader = PrefetchReader(prefetch, patient_id, fhir_server, accepted_gaps, still_wanted)
     patient = reader.read("patient", ("Patient",), read_patient)
     birth = patient.items[0].birth if patient.items else None
     if codes is not None:

@@ -43,6 +43,13 @@ class FetchedPrefetch:
 
 Reader = Callable[[Json, Reading], T]
 
+# Called now and then while a chart is read; raises what ends the reading.
+StillWanted = Callable[[], None]
+
+
+def always_wanted() -> None:
+    """Somebody waits for the chart, however long it takes."""
+
 
 class Entry(NamedTuple):
     """One resource, the place where it stands, and its `fullUrl` (empty where it has none)."""
@@ -119,12 +126,19 @@ class PrefetchReader:
         patient_id: the patient of the call.
         server: the base address of the call's FHIR server, or an empty string.
         accepted_gaps: keys of which the site knows that its EHR never grants all.
+        still_wanted: called before each entry; raises where nobody waits for the chart any more.
     """
 
     def __init__(
-        self, prefetch: Mapping[str, Any], patient_id: str, server: str = "", accepted_gaps: Collection[str] = ()
+        self,
+        prefetch: Mapping[str, Any],
+        patient_id: str,
+        server: str = "",
+        accepted_gaps: Collection[str] = (),
+        still_wanted: StillWanted = always_wanted,
     ) -> None:
         self._prefetch = prefetch
+        self._still_wanted = still_wanted
         self._accepted = frozenset(accepted_gaps)
         self._unfolded: dict[str, Entries] = {}
         self._names: dict[str, str] | None = None
@@ -163,6 +177,7 @@ class PrefetchReader:
             if entry.resource.get("resourceType") not in resource_types:
                 continue
             wanted += 1
+            self._still_wanted()
             owner = self.owner(entry, entries)
             if owner is not Owner.PATIENT:
                 others += owner is Owner.ANOTHER

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from cds_service.clock import Deadline
 from cds_service.decision.caller import ANONYMOUS_CALLER, Caller
+from cds_service.errors import TookTooLong
 from cds_service.ledger.entries import Mode
 from cds_service.protocol.services import Service
 
@@ -26,6 +27,11 @@ class HookCall:
     caller: Caller = ANONYMOUS_CALLER
     mode: Mode = Mode.LIVE
     deadline: Deadline | None = None
+
+    def check_time(self) -> None:
+        """Raises TookTooLong where the deadline has passed: whoever asked no longer waits for an answer."""
+        if self.deadline and self.deadline.seconds_left() <= 0:
+            raise TookTooLong(self.deadline.seconds)
 
     def milliseconds_taken(self) -> float:
         """The time that the call has taken so far; 0 where it is not measured."""

@@ -23,7 +23,7 @@ from cds_service.addresses import base_of, server_problem
 from cds_service.advice.call import DecidedCall, OrderOptions
 from cds_service.advice.card import cards, proposed
 from cds_service.chart.build import build_chart
-from cds_service.chart.prefetch import FetchedPrefetch
+from cds_service.chart.prefetch import FetchedPrefetch, StillWanted, always_wanted
 from cds_service.chart.records import Chart, Gap
 from cds_service.chart.screening import CodeScreen
 from cds_service.clinical import registry
@@ -198,10 +198,11 @@ class DecisionSupport:
         """
         rule, prefetch = self.rule_of(call.service), request.prefetch
         reading = rule.reader()
+        reading.still_wanted = call.check_time
         codes = rule.codes(reading)
 
         def assess(values: Mapping[str, Any]) -> tuple[Chart, Assessment]:
-            chart = chart_of(request, call.service, values, self.settings.accepted_gaps, codes)
+            chart = chart_of(request, call.service, values, self.settings.accepted_gaps, codes, call.check_time)
             return chart, rule.assess(chart, reading, call.at)
 
         def completed(keys: Sequence[str], visits: Sequence[str], ahead: Sequence[str] = ()) -> dict[str, Any]:
@@ -255,6 +256,7 @@ def chart_of(
     prefetch: Mapping[str, Any],
     accepted_gaps: Collection[str],
     codes: CodeScreen | None = None,
+    still_wanted: StillWanted = always_wanted,
 ) -> Chart:
     """What is known of the patient of a call, with these prefetch values in place of those that came with it."""
     return build_chart(
@@ -268,6 +270,7 @@ def chart_of(
         fhir_server=request.fhir_server or "",
         accepted_gaps=accepted_gaps,
         codes=codes,
+        still_wanted=still_wanted,
     )
 
 

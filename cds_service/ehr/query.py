@@ -22,6 +22,7 @@ from cds_service.chart.records import Gap
 from cds_service.ehr.connections import FhirConnections, HeldConnection
 from cds_service.ehr.limits import FhirLimits
 from cds_service.ehr.pace import ServerPace
+from cds_service.json_values import MOST_VALUES, values_at_most
 
 _CHUNK_BYTES = 65_536
 
@@ -179,6 +180,8 @@ class QueryReader:
 
     def _json(self, session: requests.Session, read: Read, url: str) -> Json:
         body = self._body(session, read, url)
+        if len(body) > MOST_VALUES and values_at_most(body) > MOST_VALUES:
+            raise ReadFailure(Gap.TOO_MUCH)
         try:
             document = orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -218,7 +221,7 @@ class QueryReader:
                 answered = True
                 self._check(response)
                 return self._bounded(response, read)
-        except requests.Timeout as error:
+        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise ReadFailure(Gap.TIMED_OUT) from error
         except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
             lost = _Retryable if answered or not read.held.was_kept else _Stale

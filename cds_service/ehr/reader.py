@@ -80,11 +80,14 @@ class FhirReader:
         reads = {key: self._wanted(query) for key, query in queries.items()}
         if ahead and self.limits.read_ahead != "never" and not self._await(reads.values(), self._patience()):
             self._begin_ahead(ahead)
-        if not self._await(reads.values(), self.seconds_left()):
+        came = self._await(reads.values(), self.seconds_left())
+        # What ends now because it is ended does not say why.
+        fetched = {key: read.result or Fetched((), Gap.TIMED_OUT) for key, read in reads.items()}
+        if not came:
             self._end_all()
         if is_round:
             self.server.pace.round_took(self.timer() - begun)
-        return {key: read.result or Fetched((), Gap.TIMED_OUT) for key, read in reads.items()}
+        return fetched
 
     def close(self) -> None:
         """End what was read ahead and is not needed."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from cds_service.chart.undecoded import UndecodedBundle
 from cds_service.errors import TooMuch
+from cds_service.json_values import MOST_VALUES
 
 # What Python's own parser and msgspec bear; a site may allow less.
 DEEPEST = 1000
@@ -15,10 +16,11 @@ DEEPEST = 1000
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """The deepest nesting of objects and lists, and the most entries of one Bundle."""
+    """The deepest nesting of objects and lists, the most entries of one Bundle, and the most JSON values."""
 
     depth: int
     entries: int
+    values: int = MOST_VALUES
 
 
 def check_limits(document: object, limits: BodyLimits) -> None:

@@ -5,8 +5,8 @@ clients all of them. The front therefore speaks ASGI 3 (HTTP only): it receives 
 connection, within bounds of size, time and memory, and only then gives the call to one of the application's threads.
 The known adapters from ASGI to WSGI either read in a thread or write bodies, which are patient data, to files.
 
-A call waits for a thread no longer than it may take, and not at all once its client has gone. Health and metrics have
-threads of their own.
+A call waits for a thread no longer than it may take, and not at all once its client has gone. Large bodies are few at a
+time, and no small call waits for them (`large_bodies`). Health and metrics have threads of their own.
 
 It decides nothing about a request: what was not received whole, or waited too long, is refused by the application, in
 its own words.
@@ -15,6 +15,7 @@ its own words.
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import logging
 import sys
@@ -33,6 +34,7 @@ from cds_service.app import RECORDER, SUPPORT, WsgiApp, make_app
 from cds_service.clock import utc_now
 from cds_service.errors import CdsError, TookTooLong, Unauthorized
 from cds_service.protocol.outcome import operation_outcome
+from cds_service.server.large_bodies import LargeBodies
 from cds_service.server.stopping import Stopping
 from cds_service.server.warm_up import warm_up
 from cds_service.server.wsgi_call import SERVER, WsgiResponse, call_wsgi, environ_of
@@ -70,15 +72,11 @@ TOO_LATE = "cds.too_late"
 # A body of the default limit, 10 MB, at 3 Mbit/s.
 BODY_SECONDS = 30.0
 
-# Calls have some ten kB. What bodies under way have beyond this counts towards their common bound, so that small calls
-# are received also while others fill it.
-_UNBUDGETED_BYTES = 256 * 1024
-
-# So many bodies of the largest size are held at the same time; 160 MB with the default limit.
-_LARGE_BODIES = 16
-
 # So long a worker waits for the ledger before it takes its first call. It starts without it where that takes longer.
 _LEDGER_SECONDS = 5.0
+# New objects between two collections of garbage. Out of the box it is 700; a large body is hundreds of thousands, none
+# of them garbage, and was decoded in three times the time. What lies about for longer meanwhile is a few megabytes.
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 _log = logging.getLogger(__name__)
 
@@ -91,6 +89,7 @@ def create_worker_app() -> Front:
     """
     log_to_standard_output()
     sys.setswitchinterval(_TURN_SECONDS)
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 100)
     return front_for(read_settings(), for_good=True)
 
 
@@ -144,7 +143,7 @@ class Front:
         self._body_seconds = body_seconds
         self._call_seconds = call_seconds
         self._closed = closed
-        self._budget = _LARGE_BODIES * max_body_bytes
+        self._large = LargeBodies(max_body_bytes)
         self._threads = ThreadPoolExecutor(THREADS, "call")
         self._spare = ThreadPoolExecutor(_SPARE_THREADS, "spare")
         self.stopping = Stopping()
@@ -159,7 +158,6 @@ class Front:
         body, environ = bytearray(), environ_of(scope)
         try:
             problem = await self._receive(environ, receive, body)
-            environ["wsgi.input"] = _IncompleteBody(problem) if problem else io.BytesIO(body)
             environ[RECEIVED] = time.perf_counter()
             if body and not problem:
                 # The application refuses by it what is too large; it stands for the chunks, which are no more.
@@ -167,9 +165,14 @@ class Front:
                 environ.pop("HTTP_TRANSFER_ENCODING", None)
             # While a body is still to come, to ask for what comes next would be to receive it.
             whole = 0 < len(body) <= self._limit and not problem
-            response = await self._response(environ, receive if whole else None)
+            async with self._large.turn(body if whole else b"", self._call_seconds) as has_turn:
+                environ["wsgi.input"] = _IncompleteBody(problem) if problem else io.BytesIO(body if has_turn else b"")
+                if has_turn:
+                    response = await self._response(environ, receive if whole else None)
+                else:
+                    response = await self._late_response(environ)
         finally:
-            self._budget += _budgeted_bytes(body)
+            self._large.forget(len(body))
         if response:
             await _send(send, response)
 
@@ -185,16 +188,23 @@ class Front:
         work = self._threads.submit(self._run_app, environ)
         response = asyncio.wrap_future(work)
         # Most calls are answered before it is worth asking whether their client is still there.
-        soon = min(_SOON_SECONDS, self._call_seconds)
-        await asyncio.wait((response,), timeout=soon)
-        left = not response.done() and await _has_left(response, receive, self._call_seconds - soon)
+        await asyncio.wait((response,), timeout=min(_SOON_SECONDS, self._seconds_left(environ)))
+        left = not response.done() and await _has_left(response, receive, self._seconds_left(environ))
         # What has begun cannot be canceled, and is waited for.
         if response.done() or not work.cancel():
             return await response
         if left:
             return None
+        return await self._late_response(environ)
+
+    async def _late_response(self, environ: dict[str, Any]) -> WsgiResponse:
         environ[TOO_LATE] = True
         return await self._in_spare_thread(environ)
+
+    def _seconds_left(self, environ: Mapping[str, Any]) -> float:
+        """How long a call that was received may still wait for a thread."""
+        taken: float = time.perf_counter() - environ[RECEIVED]
+        return max(0.0, self._call_seconds - taken)
 
     async def _in_spare_thread(self, environ: dict[str, Any]) -> WsgiResponse:
         return await asyncio.get_running_loop().run_in_executor(self._spare, self._run_app, environ)
@@ -222,10 +232,9 @@ class Front:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return BadRequest()
-            held = _budgeted_bytes(body)
+            had = len(body)
             body += message.get("body", b"")
-            self._budget -= _budgeted_bytes(body) - held
-            if self._budget < 0:
+            if not self._large.receive(had, len(body)):
                 return ServiceUnavailable()
             if not message.get("more_body", False):
                 break
@@ -293,7 +302,3 @@ class _IncompleteBody(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         raise self._problem
-
-
-def _budgeted_bytes(body: bytearray) -> int:
-    return max(0, len(body) - _UNBUDGETED_BYTES)

@@ -19,7 +19,7 @@ from cds_service.decision.pseudonyms import pseudonyms_of
 from cds_service.decision.recorder import LedgerRecorder
 from cds_service.decision.recording import FAILED, SWITCHED_OFF, decision_entry, feedback_entries, unanswered_entry
 from cds_service.decision.support import Decision, DecisionSupport
-from cds_service.errors import CdsError, InvalidRequest, MissingData, NotRecorded, TookTooLong, UnknownService
+from cds_service.errors import CdsError, InvalidRequest, MissingData, NotRecorded, UnknownService
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.protocol.feedback import read_feedback
 from cds_service.protocol.services import Service, discovery
@@ -97,9 +97,9 @@ class HookHandler:
 
     def _decided(self, call: HookCall, body: object) -> tuple[DecisionEntry, Response]:
         """The response to a call, and the row of its decision."""
-        _check_time(call)
+        call.check_time()
         decision = self._support.decide(call, body, self._history)
-        _check_time(call)
+        call.check_time()
         for gap in decision.reads.values():
             self._recorder.metrics.fhir_read(gap.code if gap else FHIR_ANSWERED)
         # Beside the id of a decision that is not under a key, it would let someone try out patient ids.
@@ -160,11 +160,6 @@ class HookHandler:
         except CdsError:
             # The client is answered with the crash itself.
             return
-
-
-def _check_time(call: HookCall) -> None:
-    if call.deadline and call.deadline.seconds_left() <= 0:
-        raise TookTooLong(call.deadline.seconds)
 
 
 def _response_in_mode(decision: Decision, mode: Mode) -> Response:

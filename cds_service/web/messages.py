@@ -9,6 +9,7 @@ from flask import Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from cds_service.errors import CdsError, WrongMediaType
+from cds_service.protocol.body_values import check_values
 from cds_service.protocol.json_body import charset_of, decode, decode_call
 from cds_service.protocol.limits import DEEPEST, BodyLimits, check_limits
 from cds_service.protocol.outcome import operation_outcome
@@ -38,7 +39,7 @@ def document(limits: BodyLimits, decode: Callable[[bytes, str], object] = decode
 
     Raises:
         CdsError: it is not declared as JSON, compressed, in a character set that is not read, not JSON, or larger,
-            deeper or longer than the limits.
+            deeper, longer or of more values than the limits.
     """
     if request.mimetype not in JSON_TYPES:
         raise WrongMediaType
@@ -49,6 +50,7 @@ def document(limits: BodyLimits, decode: Callable[[bytes, str], object] = decode
     if request.content_length is None and len(body) >= (request.max_content_length or len(body) + 1):
         # Werkzeug cuts a body without Content-Length at the limit and raises nothing.
         raise RequestEntityTooLarge
+    check_values(body, limits.values)
     decoded = decode(body, charset)
     check_limits(decoded, limits)
     return decoded

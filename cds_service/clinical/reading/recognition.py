@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TypeAlias
 
+from cds_service.chart.prefetch import StillWanted, always_wanted
 from cds_service.chart.records import Coding, Concept
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.free_text import LONGEST_TEXT, Mention, TextMatch, TextReader, denied, stated
@@ -24,6 +25,9 @@ MOST_TEXT = 250_000
 # Names of codes that are kept with what was read in them: a hospital uses some thousands, none longer than a line.
 _MOST_NAMES = 10_000
 _LONGEST_NAME = 200
+
+# A concept costs some microseconds: so many are looked at before it is asked whether somebody still waits.
+_CONCEPTS_BETWEEN_LOOKS = 256
 
 # One question of a rule: the ids of the value sets and text concepts that answer it. A code in one of its sets answers
 # it, with no where the set says so (family history, in situ disease, pain of another cause); words answer it where no
@@ -111,9 +115,15 @@ class Recognizer:
         self._left = MOST_TEXT
         self.text_match = text_match
         self.has_read_all = True
+        # Called before each text and now and then; raises where nobody waits for the answer any more.
+        self.still_wanted: StillWanted = always_wanted
+        self._asked = 0
 
     def value_sets(self, concept: Concept) -> Mapping[str, Coding]:
         """The value sets that any coding of the concept is in, each with the first coding that is."""
+        self._asked += 1
+        if not self._asked % _CONCEPTS_BETWEEN_LOOKS:
+            self.still_wanted()
         found: dict[str, Coding] = {}
         for coding in concept.codings:
             sets = self._terminology.value_sets_with(coding.system, coding.code)
