@@ -1,0 +1,87 @@
+"""The commands before going live: coverage, go-live."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import NoReturn
+
+import click
+import orjson
+
+from cds_service.cli.ledger import midnight, opened_ledger, since_callback
+from cds_service.clock import utc_now
+from cds_service.content.error import ContentError
+from cds_service.decision.support import DecisionSupport
+from cds_service.readiness.coverage import Coverage
+from cds_service.readiness.coverage_report import CoverageReport, report_of
+from cds_service.readiness.coverage_text import coverage_text
+from cds_service.readiness.documents import Documents, unknown_endings
+from cds_service.readiness.ledger_coverage import ledger_coverage
+from cds_service.settings import SettingsError, read_settings
+
+_FORMAT = click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to print."
+)
+
+
+@click.command()
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option("--ledger", "from_ledger", is_flag=True, help="Read the calls that were answered instead of files.")
+@click.option(
+    "--since", metavar="SPAN|DATE", callback=since_callback, default="30d", show_default=True,
+    help="With --ledger: 30d, 12w, or the first day.",
+)  # fmt: skip
+@_FORMAT
+@click.option("--top", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Rows of each table.")
+@click.option("--show-all", is_flag=True, help="Also show what one patient only has; for test data.")
+def coverage(
+    paths: tuple[Path, ...], from_ledger: bool, since: timedelta | date, form: str, top: int, show_all: bool
+) -> None:
+    """Say which codes, code systems, statuses and units of a site's data are not understood, and how often.
+
+    PATH is a file or folder: Bulk Data (.ndjson, .ndjson.gz), Bundles, resources, or hook calls (.json, or one on each
+    line). They are read as a stream; what is damaged is named by file and line. Nothing is sent anywhere and nothing is
+    changed; proposed mappings are for people to decide.
+    """
+    if from_ledger == bool(paths):
+        raise click.UsageError("give either files or folders, or --ledger")
+    if unknown := unknown_endings(paths):
+        raise click.UsageError(f"{unknown[0]}: the name must end with .json, .ndjson or .jsonl, or with .gz behind it")
+    support = _support()
+    report = _of_ledger(support, since) if from_ledger else _of_files(support, paths, show_all)
+    if form == "json":
+        click.echo(orjson.dumps(report.to_json(), option=orjson.OPT_INDENT_2).decode())
+    else:
+        click.echo(coverage_text(report, top))
+    if not from_ledger and not report.source["calls"] + report.source["resources"]:
+        _stop("nothing could be read: no FHIR resource and no hook call")
+
+
+def _of_files(support: DecisionSupport, paths: tuple[Path, ...], show_all: bool) -> CoverageReport:
+    found, documents = Coverage(support, utc_now()), Documents(paths)
+    for where, document in documents:
+        found.add(where, document)
+    return report_of(found, documents, show_all)
+
+
+def _of_ledger(support: DecisionSupport, since: timedelta | date) -> CoverageReport:
+    now = utc_now()
+    start = now - since if isinstance(since, timedelta) else midnight(since)
+    keys = tuple(dict.fromkeys(key for rule in support.rules for key in rule.prefetch))
+    with opened_ledger(support.settings) as ledger:
+        return ledger_coverage(ledger.decisions(start, now), keys)
+
+
+def _support() -> DecisionSupport:
+    try:
+        return DecisionSupport(read_settings())
+    except (SettingsError, ContentError) as error:
+        _stop(str(error))
+
+
+def _stop(message: str) -> NoReturn:
+    raise click.ClickException(message)
+
+
+READINESS_COMMANDS: tuple[click.Command, ...] = (coverage,)
