@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import click
 import orjson
+from click.core import ParameterSource
 
 from cds_service.cli.ledger import midnight, opened_ledger, since_callback
 from cds_service.clock import utc_now
 from cds_service.content.error import ContentError
 from cds_service.decision.support import DecisionSupport
+from cds_service.readiness.checks import Result
 from cds_service.readiness.coverage import Coverage
 from cds_service.readiness.coverage_report import CoverageReport, report_of
 from cds_service.readiness.coverage_text import coverage_text
 from cds_service.readiness.documents import Documents, unknown_endings
+from cds_service.readiness.go_live import Asked, go_live
+from cds_service.readiness.go_live_text import check_text, summary_text
 from cds_service.readiness.ledger_coverage import ledger_coverage
+from cds_service.readiness.vendors import NO_VENDOR, vendors
 from cds_service.settings import SettingsError, read_settings
 
 _FORMAT = click.option(
@@ -73,6 +78,63 @@ def _of_ledger(support: DecisionSupport, since: timedelta | date) -> CoverageRep
         return ledger_coverage(ledger.decisions(start, now), keys)
 
 
+@click.command("go-live")
+@click.option("--fhir-server", "server", required=True, metavar="URL", help="The EHR's FHIR server, its base address.")
+@click.option("--patient", "patients", required=True, multiple=True, metavar="ID", help="A test patient there; repeat.")
+@click.option("--token", envvar="FHIR_TOKEN", metavar="TOKEN", help="Access token for it; better FHIR_TOKEN or a file.")
+@click.option("--token-file", type=click.File("r"), metavar="FILE", help="The same from a file, or - for the input.")
+@click.option("--client", "issuer", default="", metavar="ISSUER", help="The client that goes live; by default all.")
+@click.option(
+    "--call-token", "call_token", type=click.File("r"), metavar="FILE", help="File with a token of a call; -."
+)
+@click.option("--vendor", type=click.Choice(sorted(vendors())), help="The EHR, for what is publicly known of it.")
+@_FORMAT
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
+def go_live_command(
+    server: str,
+    patients: tuple[str, ...],
+    token: str | None,
+    token_file: TextIO | None,
+    issuer: str,
+    call_token: TextIO | None,
+    vendor: str | None,
+    form: str,
+    strict: bool,
+) -> None:
+    """Check what must be right before a client goes live, and say what to do where it is not.
+
+    It reads with the settings of the service: run it where the service will run. Exits with 0 where nothing failed,
+    with 1 where something did (with --strict also for a warning), with 2 where the command was not understood.
+
+    A token on the command line can be seen by others on the machine and stays in the shell's history: use FHIR_TOKEN,
+    or --token-file. The token of a call is the one in its Authorization header, of which `aud`, issuer, key and
+    signature are checked; an expired one will do.
+    """
+    if (
+        token_file is not None
+        and click.get_current_context().get_parameter_source("token") is ParameterSource.COMMANDLINE
+    ):
+        raise click.UsageError("give either --token or --token-file")
+    if token_file is not None and token_file is call_token:
+        raise click.UsageError("--token-file and --call-token cannot both come from the input")
+    asked = Asked(
+        server=server,
+        patients=patients,
+        token=(token_file.read() if token_file else token or "").strip(),
+        client=issuer,
+        call_token=call_token.read().strip() if call_token else "",
+        vendor=vendors()[vendor] if vendor else NO_VENDOR,
+    )
+    as_table = form == "table"
+    found = go_live(asked, _support(), utc_now, lambda check: click.echo(check_text(check)) if as_table else None)
+    if as_table:
+        click.echo(f"\n{summary_text(found)}")
+    else:
+        click.echo(orjson.dumps(found.to_json(), option=orjson.OPT_INDENT_2).decode())
+    if found.result is Result.FAIL or (strict and found.result is Result.WARNING):
+        raise SystemExit(1)
+
+
 def _support() -> DecisionSupport:
     try:
         return DecisionSupport(read_settings())
@@ -84,4 +146,4 @@ def _stop(message: str) -> NoReturn:
     raise click.ClickException(message)
 
 
-READINESS_COMMANDS: tuple[click.Command, ...] = (coverage,)
+READINESS_COMMANDS: tuple[click.Command, ...] = (coverage, go_live_command)
