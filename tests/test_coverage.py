@@ -281,3 +281,9 @@ def test_a_folder_without_any_chart_is_an_error(tmp_path: Path) -> None:
     result = run(tmp_path)
     assert result.exit_code == 1
     assert "nothing could be read" in result.output
+
+
+def test_codes_without_end_take_no_more_memory_than_others() -> None:
+    found = counted(*(local("7" * 10_000 + str(number), "x" * 100_000) for number in range(9)))
+    assert found.keys["conditions"].not_understood == 9
+    assert len(json.dumps(found.to_json())) < 5_000

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from cds_service.readiness.checks import Result as Verdict
-from tests.builders import BREAST_CANCER, NOW, Json, condition, day
+from tests.builders import BREAST_CANCER, NOW, Json, condition, day, patient
 from tests.go_live_lists import (
     CANCER,
     LOCAL,
@@ -185,3 +186,25 @@ def test_local_codes_are_named_with_their_share(tmp_path: Path) -> None:
         check = of(checked(server, tmp_path), "coverage")
     assert check.result is Verdict.FAIL
     assert f"1 of 5 entries are not understood (20%): {LOCAL}" in words(check)
+
+
+def test_a_server_that_is_not_there_is_named_for_every_query(tmp_path: Path) -> None:
+    with a_server() as server:
+        pass
+    found = checked(server, tmp_path)
+    for name in ("capability-statement", "prefetch-conditions", "patients"):
+        assert of(found, name).result is Verdict.FAIL
+        assert "could not be reached" in words(of(found, name))
+
+
+def test_nothing_of_a_patient_stands_in_the_list(tmp_path: Path) -> None:
+    mark = "Zebraxyl"
+    named = patient() | {"name": [{"family": mark}], "identifier": [{"system": "urn:mrn", "value": mark}]}
+    local = {"code": {"coding": [{"system": LOCAL, "code": "DX7", "display": mark}], "text": mark}}
+    odd = {"clinicalStatus": {"text": mark}, "id": mark, "note": [{"text": mark}]}
+    outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "x", "diagnostics": mark}]}
+    handlers = {"Device": says(outcome, 500), "Patient/pt-1": says(named), "Procedure": says({mark: mark}, 200)}
+    with a_server(CANCER, PAIN, condition() | local | odd, handlers=handlers) as server:
+        found = checked(server, tmp_path)
+    assert mark not in json.dumps(found.to_json())
+    assert f"1 of 3 entries are not understood (33%): {LOCAL}" in words(of(found, "coverage"))

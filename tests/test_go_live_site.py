@@ -64,6 +64,13 @@ def test_a_ledger_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert "data_folder" in words(check)
 
 
+def test_a_database_that_is_not_there_is_named_without_its_password(tmp_path: Path) -> None:
+    with a_server() as server:
+        found = checked(server, tmp_path, ledger_url="postgresql://cds:pass-81b2@127.0.0.1:9/ledger")
+    assert of(found, "ledger").result is Verdict.FAIL
+    assert "ledger_url" in words(of(found, "ledger")) and "pass-81b2" not in str(found)
+
+
 def test_epic_needs_order_codes_reason_codes_and_rs384(tmp_path: Path, keys: KeyServer) -> None:
     client = client_of(keys, algorithms=["ES384"])
     with a_server() as server:

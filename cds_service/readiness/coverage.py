@@ -32,7 +32,8 @@ MOST_WORDS = 1_000
 _MOST_DISPLAYS = 3
 
 _LONGEST_WORDS = 80
-_LONGEST_TYPE = 40
+# One sign more than a code may have that is shown.
+_LONGEST_CODE = 65
 
 # The keys whose codes are orders of the site.
 ORDER_KEYS = frozenset({"serviceRequests", DRAFT_ORDERS})
@@ -94,7 +95,7 @@ class Coverage:
         self.damage = Damage()
         self.calls = 0
         self.resources = 0
-        self.other_types: Counter[str] = Counter()
+        self.of_other_types = 0
         self.keys: dict[str, KeyCounts] = {}
         self.systems: FrequentThings[tuple[str, str], None] = FrequentThings(MOST_WORDS, lambda: None)
         self.besides: Counter[tuple[str, str]] = Counter()
@@ -133,7 +134,7 @@ class Coverage:
         key = self._key_of(resource)
         self.resources += 1
         if not key or resource["resourceType"] == "Patient":
-            self.other_types[str(resource["resourceType"])[:_LONGEST_TYPE]] += not key
+            self.of_other_types += not key
             return
         patient = patient_of(resource)
         if not patient:
@@ -201,7 +202,7 @@ class Coverage:
             return
         who = hash((self._salt, patient))
         for code in reading.codes:
-            notes = self.codes.add((reading.key, replace(code, display=""))).notes
+            notes = self.codes.add((reading.key, replace(code, code=code.code[:_LONGEST_CODE], display=""))).notes
             notes.seen.add(who)
             notes.not_understood += bool(reading.not_understood)
             display = plain_words(code.display)

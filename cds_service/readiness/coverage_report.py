@@ -171,7 +171,7 @@ def _gap_rows(coverage: Coverage) -> Iterator[GapRow]:
 
 def _source(coverage: Coverage, documents: Documents | None) -> dict[str, int]:
     found = {"calls": coverage.calls, "resources": coverage.resources}
-    found["of_other_types"] = coverage.other_types.total()
+    found["of_other_types"] = coverage.of_other_types
     if documents:
         found |= {"files": documents.files, "files_passed_over": documents.passed_over, "bytes": documents.size}
     return found

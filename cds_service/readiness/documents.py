@@ -20,7 +20,7 @@ import orjson
 LONGEST_LINE = 64_000_000
 
 # A JSON file is held in memory as a whole, as some ten times its bytes; a larger one is to be split into lines.
-LARGEST_FILE = 200_000_000
+LARGEST_FILE = 100_000_000
 
 # So many damaged places are named; all are counted.
 MOST_PLACES = 20

@@ -27,8 +27,9 @@ from cds_service.clinical.reading.understanding import (
 from cds_service.clinical.rules.rule import Rule
 from cds_service.readiness.resources import Json, at_hand, signature
 
-# A hospital has some ten thousand codes; what is read of an entry takes some hundred bytes.
+# A hospital has some ten thousand codes. An entry that says so much is seldom said again, and not kept.
 _MOST_KEPT = 30_000
+_LONGEST_KEPT = 2_000
 
 # A recognizer keeps what it read; a new one is taken before it has seen too much text.
 _ENTRIES_OF_A_RECOGNIZER = 200
@@ -108,7 +109,8 @@ class EntryReader:
 
     def read(self, key: str, resource: Json) -> EntryReading:
         """Read one entry of a prefetch key, or a draft order."""
-        return self._kept(key, signature(resource))
+        said = signature(resource)
+        return self._kept(key, said) if len(said) <= _LONGEST_KEPT else self._read(key, said)
 
     def _read(self, key: str, said: bytes) -> EntryReading:
         resource = {**orjson.loads(said), "id": "entry", "subject": {"reference": f"Patient/{_PATIENT_ID}"}}

@@ -109,7 +109,7 @@ def _completeness(item: ProbedQuery, who: str, limits: FhirLimits) -> Iterator[F
 
 def post_check(found: Sequence[ProbedQuery]) -> Check:
     """Whether searches can be made by POST, as some clients do, and how long the longest query is."""
-    searches = [item for item in found if item.by_post is not None and item.answer.is_good]
+    searches = [item for item in found if item.by_post is not None]
     refused = sorted({item.key for item in searches if not _same(item)})
     longest = max((len(item.query) for item in found), default=0)
     if not searches:

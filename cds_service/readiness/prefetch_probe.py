@@ -34,7 +34,7 @@ class ProbedQuery:
         foreign: entries that name another patient.
         outside: entries with none of the codes that were asked for.
         issues: of OperationOutcomes beside the entries.
-        by_post: the same search by POST.
+        by_post: the same search by POST, where it works by GET.
     """
 
     patient: str
@@ -82,10 +82,9 @@ def _probed(probe: FhirProbe, patient: str, key: str, query: str) -> ProbedQuery
     answer = probe.get(query)
     if "?" not in query:
         return ProbedQuery(patient, key, query, answer, entries=int(answer.is_good))
-    by_post = probe.search_by_post(query)
     if not answer.is_good or answer.document is None:
         plain = probe.get(simpler(query)) if answer.status == 400 else None
-        return ProbedQuery(patient, key, query, answer, simpler=plain, by_post=by_post)
+        return ProbedQuery(patient, key, query, answer, simpler=plain)
     resources = [found for _, found in resources_in(answer.document) if found]
     link = next_page(answer.document)
     return ProbedQuery(
@@ -102,7 +101,7 @@ def _probed(probe: FhirProbe, patient: str, key: str, query: str) -> ProbedQuery
         foreign=sum(_names_another(found, patient) for found in resources),
         outside=sum(not _has_code(found, codes) for found in resources) if (codes := _codes(query)) else 0,
         issues=tuple(issue_codes(_outcomes(answer.document))),
-        by_post=by_post,
+        by_post=probe.search_by_post(query),
     )
 
 

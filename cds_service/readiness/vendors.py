@@ -15,11 +15,7 @@ class VendorCode(StrEnum):
 
     ORDER_CODES_NEEDED = "order-codes-needed"
     REASON_CODES_MAPPED = "reason-codes-mapped"
-    PREFETCH_BY_HAND = "prefetch-by-hand"
     SIGNS_RS384 = "signs-rs384"
-    NO_TOTAL = "no-total"
-    STRICT_PARAMETERS = "strict-parameters"
-    NOT_A_CLIENT = "not-a-client"
 
 
 @dataclass(frozen=True, slots=True)
