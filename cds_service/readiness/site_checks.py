@@ -28,15 +28,15 @@ def content_check(support: DecisionSupport, now: datetime) -> Check:
 
 
 def _review(support: DecisionSupport, now: datetime) -> Iterator[Finding]:
-    owner = "the content owner reviews it and sets `review_by` in rule.toml"
     for sentence in support.warnings(now):
-        yield failed(sentence, f"{owner} before anybody is shown a card")
+        yield failed(sentence, "have the content owner review and approve it before anybody is shown a card")
     for rule in support.rules:
         due = date.fromisoformat(rule.content.rule.review_by)
+        named = f"{rule.content.rule.id} {rule.content.version}"
         if now.date() <= due <= now.date() + _REVIEW_NOTICE:
-            yield warned(f"{rule.content.rule.id} {rule.content.version} is due for review by {due}.", owner)
+            yield warned(f"{named} is due for review by {due}.", "have the content owner review it, and set review_by")
         elif due > now.date():
-            yield passed(f"{rule.content.rule.id} {rule.content.version}, to be reviewed by {due}.")
+            yield passed(f"{named}, to be reviewed by {due}.")
 
 
 def ledger_check(settings: Settings, now: datetime) -> Check:
