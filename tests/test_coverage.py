@@ -219,6 +219,13 @@ def test_a_line_of_the_table_fits_a_hundred_columns() -> None:
     assert max(map(len, text.splitlines())) <= WIDTH
 
 
+def test_codes_with_a_proposal_come_first_in_the_table() -> None:
+    often = [each for number in range(30) for each in of_patients(local(f"DX{number}", "Some thing"), "a", "b", "c")]
+    text = coverage_text(counted(*often, *of_patients(local("LBP-1", "Low back pain"), "a", "b")), 5)
+    assert text.index("LBP-1") < text.index("DX1")
+    assert "… and 25 more" in text
+
+
 def write_lines(path: Path, *lines: str) -> Path:
     path.write_text("\n".join(lines), encoding="utf-8")
     return path

@@ -85,7 +85,26 @@ def test_a_token_of_a_call_is_read_from_a_file(tmp_path: Path) -> None:
         assert "no address of this service" in run(server, tmp_path, "--call-token", str(file)).output
 
 
-def test_two_tokens_for_one_server_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--token", "x", "--token-file", "-"], "either --token or --token-file"),
+        (["--token-file", "-", "--call-token", "-"], "two tokens, from two places"),
+        (["--token", "a token"], "characters that no token has"),
+        (["--token", "t\u00f6ken"], "characters that no token has"),
+        (["--vendor", "nobody"], "'nobody' is not one of"),
+    ],
+)
+def test_a_command_that_cannot_be_meant_is_refused(tmp_path: Path, arguments: list[str], said: str) -> None:
     with a_server() as server:
-        result = run(server, tmp_path, "--token", "x", "--token-file", "-")
+        result = run(server, tmp_path, *arguments, text="x")
+        assert not server.requests
     assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_a_setting_that_is_wrong_stops_the_command_with_its_name(tmp_path: Path) -> None:
+    with a_server() as server:
+        result = run(server, tmp_path, CDS_NEW_WINDOW_DAYS="soon")
+    assert result.exit_code == 1
+    assert "new_window_days" in result.output

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 import click
 import orjson
@@ -24,6 +25,10 @@ from cds_service.readiness.go_live_text import check_text, summary_text
 from cds_service.readiness.ledger_coverage import ledger_coverage
 from cds_service.readiness.vendors import NO_VENDOR, vendors
 from cds_service.settings import SettingsError, read_settings
+
+_TOKEN = re.compile(r"[\x21-\x7e]*")
+
+_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
 _FORMAT = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to print."
@@ -80,12 +85,23 @@ def _of_ledger(support: DecisionSupport, since: timedelta | date) -> CoverageRep
 
 @click.command("go-live")
 @click.option("--fhir-server", "server", required=True, metavar="URL", help="The EHR's FHIR server, its base address.")
-@click.option("--patient", "patients", required=True, multiple=True, metavar="ID", help="A test patient there; repeat.")
+@click.option(
+    "--patient", "patients", required=True, multiple=True, metavar="ID", help="A test patient there; for more, again."
+)
 @click.option("--token", envvar="FHIR_TOKEN", metavar="TOKEN", help="Access token for it; better FHIR_TOKEN or a file.")
-@click.option("--token-file", type=click.File("r"), metavar="FILE", help="The same from a file, or - for the input.")
+@click.option(
+    "--token-file",
+    type=_FILE,
+    metavar="FILE",
+    help="The same from a file, or - for the input.",
+)
 @click.option("--client", "issuer", default="", metavar="ISSUER", help="The client that goes live; by default all.")
 @click.option(
-    "--call-token", "call_token", type=click.File("r"), metavar="FILE", help="File with a token of a call; -."
+    "--call-token",
+    "call_token",
+    type=_FILE,
+    metavar="FILE",
+    help="File with a token of a call, or -.",
 )
 @click.option("--vendor", type=click.Choice(sorted(vendors())), help="The EHR, for what is publicly known of it.")
 @_FORMAT
@@ -94,9 +110,9 @@ def go_live_command(
     server: str,
     patients: tuple[str, ...],
     token: str | None,
-    token_file: TextIO | None,
+    token_file: str | None,
     issuer: str,
-    call_token: TextIO | None,
+    call_token: str | None,
     vendor: str | None,
     form: str,
     strict: bool,
@@ -115,14 +131,14 @@ def go_live_command(
         and click.get_current_context().get_parameter_source("token") is ParameterSource.COMMANDLINE
     ):
         raise click.UsageError("give either --token or --token-file")
-    if token_file is not None and token_file is call_token:
-        raise click.UsageError("--token-file and --call-token cannot both come from the input")
+    if token_file is not None and token_file == call_token:
+        raise click.UsageError("--token-file and --call-token are two tokens, from two places")
     asked = Asked(
         server=server,
         patients=patients,
-        token=(token_file.read() if token_file else token or "").strip(),
+        token=_access_token(_text_of(token_file) if token_file else token or ""),
         client=issuer,
-        call_token=call_token.read().strip() if call_token else "",
+        call_token=_text_of(call_token) if call_token else "",
         vendor=vendors()[vendor] if vendor else NO_VENDOR,
     )
     as_table = form == "table"
@@ -133,6 +149,19 @@ def go_live_command(
         click.echo(orjson.dumps(found.to_json(), option=orjson.OPT_INDENT_2).decode())
     if found.result is Result.FAIL or (strict and found.result is Result.WARNING):
         raise SystemExit(1)
+
+
+def _access_token(text: str) -> str:
+    """A token as it stands in a header; what holds other characters is none (RFC 6750, 2.1)."""
+    if not _TOKEN.fullmatch(token := text.strip()):
+        raise click.UsageError("the token holds characters that no token has")
+    return token
+
+
+def _text_of(file: str) -> str:
+    """What stands in a file, or comes by the input."""
+    with click.open_file(file, errors="replace") as stream:
+        return str(stream.read()).strip()
 
 
 def _support() -> DecisionSupport:

@@ -43,10 +43,11 @@ _READ = {
 def _tables(report: CoverageReport, most: int) -> Iterator[str]:
     if report.keys:
         yield "\n".join(_entries(report.keys))
-    titles = (_SYSTEMS, _CODES, _ORDERS, _GAPS, _STATUSES, _UNITS)
+    titles = (_SYSTEMS, _PROPOSED, _CODES, _ORDERS, _GAPS, _STATUSES, _UNITS)
     tables = (
         [_system(row) for row in report.unknown_systems],
-        [_code(row) for row in report.unread_codes],
+        [_code(row) for row in report.unread_codes if row.proposal],
+        [_code(row) for row in report.unread_codes if not row.proposal],
         [_code(row) for row in report.unmapped_orders],
         [_gap(row) for row in report.prefetch_gaps],
         [_word(row) for row in report.unread_statuses],
@@ -88,7 +89,8 @@ _WORD_COLUMNS = f"{_ORDER_COLUMNS}{'where':<20} said"
 
 # The titles of the tables, each with the names of its columns.
 _SYSTEMS = f"Code systems that are not understood\n  {'entries':>11} {'of key':>7}  {'key':<18} system"
-_CODES = f"Codes that are not read (no value set, no known code system)\n{_ORDER_COLUMNS}system and code"
+_PROPOSED = f"Codes that are not read, and what their words say (for people to decide)\n{_ORDER_COLUMNS}system and code"
+_CODES = f"Other codes that are not read (no value set, no known code system)\n{_ORDER_COLUMNS}system and code"
 _ORDERS = f"Order codes of the site without a mapping\n{_ORDER_COLUMNS}system and code"
 _GAPS = f"Prefetch keys that were missing or not all\n  {'times':>11} {'of':>11}  {'key':<18} why"
 _STATUSES = f"Statuses that are not understood\n{_WORD_COLUMNS}"
