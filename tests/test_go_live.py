@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cds_service.readiness.checks import Result as Verdict
-from tests.builders import BREAST_CANCER, NOW, Json, condition, day, patient
+from tests.builders import BREAST_CANCER, NOW, Json, condition, day, observation, patient
 from tests.go_live_lists import (
     CANCER,
     LOCAL,
@@ -135,6 +135,16 @@ def test_entries_of_another_patient_fail(tmp_path: Path) -> None:
     assert check.result is Verdict.FAIL
     assert "1 entries are of another patient" in words(check)
     assert "somebody" not in words(check)
+
+
+def test_entries_of_another_type_or_with_other_codes_are_named(tmp_path: Path) -> None:
+    hemoglobin = observation("loinc 718-7", when=day(3))
+    bundle = {"resourceType": "Bundle", "total": 2, "entry": [{"resource": CANCER}, {"resource": hemoglobin}]}
+    with a_server(handlers={"Observation": says(bundle)}) as server:
+        check = of(checked(server, tmp_path), "prefetch-observations")
+    assert check.result is Verdict.WARNING
+    assert "1 entries are of another type" in words(check)
+    assert "2 entries have none of the codes" in words(check)
 
 
 def test_an_operation_outcome_among_the_entries_is_named_by_its_code(tmp_path: Path) -> None:

@@ -47,6 +47,9 @@ def _query(item: ProbedQuery, limits: FhirLimits) -> Iterator[Finding]:
     if item.foreign:
         text = f"{who}: {item.foreign:,} entries are of another patient."
         yield failed(text, "the server passes over `patient`: such entries are refused, and the rest is not known")
+    if item.unasked:
+        text = f"{who}: {item.unasked:,} entries are of another type than was asked for."
+        yield warned(text, "see what stands between: they are passed over, and where they are all, the key is unknown")
     if item.outside:
         text = f"{who}: {item.outside:,} entries have none of the codes that were asked for."
         yield warned(text, "the server passes over `code`: pages are full of what nobody asked for")

@@ -32,6 +32,7 @@ class ProbedQuery:
         follows: the next page, where there is one.
         simpler: the same with nothing but the patient, where the query was answered 400.
         foreign: entries that name another patient.
+        unasked: entries of another type than was asked for.
         outside: entries with none of the codes that were asked for.
         issues: of OperationOutcomes beside the entries.
         by_post: the same search by POST, where it works by GET.
@@ -49,6 +50,7 @@ class ProbedQuery:
     follows: Answer | None = None
     simpler: Answer | None = None
     foreign: int = 0
+    unasked: int = 0
     outside: int = 0
     issues: tuple[str, ...] = ()
     by_post: Answer | None = None
@@ -99,6 +101,7 @@ def _probed(probe: FhirProbe, patient: str, key: str, query: str) -> ProbedQuery
         has_next=bool(link),
         follows=probe.get(_absolute(probe, query, link)) if link else None,
         foreign=sum(_names_another(found, patient) for found in resources),
+        unasked=sum(found["resourceType"] != query.partition("?")[0] for found in resources),
         outside=sum(not _has_code(found, codes) for found in resources) if (codes := _codes(query)) else 0,
         issues=tuple(issue_codes(_outcomes(answer.document))),
         by_post=probe.search_by_post(query),
