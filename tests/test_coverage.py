@@ -294,3 +294,14 @@ def test_codes_without_end_take_no_more_memory_than_others() -> None:
     found = counted(*(local("7" * 10_000 + str(number), "x" * 100_000) for number in range(9)))
     assert found.keys["conditions"].not_understood == 9
     assert len(json.dumps(found.to_json())) < 5_000
+
+
+def test_an_entry_that_is_nested_too_deeply_is_damaged_and_no_end() -> None:
+    deep = condition(BREAST_CANCER)
+    inner = deep["code"]
+    for _ in range(600):
+        inner["extension"] = [{}]
+        inner = inner["extension"][0]
+    report = counted(deep, condition(BREAST_CANCER))
+    assert report.damage.places == ["export.ndjson:1: is nested too deeply"]
+    assert report.keys["conditions"].understood == 1

@@ -92,6 +92,7 @@ def test_a_token_of_a_call_is_read_from_a_file(tmp_path: Path) -> None:
         (["--token-file", "-", "--call-token", "-"], "two tokens, from two places"),
         (["--token", "a token"], "characters that no token has"),
         (["--token", "t\u00f6ken"], "characters that no token has"),
+        (["--patient", ".."], "must name a patient"),
         (["--vendor", "nobody"], "'nobody' is not one of"),
     ],
 )

@@ -133,6 +133,8 @@ def go_live_command(
         raise click.UsageError("give either --token or --token-file")
     if token_file is not None and token_file == call_token:
         raise click.UsageError("--token-file and --call-token are two tokens, from two places")
+    if not all(patient.strip(". ") for patient in patients):
+        raise click.UsageError("--patient must name a patient by the id that the FHIR server gives")
     asked = Asked(
         server=server,
         patients=patients,

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from cds_service.chart.pages import gap_of
 from cds_service.chart.records import Gap
 from cds_service.clinical.reading.understanding import DRAFT_ORDERS, UNKNOWN_SUBJECTS, Understanding
@@ -117,18 +119,26 @@ class Coverage:
         """
         service = self.support.service_for(document) if isinstance(document, dict) and "hook" in document else None
         if service is not None:
-            try:
-                self._add_call(read_hook_request(document, service.hook), service)
-            except InvalidRequest as error:
-                self.damage.add(where, f"is no valid call of {service.hook} ({error.text})")
+            self._try_call(where, document, service)
             return
         if isinstance(document, dict) and document.get("type") == "searchset":
             self._add_search(document)
         for place, resource in resources_in(document):
             if resource is None:
                 self.damage.add(f"{where}{place}", "holds no FHIR resource")
-            else:
+                continue
+            try:
                 self._add_resource(resource)
+            except (orjson.JSONEncodeError, RecursionError):
+                self.damage.add(f"{where}{place}", "is nested too deeply")
+
+    def _try_call(self, where: str, document: Any, service: Service) -> None:
+        try:
+            self._add_call(read_hook_request(document, service.hook), service)
+        except InvalidRequest as error:
+            self.damage.add(where, f"is no valid call of {service.hook} ({error.text})")
+        except (orjson.JSONEncodeError, RecursionError):
+            self.damage.add(where, "is nested too deeply")
 
     def _add_resource(self, resource: Json) -> None:
         key = self._key_of(resource)

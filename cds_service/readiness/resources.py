@@ -55,6 +55,8 @@ def patient_of(resource: Json) -> str:
     if resource.get("resourceType") == "Patient":
         return f"Patient/{resource.get('id')}"
     subject = resource.get("subject") or resource.get("patient")
+    if isinstance(subject, list):
+        subject = next((item for item in subject if item is not None), None)
     if not isinstance(subject, dict):
         return ""
     reference, identifier = subject.get("reference"), subject.get("identifier")
