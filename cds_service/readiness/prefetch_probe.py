@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, urljoin
 
 from cds_service.chart.pages import next_page, total_of
 from cds_service.ehr.probe import Answer, FhirProbe
-from cds_service.ehr.reader import queries_for, simpler
+from cds_service.ehr.query import simpler
+from cds_service.ehr.reader import queries_for
 from cds_service.readiness.resources import Json, patient_of, resources_in
 from cds_service.readiness.server_checks import issue_codes
 
