@@ -129,6 +129,7 @@ def test_a_code_of_unknown_meaning_comes_with_what_its_words_may_mean() -> None:
     proposed = {row.code: row.proposal for row in report.unread_codes}
     assert proposed["LBP-1"] and (proposed["LBP-1"].value_set, proposed["LBP-1"].by) == ("back-pain-lumbar", "name")
     assert proposed["C50.911"] and (proposed["C50.911"].value_set, proposed["C50.911"].by) == ("breast-cancer", "code")
+    assert proposed["C50.911"].system == "ICD-10-CM"
     assert proposed["BC9"] and (proposed["BC9"].value_set, proposed["BC9"].by) == ("breast-cancer", "words")
     assert proposed["Q17"] is None
 
@@ -189,7 +190,8 @@ def test_statuses_and_units_that_mean_nothing_are_named() -> None:
     read = observation("loinc 8310-5", valueQuantity={"value": 39, "unit": "Cel", "code": "Cel"})
     odd = condition(BREAST_CANCER) | {"verificationStatus": {"text": "zweifelhaft xy"}}
     report = counted(*(each for one in (temperature, egfr, read, odd) for each in of_patients(one, "a", "b")))
-    assert {(row.word, row.count) for row in report.unread_units} == {("K", 2), ("mL/h", 2)}
+    units = {(row.element, row.word, row.count) for row in report.unread_units}
+    assert units == {("body-temperature", "K", 2), ("egfr-test", "mL/h", 2)}
     assert [(row.element, row.word, row.count) for row in report.unread_statuses] == [
         ("verificationStatus", "zweifelhaft xy", 2)
     ]

@@ -103,7 +103,7 @@ class Coverage:
         self.besides: Counter[tuple[str, str]] = Counter()
         self.codes: FrequentThings[tuple[str, UnreadCode], CodeNotes] = FrequentThings(most_codes, CodeNotes)
         self.statuses: FrequentThings[tuple[str, str, str], SeenFor] = FrequentThings(MOST_WORDS, SeenFor)
-        self.units: FrequentThings[tuple[str, str], SeenFor] = FrequentThings(MOST_WORDS, SeenFor)
+        self.units: FrequentThings[tuple[str, str, str], SeenFor] = FrequentThings(MOST_WORDS, SeenFor)
         self.gaps: Counter[tuple[str, str]] = Counter()
         self.results: Counter[str] = Counter()
         self._now = now
@@ -221,7 +221,8 @@ class Coverage:
         for element, word in reading.statuses:
             self.statuses.add((reading.key, element, plain_words(word))).notes.add(who)
         if reading.unit:
-            self.units.add((reading.key, plain_words(reading.unit))).notes.add(who)
+            test, unit = reading.unit
+            self.units.add((reading.key, test, plain_words(unit))).notes.add(who)
 
 
 def plain_words(text: str) -> str:

@@ -75,7 +75,7 @@ class GapRow:
 
 @dataclass(frozen=True, slots=True)
 class WordRow:
-    """A status or a unit that means nothing; `element` is where it stood."""
+    """A status or a unit that means nothing; `element` is where it stood, or the value set of the test."""
 
     key: str
     element: str
@@ -156,8 +156,8 @@ def report_of(coverage: Coverage, documents: Documents | None = None, show_all: 
             for (key, element, word), item in coverage.statuses
         ],
         unread_units=[
-            WordRow(key, "value", _shown(unit, item.notes, show_all), item.count, item.too_high_by)
-            for (key, unit), item in coverage.units
+            WordRow(key, test, _shown(unit, item.notes, show_all), item.count, item.too_high_by)
+            for (key, test, unit), item in coverage.units
         ],
         damage=damage,
         notes=tuple(_notes(coverage, show_all)),

@@ -78,7 +78,7 @@ class EntryReading:
         besides: what else makes a silence worth less, by the names of `Understanding.besides`.
         codes: its codes that nobody reads; none where another code of the same concept is known.
         statuses: its statuses that mean nothing, as element and word.
-        unit: the unit in which a result that is looked for cannot be read.
+        unit: the unit in which a result that is looked for cannot be read, behind the value set of the test.
     """
 
     key: str
@@ -88,7 +88,7 @@ class EntryReading:
     besides: Mapping[str, int] = field(default_factory=dict)
     codes: tuple[UnreadCode, ...] = ()
     statuses: tuple[tuple[str, str], ...] = ()
-    unit: str = ""
+    unit: tuple[str, str] | None = None
 
 
 class EntryReader:
@@ -129,7 +129,7 @@ class EntryReader:
             besides=dict(found.besides),
             codes=tuple(_unread_codes(resource, recognizer, not found.not_understood)),
             statuses=tuple(self._statuses(key, resource)) if STATUSES in found.besides else (),
-            unit=next(filter(None, units), ""),
+            unit=next(filter(None, units), None),
         )
 
     def _understanding(self, chart: Chart, recognizer: Recognizer) -> tuple[Understanding, ...]:

@@ -7,6 +7,7 @@ of its system, and its words do not speak against it; the rule's own text patter
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -57,8 +58,10 @@ class Proposals:
         self._rule = rule
         self._read = rule.content.value_sets_read
         self._terminology = rule.content.terminology
-        self._names = dict(_names(self._terminology, self._read))
-        self._systems = sorted({system for system, _ in self._names.values()})
+        names = list(_names(self._terminology, self._read))
+        self._names = dict(names)
+        # A code may be one of several classifications; the one of which the content has most is meant.
+        self._systems = [system for system, _ in Counter(found[0] for _, found in names).most_common()]
 
     def of(self, code: str, display: str) -> Proposal | None:
         """What a code with this display may mean; None where nothing says it."""

@@ -97,8 +97,8 @@ class MadeUpRule:
     def understanding(self, chart: Chart, reader: Recognizer) -> tuple[Understanding, ...]:
         return understanding(chart, reader)
 
-    def unread_unit(self, observation: Observation, reader: Recognizer) -> str:
-        return ""
+    def unread_unit(self, observation: Observation, reader: Recognizer) -> None:
+        """No unit is read."""
 
     def card(self, assessment: Assessment, brevity: int) -> CardText:
         words = self.content.wording

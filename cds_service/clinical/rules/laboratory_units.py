@@ -12,23 +12,29 @@ from cds_service.clinical.rules.kidney import CREATININE_UNITS, egfr_unit
 from cds_service.content.caution_model import ResultTest
 
 
-def unread_laboratory_unit(observation: Observation, reader: Recognizer, tests: Mapping[str, ResultTest]) -> str:
-    """The unit in which an eGFR, a creatinine or a test of the cautions cannot be read; empty where it can.
+def unread_laboratory_unit(
+    observation: Observation, reader: Recognizer, tests: Mapping[str, ResultTest]
+) -> tuple[str, str] | None:
+    """The unit in which an eGFR, a creatinine or a test of the cautions cannot be read, behind its value set.
 
     Args:
-        observation: any; a result without a number has no unit.
+        observation: any; a result without a number or a unit has none that could not be read.
         reader: of the rule.
         tests: those of the cautions, by their value set.
     """
     value_sets = reader.value_sets(observation.concept)
     number = measured(observation.value) if value_sets else None
     if number is None or not number.unit:
-        return ""
-    is_read = True
-    if SharedValueSet.EGFR_TEST in value_sets:
-        is_read = egfr_unit(number.plain_unit) is not None
-    elif SharedValueSet.CREATININE_TEST in value_sets:
-        is_read = number.plain_unit in CREATININE_UNITS
-    elif (test := next((tests[name] for name in value_sets if name in tests), None)) and test.positive_from is not None:
-        is_read = number.plain_unit in test.units
-    return "" if is_read else number.unit
+        return None
+    for name in value_sets:
+        if not _is_read(name, number.plain_unit, tests.get(name)):
+            return name, number.unit
+    return None
+
+
+def _is_read(name: str, unit: str, test: ResultTest | None) -> bool:
+    if name == SharedValueSet.EGFR_TEST:
+        return egfr_unit(unit) is not None
+    if name == SharedValueSet.CREATININE_TEST:
+        return unit in CREATININE_UNITS
+    return test is None or test.positive_from is None or unit in test.units

@@ -67,8 +67,8 @@ class Rule(Protocol):
     def understanding(self, chart: Chart, reader: Recognizer) -> tuple[Understanding, ...]:
         """How the entries of a chart are understood, as an assessment counts them, without assessing it."""
 
-    def unread_unit(self, observation: Observation, reader: Recognizer) -> str:
-        """The unit, as it was sent, in which the rule cannot read a result that it looks for; empty for any other."""
+    def unread_unit(self, observation: Observation, reader: Recognizer) -> tuple[str, str] | None:
+        """The unit, as it was sent, in which the rule cannot read a result that it looks for, behind its value set."""
 
     def card(self, assessment: Assessment, brevity: int) -> CardText:
         """What the card of a fired assessment says.

@@ -120,10 +120,11 @@ class BreastCancerBackPain:
         """How the entries of a chart are understood; without the count of `imported`, which needs an assessment."""
         return understanding(chart, reader, BREAST_CANCER_HINTS, BREAST_CANCER_HALVES, NEEDS_SITE)
 
-    def unread_unit(self, observation: Observation, reader: Recognizer) -> str:
+    def unread_unit(self, observation: Observation, reader: Recognizer) -> tuple[str, str] | None:
         """The unit of a temperature, eGFR, creatinine or hCG that cannot be read."""
-        found = unread_temperature_unit(observation, reader)
-        return found or unread_laboratory_unit(observation, reader, self.content.cautions.tests)
+        if unit := unread_temperature_unit(observation, reader):
+            return RuleValueSet.BODY_TEMPERATURE, unit
+        return unread_laboratory_unit(observation, reader, self.content.cautions.tests)
 
     def card(self, assessment: every_rule.Assessment, brevity: int) -> CardText:
         """What the card of a fired assessment says."""
