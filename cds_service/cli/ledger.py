@@ -49,7 +49,7 @@ def _span(context: click.Context, option: click.Parameter, value: str | None) ->
     raise click.BadParameter(f"'{value}' is no number of days or weeks, such as 90d or 12w")
 
 
-def _since(context: click.Context, option: click.Parameter, value: str) -> timedelta | date:
+def since_callback(context: click.Context, option: click.Parameter, value: str) -> timedelta | date:
     """A number of days or weeks before the end of the period, or the first day of it."""
     if found := _SPAN.fullmatch(value):
         return timedelta(days=int(found[1]) * _DAYS[found[2]])
@@ -62,7 +62,7 @@ def _since(context: click.Context, option: click.Parameter, value: str) -> timed
 
 @click.command()
 @click.option(
-    "--since", metavar="SPAN|DATE", callback=_since, default="90d", show_default=True,
+    "--since", metavar="SPAN|DATE", callback=since_callback, default="90d", show_default=True,
     help="90d, 12w, or the first day.",
 )  # fmt: skip
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="The last day; by default today.")
@@ -103,8 +103,8 @@ def report(
     now = utc_now()
     if until is not None and until.date() > now.date():
         raise click.UsageError("--until lies in the future; days are those of UTC")
-    end = _midnight(until.date() if until else now.date()) + timedelta(days=1)
-    start = _midnight(since) if isinstance(since, date) else end - since
+    end = midnight(until.date() if until else now.date()) + timedelta(days=1)
+    start = midnight(since) if isinstance(since, date) else end - since
     if start >= end:
         raise click.UsageError("--since lies after --until")
     settings = _settings()
@@ -113,7 +113,7 @@ def report(
     contents = _contents(settings)
     if form != "table":
         return _export(settings, contents, start, end, now, form)
-    with _ledger(settings) as ledger:
+    with opened_ledger(settings) as ledger:
         found = summarize(ledger.decisions(start, end), _feedback(ledger, start, end, now), start, end)
         last = min(end, now)
         drawn = (
@@ -129,7 +129,7 @@ def report(
 
 
 def _check(settings: Settings, until: datetime, days: int, baseline: int) -> None:
-    with _ledger(settings) as ledger:
+    with opened_ledger(settings) as ledger:
         entries = ledger.decisions(until - timedelta(days=days + baseline), until)
         verdicts = check(entries, until, days, baseline)
     if not verdicts:
@@ -148,7 +148,7 @@ def _export(
     settings: Settings, contents: Sequence[Content], start: datetime, end: datetime, now: datetime, form: str
 ) -> None:
     words = _reasons(contents)
-    with _ledger(settings) as ledger:
+    with opened_ledger(settings) as ledger:
         table = rows(ledger.decisions(start, end), _feedback(ledger, start, end, now), end, words, ledger.shown)
         for line in csv_text(table) if form == "csv" else json_text(table):
             click.echo(line, nl=False)
@@ -177,7 +177,7 @@ def prune(age: timedelta | None) -> None:
     """Delete decisions and feedback that are older than the retention time. Changes of mode stay."""
     settings = _settings()
     kept = age or timedelta(days=settings.ledger_retention_days)
-    with _ledger(settings) as ledger:
+    with opened_ledger(settings) as ledger:
         before = utc_now() - kept
         gone = ledger.prune(before)
     what = f"{gone.decisions:,} decisions, {gone.feedback:,} feedback entries"
@@ -200,7 +200,7 @@ def mode(mode: str | None, service: str, client: str, who: str | None, why: str 
     if mode is None:
         if who is not None or why is not None:
             raise click.UsageError("--by and --why go with a mode: live, silent or off")
-        with _ledger(settings) as ledger:
+        with opened_ledger(settings) as ledger:
             return click.echo("\n".join(mode_lines(ledger.modes(), ledger.mode_history(), _start_modes(settings))))
     if who is None or why is None:
         raise click.UsageError("a change of mode needs --by and --why: who changes it, and why")
@@ -209,7 +209,7 @@ def mode(mode: str | None, service: str, client: str, who: str | None, why: str 
     _known("service", service, list(registry.service_ids()))
     _known("client", client, [ANONYMOUS, *(trusted.issuer for trusted in settings.clients)])
     change = ModeChange(utc_now(), service, client, Mode(mode), who.strip(), why.strip())
-    with _ledger(settings, prepare=True) as ledger:
+    with opened_ledger(settings, prepare=True) as ledger:
         ledger.set_mode(change)
     click.echo(f"{change.mode} for service {service} and client {client}. Workers follow within seconds.")
 
@@ -219,7 +219,7 @@ def mode(mode: str | None, service: str, client: str, who: str | None, why: str 
 def decision(decision_id: UUID) -> None:
     """Tell what was recorded of the decision ID (header X-Decision-Id), and the feedback to its card."""
     settings = _settings()
-    with _ledger(settings) as ledger:
+    with opened_ledger(settings) as ledger:
         entry = ledger.decision(decision_id)
         if entry is None:
             _stop(f"no decision {decision_id} in the ledger")
@@ -234,7 +234,12 @@ def decision(decision_id: UUID) -> None:
 @click.option("--tenant", default="", help="The client's tenant, if it has one.")
 @click.option("--fhir-server", default="", metavar="URL", help="As the calls name it, if they do.")
 @click.option(
-    "--since", metavar="SPAN|DATE", callback=_since, default="90d", show_default=True, help="90d, 12w, or a day."
+    "--since",
+    metavar="SPAN|DATE",
+    callback=since_callback,
+    default="90d",
+    show_default=True,
+    help="90d, 12w, or a day.",
 )
 def patient(patient_id: str, client: str, tenant: str, fhir_server: str, since: timedelta | date) -> None:
     """Tell what was recorded of the patient ID, as the EHR names it: its pseudonym, and one line for each call."""
@@ -244,9 +249,9 @@ def patient(patient_id: str, client: str, tenant: str, fhir_server: str, since: 
         _stop("without the setting pseudonym_key nothing of a patient is recorded")
     pseudonym = pseudonyms.patient(client, tenant, fhir_server, patient_id)
     now = utc_now()
-    start = _midnight(since) if isinstance(since, date) else now - since
+    start = midnight(since) if isinstance(since, date) else now - since
     click.echo(f"Pseudonym {pseudonym}")
-    with _ledger(settings) as ledger:
+    with opened_ledger(settings) as ledger:
         found = [entry for entry in ledger.decisions(start, now) if entry.patient == pseudonym]
     for entry in found:
         said = f"{entry.outcome}, {entry.reason}" + (f" ({entry.answered})" if entry.answered else "")
@@ -257,7 +262,7 @@ def patient(patient_id: str, client: str, tenant: str, fhir_server: str, since: 
 @click.command()
 def migrate() -> None:
     """Create the ledger's tables, or bring them to this version. The service does so too when it starts."""
-    with _ledger(_settings(), prepare=True):
+    with opened_ledger(_settings(), prepare=True):
         click.echo("The ledger is ready.")
 
 
@@ -265,7 +270,7 @@ LEDGER_COMMANDS: Sequence[click.Command] = (report, prune, mode, decision, patie
 
 
 @contextmanager
-def _ledger(settings: Settings, prepare: bool = False) -> Iterator[Ledger]:
+def opened_ledger(settings: Settings, prepare: bool = False) -> Iterator[Ledger]:
     """The ledger, at hand; with `prepare` its tables are made first where they are missing."""
     try:
         ledger = open_ledger(settings)
@@ -301,7 +306,7 @@ def _start_modes(settings: Settings) -> list[tuple[str, str, Mode]]:
     return sorted(modes, key=lambda item: (item[0] == EVERY, item[1] == EVERY))
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 

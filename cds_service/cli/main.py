@@ -20,6 +20,7 @@ from cds_service.addresses import server_problem
 from cds_service.cli.config import config
 from cds_service.cli.content import content
 from cds_service.cli.ledger import LEDGER_COMMANDS
+from cds_service.cli.readiness import READINESS_COMMANDS
 from cds_service.cli.request_file import existing
 from cds_service.clinical.registry import services
 from cds_service.clock import utc_now
@@ -67,8 +68,8 @@ def main() -> None:
     """CDS Hooks service: breast cancer history and new back pain, answered with the right imaging orders."""
 
 
-for ledger_command in LEDGER_COMMANDS:
-    main.add_command(ledger_command)
+for command in (*LEDGER_COMMANDS, *READINESS_COMMANDS):
+    main.add_command(command)
 main.add_command(config)
 main.add_command(content)
 

@@ -10,9 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cds_service.chart.records import Chart
+from cds_service.chart.records import Chart, Observation
 from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.clinical.reading.understanding import Understanding, understanding
 from cds_service.clinical.rules.assessment import (
     Answer,
     Assessment,
@@ -92,6 +93,12 @@ class MadeUpRule:
             groups=(FindingGroup("all", findings),),
             notes=frozenset({"made-up"}),
         )
+
+    def understanding(self, chart: Chart, reader: Recognizer) -> tuple[Understanding, ...]:
+        return understanding(chart, reader)
+
+    def unread_unit(self, observation: Observation, reader: Recognizer) -> None:
+        """No unit is read."""
 
     def card(self, assessment: Assessment, brevity: int) -> CardText:
         words = self.content.wording

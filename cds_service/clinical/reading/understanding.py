@@ -234,14 +234,14 @@ def _systems(concepts: Iterable[Concept]) -> Iterator[str]:
     for concept in concepts:
         for coding in concept.codings:
             if coding.code:
-                yield _named(coding.system)
+                yield named_system(coding.system)
     if any(concept.text or any(coding.display for coding in concept.codings) for concept in concepts):
         yield WORDS
 
 
 # A hospital has some dozens of code systems; the bound keeps odd ones from filling memory.
 @lru_cache(maxsize=2_000)
-def _named(system: str) -> str:
+def named_system(system: str) -> str:
     """A code system as it was sent; only its host where the path may hold an id, a date or a code."""
     if _OBJECT_IDENTIFIER.fullmatch(system):
         return system

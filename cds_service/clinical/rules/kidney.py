@@ -27,7 +27,7 @@ KIDNEY_QUESTIONS: tuple[Question, ...] = (
 # The eGFR is defined per body surface; laboratories spell that in many ways, or leave the surface out.
 _PER_SURFACE = re.compile(r"mls?/(min(ute)?s?|mn)\W*(per)?\W*(1[.,]?73|bsa).*")
 _PER_MINUTE = re.compile(r"mls?/(min(ute)?s?|mn)")
-_CREATININE_UNITS = {
+CREATININE_UNITS = {
     "mg/dl": "mg/dL",
     "umol/l": "µmol/L",
     "µmol/l": "µmol/L",
@@ -125,7 +125,7 @@ def _newest_egfr(results: Iterable[_Result], first: date) -> Egfr | None:
     newest: tuple[bool, date, float] | None = None
     found: Egfr | None = None
     for result in results:
-        unit = _egfr_unit(result.measurement.plain_unit)
+        unit = egfr_unit(result.measurement.plain_unit)
         if unit is None and result.in_words:
             # A test of the gene EGFR, say.
             continue
@@ -142,7 +142,7 @@ def _newest_egfr(results: Iterable[_Result], first: date) -> Egfr | None:
     return found
 
 
-def _egfr_unit(plain: str) -> str | None:
+def egfr_unit(plain: str) -> str | None:
     """How a card writes the unit of an eGFR: per body surface, a bare mL/min, or none; None for any other."""
     plain = plain.strip("{}[]()")
     if not plain:
@@ -156,7 +156,7 @@ def _newest_creatinine(results: Sequence[_Result]) -> Creatinine | None:
     newest = max(results, key=lambda result: (result.day, result.measurement.number), default=None)
     if newest is None:
         return None
-    unit = _CREATININE_UNITS.get(newest.measurement.plain_unit, "")
+    unit = CREATININE_UNITS.get(newest.measurement.plain_unit, "")
     return Creatinine(f"{newest.measurement.reported} {unit}".strip(), newest.finding)
 
 

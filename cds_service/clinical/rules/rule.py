@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from cds_service.chart.records import Chart
+from cds_service.chart.records import Chart, Observation
 from cds_service.chart.screening import CodeScreen
 from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.clinical.reading.understanding import Understanding
 from cds_service.clinical.rules.assessment import Assessment, ProposedOrder
 from cds_service.clinical.rules.sentences import CardText, OrderText
 from cds_service.clinical.rules.timeline import Timeline
@@ -62,6 +63,12 @@ class Rule(Protocol):
             reader: of this rule, for this call.
             now: the moment of the call, with a time zone.
         """
+
+    def understanding(self, chart: Chart, reader: Recognizer) -> tuple[Understanding, ...]:
+        """How the entries of a chart are understood, as an assessment counts them, without assessing it."""
+
+    def unread_unit(self, observation: Observation, reader: Recognizer) -> tuple[str, str] | None:
+        """The unit, as it was sent, in which the rule cannot read a result that it looks for, behind its value set."""
 
     def card(self, assessment: Assessment, brevity: int) -> CardText:
         """What the card of a fired assessment says.

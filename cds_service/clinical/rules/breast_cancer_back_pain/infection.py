@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cds_service.chart.records import Chart, Value
+from cds_service.chart.records import Chart, Observation, Value
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept
 from cds_service.clinical.reading.findings import DateSource, Finding, coded_newest_first
 from cds_service.clinical.reading.observations import component_observations
@@ -131,6 +131,16 @@ def celsius_of(value: Value) -> float | None:
     else:
         return None
     return celsius if _CELSIUS[0] <= celsius <= _CELSIUS[1] else None
+
+
+def unread_temperature_unit(observation: Observation, recognizer: Recognizer) -> str:
+    """The unit of a body temperature that is neither Celsius nor Fahrenheit; empty for any other observation."""
+    if observation.value.number is None or RuleValueSet.BODY_TEMPERATURE not in recognizer.value_sets(
+        observation.concept
+    ):
+        return ""
+    unit = observation.value.unit.strip().lower()
+    return "" if unit in _FAHRENHEIT_UNITS | _CELSIUS_UNITS else observation.value.unit
 
 
 def _findings(statements: Iterable[AssertedConcept]) -> tuple[Finding, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cache, cached_property
 
-from cds_service.chart.records import Chart, Gap
+from cds_service.chart.records import Chart, Gap, Observation
 from cds_service.chart.screening import BareNumber
 from cds_service.clinical.reading.irrelevant_codes import IrrelevantCodes
 from cds_service.clinical.reading.recognition import MOST_TEXT, Recognizer
@@ -30,6 +30,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.card import card_text
 from cds_service.clinical.rules.breast_cancer_back_pain.conclusion import completed, decided, searched_in_vain
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence, calendar_of, read_evidence
 from cds_service.clinical.rules.breast_cancer_back_pain.imaging_plan import plan_imaging
+from cds_service.clinical.rules.breast_cancer_back_pain.infection import unread_temperature_unit
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.breast_cancer_back_pain.order_text import order_text
 from cds_service.clinical.rules.breast_cancer_back_pain.orders import order_criterion
@@ -47,6 +48,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     NEEDS_SITE,
     RuleValueSet,
 )
+from cds_service.clinical.rules.laboratory_units import unread_laboratory_unit
 from cds_service.clinical.rules.sentences import CardText, OrderText
 from cds_service.clinical.rules.timeline import Timeline
 from cds_service.content.model import Content
@@ -113,6 +115,16 @@ class BreastCancerBackPain:
         imported = len(evidence.imported)
         understood = understanding(chart, reader, BREAST_CANCER_HINTS, BREAST_CANCER_HALVES, NEEDS_SITE, imported)
         return replace(completed(_assess_patient(evidence, criteria, understood), chart), understanding=understood)
+
+    def understanding(self, chart: Chart, reader: Recognizer) -> tuple[Understanding, ...]:
+        """How the entries of a chart are understood; without the count of `imported`, which needs an assessment."""
+        return understanding(chart, reader, BREAST_CANCER_HINTS, BREAST_CANCER_HALVES, NEEDS_SITE)
+
+    def unread_unit(self, observation: Observation, reader: Recognizer) -> tuple[str, str] | None:
+        """The unit of a temperature, eGFR, creatinine or hCG that cannot be read."""
+        if unit := unread_temperature_unit(observation, reader):
+            return RuleValueSet.BODY_TEMPERATURE, unit
+        return unread_laboratory_unit(observation, reader, self.content.cautions.tests)
 
     def card(self, assessment: every_rule.Assessment, brevity: int) -> CardText:
         """What the card of a fired assessment says."""
