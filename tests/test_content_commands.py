@@ -228,7 +228,7 @@ def test_the_content_of_the_settings_is_meant_where_no_folder_is_given(
     assert "Approved by nobody yet" in said("check")
     said("approve", "--by", "Dr. A", "--why", "agreed")
     assert "Approved by Dr. A" in said("check")
-    assert DecisionSupport(read_settings()).approval_warning() is None
+    assert DecisionSupport(read_settings()).approval_warnings() == ()
 
 
 def test_one_change_after_the_approval_is_not_approved(overlay: Path) -> None:
