@@ -319,6 +319,8 @@ class Settings(BaseModel):
     @classmethod
     def _modes_of_clients(cls, values: Any) -> Any:
         """The mode of a client is one of `modes`, for every service."""
+        if not isinstance(values, dict):
+            return values
         clients, modes = values.get("clients", ()), values.get("modes", ())
         if not (isinstance(clients, list | tuple) and isinstance(modes, list | tuple)):
             return values
