@@ -23,6 +23,7 @@ from cds_service.decision.support import DecisionSupport
 from cds_service.demo.scenarios import NoScenarios, scenarios_folder
 from cds_service.errors import CdsError
 from cds_service.reporting.metrics import Metrics, Vocabulary
+from cds_service.reporting.summary import shown_digest
 from cds_service.settings import Settings, SettingsError
 from cds_service.web.as_of import clock_as_of
 from cds_service.web.call_log import add_call_log
@@ -65,7 +66,11 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     support = DecisionSupport(settings)
     for warning in support.warnings(clock()):
         _log.warning(warning)
-    recorder = LedgerRecorder(settings, Metrics(_version(support), _vocabulary(support)))
+    metrics = Metrics(_version(support), _vocabulary(support))
+    for evaluator in support.evaluators:
+        for rule in evaluator.rules:
+            metrics.settings_in_use(rule.content.version, shown_digest(evaluator.settings_digest(rule)))
+    recorder = LedgerRecorder(settings, metrics)
     app = Flask(__name__, static_folder=None)
     app.extensions[RECORDER] = recorder
     app.extensions[SUPPORT] = support
@@ -117,7 +122,12 @@ def _vocabulary(support: DecisionSupport) -> Vocabulary:
         reasons=frozenset(
             {*reasons, OVERRIDDEN_EARLIER, SWITCHED_OFF, *(kind.__name__ for kind in CdsError.__subclasses__())}
         ),
-        override_reasons=frozenset(item.code for rule in support.rules for item in rule.content.override_reasons),
+        override_reasons=frozenset(
+            item.code
+            for evaluator in support.evaluators
+            for rule in evaluator.rules
+            for item in rule.content.override_reasons
+        ),
         refusals=REFUSALS,
     )
 

@@ -12,7 +12,7 @@ import ssl
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args, get_origin
 
 import orjson
 from platformdirs import user_state_path
@@ -25,6 +25,7 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -87,7 +88,7 @@ class Settings(BaseModel):
     base_url: HttpUrl | None = Field(
         None, strict=False, description="Public address of this service, as clients write it; needed for `clients`"
     )
-    clients: tuple[TrustedClient, ...] = Field(
+    clients: tuple[Client, ...] = Field(
         (), strict=False, description="Trusted CDS clients, see Security; without any, the service is open"
     )
     open_discovery: bool = Field(True, description="Whether discovery is answered without a token")
@@ -320,6 +321,33 @@ class Settings(BaseModel):
         for name in sorted({name for client in self.clients for name in client.services} - set(service_ids())):
             yield f"clients.services: there is no service '{name}'; there are {', '.join(service_ids())}"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _modes_of_clients(cls, values: Any) -> Any:
+        """The mode of a client is one of `modes`, for every service."""
+        if not isinstance(values, dict):
+            return values
+        clients, modes = values.get("clients", ()), values.get("modes", ())
+        if not (isinstance(clients, list | tuple) and isinstance(modes, list | tuple)):
+            return values
+        own = [
+            {"service": EVERY, "client": client.get("issuer", ""), "mode": client["mode"]}
+            for client in clients
+            if isinstance(client, dict) and client.get("mode") in list(Mode)
+        ]
+        return {**values, "modes": [*modes, *own]} if own else values
+
+    def for_client(self, client: Client) -> Settings:
+        """The settings as they are in force for a client: its own in place of those of the site.
+
+        Of maps (`order_codings`, `override_reason_codes`) the client's entries take the place of those of one name.
+        """
+        own: dict[str, Any] = {}
+        for name in PER_CLIENT:
+            if (value := getattr(client, name)) is not None:
+                own[name] = {**getattr(self, name), **value} if isinstance(value, Mapping) else value
+        return self.model_copy(update=own)
+
     def body_limits(self) -> BodyLimits:
         """The bounds of a body, once it is decoded."""
         return BodyLimits(self.max_json_depth, self.max_bundle_entries, self.max_json_values)
@@ -348,6 +376,46 @@ class Settings(BaseModel):
             ca_bundle=str(self.ca_bundle) if self.ca_bundle else None,
             read_ahead=self.fhir_read_ahead,
         )
+
+
+# What a client may have of its own, instead of the setting of the same name.
+PER_CLIENT = (
+    "content_overlay", "new_window_days", "clean_days", "egfr_recent_days", "text_match", "unconfirmed_cancer",
+    "undated_pain", "dcis_mode", "region_unspecified", "mri_extent", "undetermined_card", "nonspecific_signs",
+    "pain_required_for_cord_signs", "renal_gadolinium", "hospice_suppress", "brain_any_subtype", "surveillance_advice",
+    "accepted_gaps", "order_codings", "order_intent", "override_reason_codes",
+)  # fmt: skip
+
+
+def _per_client(name: str) -> Any:
+    """The field of a client for a setting: the same values, and none for that of the site."""
+    field = Settings.model_fields[name]
+    what = "Laid over the content of the site" if name == "content_overlay" else "Instead of the setting of this name"
+    values: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    return values | None, Field(None, description=what)
+
+
+if TYPE_CHECKING:
+
+    class Client(TrustedClient):
+        """A trusted client with settings of its own; see `PER_CLIENT`."""
+
+        content_overlay: Path | None
+        mode: Mode | None
+
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    Client = create_model(
+        "Client",
+        __base__=TrustedClient,
+        mode=(
+            Annotated[Mode, Field(strict=False)] | None,
+            Field(None, description="The mode from which every service starts for the client, see `modes`"),
+        ),
+        **{name: _per_client(name) for name in PER_CLIENT},
+    )
+    Settings.model_rebuild()
 
 
 class SettingsError(Exception):
@@ -410,7 +478,7 @@ def _explain_one(location: tuple[int | str, ...], kind: str, message: str) -> st
 
 def _names_beside(location: tuple[int | str, ...]) -> Sequence[str]:
     """The names that may stand where a setting stands, or a part of one."""
-    parts: Mapping[str, type[BaseModel]] = {"clients": TrustedClient, "modes": ModeRule, "order_codings": LocalCoding}
+    parts: Mapping[str, type[BaseModel]] = {"clients": Client, "modes": ModeRule, "order_codings": LocalCoding}
     model = parts.get(str(location[0]), Settings) if len(location) > 1 else Settings
     return list(model.model_fields)
 

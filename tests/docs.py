@@ -16,8 +16,7 @@ from cds_service.cli.main import main as cli
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
 from cds_service.content.model import OverrideReason
 from cds_service.reporting.metrics import Metrics, Vocabulary
-from cds_service.settings import settings_table
-from cds_service.trust.clients import TrustedClient
+from cds_service.settings import Client, settings_table
 from cds_service.trust.refusal import RefusalReason
 from cds_service.web.openapi import openapi
 from tests.builders import SERVICES
@@ -73,7 +72,7 @@ def _card() -> str:
 
 def _clients() -> str:
     rows = []
-    for name, field in TrustedClient.model_fields.items():
+    for name, field in Client.model_fields.items():
         default = "needed" if field.is_required() else _shown(field.get_default(call_default_factory=True))
         rows.append((f"`{name}`", default, str(field.description)))
     return _table("| Field | Default | Meaning |", rows)

@@ -35,6 +35,7 @@ from tests.overlays import (
     write,
     write_codes,
 )
+from tests.token_maker import BASE_URL, ISSUER, key, key_set
 
 FIRES = "row-001-lumbar-pain-icd10"
 AS_OF = f"{NOW:%Y-%m-%d}"
@@ -151,6 +152,23 @@ def test_a_change_by_overlay_is_tested_approved_kept_by_an_upgrade_and_rolled_ba
     assert [json.loads(line)["by"] for line in lines] == ["Dr. A", "Dr. B"]
 
 
+def test_the_overlay_of_a_client_is_checked_tested_and_approved_over_that_of_the_site(
+    folder: Path, overlay: Path, patients: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = write(folder / "north", WORDING, '[summary]\nimaging = "Breast cancer history + {pain}. Order {study}."\n')
+    (folder / "keys.json").write_bytes(key_set(key()))
+    client = {"issuer": ISSUER, "jwks_file": str(folder / "keys.json"), "content_overlay": str(own)}
+    monkeypatch.setenv("CDS_CONTENT_OVERLAY", str(overlay))
+    monkeypatch.setenv("CDS_BASE_URL", BASE_URL)
+    monkeypatch.setenv("CDS_CLIENTS", json.dumps([client]))
+    assert said("check", own).startswith(f"The overlay {own} over {overlay} over the content that came with")
+    output = said("test", own, "--scenarios", patients, "--as-of", AS_OF)
+    assert f"- {SENTENCE.partition(' + ')[0]}" in output and "rule out spinal metastasis" in output
+    for changed in (overlay, own):
+        said("approve", changed, "--by", "Dr. A", "--why", "agreed")
+    assert DecisionSupport(read_settings()).approval_warnings() == ()
+
+
 # --- test
 
 
@@ -228,7 +246,7 @@ def test_the_content_of_the_settings_is_meant_where_no_folder_is_given(
     assert "Approved by nobody yet" in said("check")
     said("approve", "--by", "Dr. A", "--why", "agreed")
     assert "Approved by Dr. A" in said("check")
-    assert DecisionSupport(read_settings()).approval_warning() is None
+    assert DecisionSupport(read_settings()).approval_warnings() == ()
 
 
 def test_one_change_after_the_approval_is_not_approved(overlay: Path) -> None:

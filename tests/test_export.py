@@ -54,6 +54,7 @@ def test_an_accepted_card_names_the_orders_that_were_taken() -> None:
         rule_version="1.0.0+3f2a9c1b",
         shown_at="2026-11-22T12:00:00Z",
         counts="yes",
+        settings_digest="",
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.overlays import CHANGED_SENTENCE, WORDING, write
 from tests.server_calls import HOST, PATH, PATIENCE_SECONDS, comes_true, free_port
 
 ROOT = Path(__file__).parent.parent
@@ -105,6 +106,17 @@ def test_an_installation_outside_the_checkout_answers_a_call(installed: Path, tm
     asked = [str(installed / "python"), "-c", "import cds_service; print(cds_service.__file__)"]
     where = subprocess.run(asked, **outside(tmp_path), capture_output=True, check=True)
     assert str(installed.parent) in where.stdout
+
+
+@pytest.mark.slow
+def test_an_overlay_is_tested_on_every_synthetic_patient_outside_the_checkout(installed: Path, tmp_path: Path) -> None:
+    write(tmp_path / "overlay", WORDING, CHANGED_SENTENCE)
+    command = [str(installed / "cds-service"), "content", "test", "overlay", "--page", "page.html"]
+    result = subprocess.run(command, **outside(tmp_path), capture_output=True)
+    assert result.returncode == 0, result.stderr
+    patients = len(list((ROOT / "fixtures" / "scenarios").glob("*/request.json")))
+    assert f"{patients} synthetic patients:" in result.stdout and "rule out spinal metastasis" in result.stdout
+    assert "rule out spinal metastasis" in (tmp_path / "page.html").read_text("utf-8")
 
 
 @pytest.mark.slow

@@ -24,7 +24,8 @@ SETTINGS = {"pseudonym_key": "a key of the tests, that guards nothing"}
 
 KEYS = {
     "timestamp", "level", "event", "method", "route", "status", "milliseconds", "address", "decision_id", "issuer",
-    "tenant", "service", "hook", "hook_instance", "mode", "outcome", "reason", "fetched", "not_understood",
+    "tenant", "service", "hook", "hook_instance", "mode", "outcome", "reason", "settings_digest", "fetched",
+    "not_understood",
     "refusal", "stored", "repeated", "unknown_cards",
 }  # fmt: skip
 

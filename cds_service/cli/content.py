@@ -26,7 +26,7 @@ from cds_service.demo.scenarios import NoScenarios, scenarios_folder
 from cds_service.readiness.content_page import trial_page
 from cds_service.readiness.content_text import difference_lines, trial_lines
 from cds_service.readiness.content_trial import try_content
-from cds_service.settings import Settings, SettingsError, read_settings
+from cds_service.settings import Client, Settings, SettingsError, read_settings
 
 # In place of a folder: the content that came with the service, or the one of `content_folder`, without an overlay.
 INSTALLED = "installed"
@@ -83,6 +83,8 @@ def test_content(
     settings = _settings()
     place = _place(settings, folder, base)
     before, after = _usable(_without(place, base)), _usable(place)
+    if client := _client_of(settings, folder):
+        settings = settings.for_client(client)
     try:
         trial = try_content(
             _support(settings, before),
@@ -151,7 +153,7 @@ def approve(folder: Path | None, base: Path | None, who: str, why: str) -> None:
 def _named_place(settings: Settings, name: str, base: Path | None) -> ContentPlace:
     """The place of an operand of `diff`."""
     if name == INSTALLED:
-        return _without(content_place(settings), base)
+        return ContentPlace(base or settings.content_folder, (), content_place(settings).approvals)
     folder = Path(name)
     if not folder.is_dir():
         raise click.BadParameter(f"'{name}' is neither a folder nor the word '{INSTALLED}'")
@@ -165,21 +167,32 @@ def _place(settings: Settings, folder: Path | None, base: Path | None) -> Conten
         return ContentPlace(base or own.folder, own.overlays, own.approvals)
     if registry.is_whole(folder):
         return ContentPlace(folder, (), own.approvals)
-    overlay = content_place(settings.model_copy(update={"content_overlay": folder}))
+    if client := _client_of(settings, folder):
+        overlay = content_place(settings, client)
+    else:
+        overlay = content_place(settings.model_copy(update={"content_overlay": folder}))
     return ContentPlace(base or own.folder, overlay.overlays, overlay.approvals)
 
 
+def _client_of(settings: Settings, folder: Path | None) -> Client | None:
+    """The client whose own overlay a folder is; it lies over that of the site."""
+    for client in settings.clients:
+        if folder and client.content_overlay and client.content_overlay.resolve() == folder.resolve():
+            return client
+    return None
+
+
 def _without(place: ContentPlace, base: Path | None) -> ContentPlace:
-    """What a content is compared with: the same without its overlays; of a whole one, the one of the service."""
+    """What a content is compared with: the same without its last overlay; of a whole one, the one of the service."""
     folder = place.folder if place.overlays else base
-    return ContentPlace(folder, (), place.approvals)
+    return ContentPlace(folder, place.overlays[:-1], place.approvals)
 
 
 def _title(place: ContentPlace) -> str:
     whole = f"the content in {place.folder}" if place.folder else "the content that came with the service"
     if not place.overlays:
         return whole[0].upper() + whole[1:]
-    return f"The overlay {place.overlays[-1]} over {whole}"
+    return f"The overlay {' over '.join(map(str, reversed(place.overlays)))} over {whole}"
 
 
 def _read(place: ContentPlace) -> ContentReading:

@@ -15,7 +15,7 @@ from cds_service.content.approvals import Approval, approval_of, read_approvals
 from cds_service.content.error import ContentError
 from cds_service.content.model import Content
 from cds_service.content.overlay_files import APPROVALS
-from cds_service.settings import Settings
+from cds_service.settings import Client, Settings
 
 # In the state folder, for content without an overlay.
 _OWN_APPROVALS = "content-approvals.jsonl"
@@ -59,9 +59,10 @@ def version_of(contents: Sequence[Content]) -> str:
     return ", ".join(content.version for content in contents)
 
 
-def content_place(settings: Settings) -> ContentPlace:
-    """Where the content of these settings lies."""
-    overlays = (settings.content_overlay,) if settings.content_overlay else ()
+def content_place(settings: Settings, client: Client | None = None) -> ContentPlace:
+    """Where the content of these settings lies; the overlay of a client lies over that of the site."""
+    named = (settings.content_overlay, client.content_overlay if client else None)
+    overlays = tuple(dict.fromkeys(overlay for overlay in named if overlay))
     file = overlays[-1] / APPROVALS if overlays else settings.ledger_folder() / _OWN_APPROVALS
     return ContentPlace(settings.content_folder, overlays, file)
 

@@ -20,6 +20,7 @@ from cds_service.clinical.reading.understanding import (
 from cds_service.clinical.rules.assessment import ActiveOverride, Answer, Assessment, Criterion, Outcome
 from cds_service.content.terminology import Terminology
 from cds_service.decision.support import Decision
+from cds_service.reporting.summary import shown_digest
 
 _ANSWER_WORDS = {Answer.MET: "yes", Answer.NOT_MET: "no", Answer.UNKNOWN: "cannot tell"}
 
@@ -46,7 +47,9 @@ def explain(decision: Decision) -> str:
     if assessment.unread:
         lines += ["", f"Not read, wholly or in part ({assessment.unreadable} entries), or refused:"]
         lines += [f"  {place}" for place in assessment.unread]
-    lines += ["", f"Outcome {assessment.outcome}, reason {assessment.reason}, rule {content.version}"]
+    settings = shown_digest(decision.settings_digest)
+    version = f"rule {content.version}, settings {settings}"
+    lines += ["", f"Outcome {assessment.outcome}, reason {assessment.reason}, {version}"]
     return "\n".join(lines)
 
 

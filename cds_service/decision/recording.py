@@ -41,7 +41,13 @@ def decision_entry(decision: Decision, call: HookCall) -> DecisionEntry:
     card_id = card_id_of(decision.id) if has_card else None
     return replace(
         unanswered_entry(
-            call, assessment.outcome.value, assessment.reason, content, decision.id, call.milliseconds_taken()
+            call,
+            assessment.outcome.value,
+            assessment.reason,
+            content,
+            decision.settings_digest,
+            decision.id,
+            call.milliseconds_taken(),
         ),
         answered=assessment.active_override.reason if assessment.active_override else "",
         indicator=assessment.indicator if card_id else "",
@@ -82,6 +88,7 @@ def unanswered_entry(
     outcome: str,
     reason: str,
     content: Content,
+    settings_digest: str,
     decision_id: UUID | None = None,
     milliseconds: float = 0,
 ) -> DecisionEntry:
@@ -98,6 +105,7 @@ def unanswered_entry(
         reason=reason,
         rule_version=content.rule.version,
         content_digest=content.digest,
+        settings_digest=settings_digest,
         milliseconds=milliseconds,
     )
 

@@ -20,29 +20,28 @@ from typing import Any
 from uuid import UUID
 
 from cds_service.addresses import base_of, server_problem
-from cds_service.advice.call import DecidedCall, OrderOptions
+from cds_service.advice.call import DecidedCall
 from cds_service.advice.card import cards, proposed
 from cds_service.chart.build import build_chart
 from cds_service.chart.prefetch import FetchedPrefetch, StillWanted, always_wanted
 from cds_service.chart.records import Chart, Gap
 from cds_service.chart.screening import CodeScreen
-from cds_service.clinical import registry
 from cds_service.clinical.rules.assessment import Assessment, Outcome
 from cds_service.clinical.rules.rule import Rule
 from cds_service.content.model import Content
 from cds_service.content.review import review_warnings
 from cds_service.decision.active_override import EvidenceFingerprints, with_active_override
-from cds_service.decision.content_in_use import ContentInUse, content_place
 from cds_service.decision.decision_id import decision_id
-from cds_service.decision.fit import misfits
+from cds_service.decision.evaluator import Evaluators
 from cds_service.decision.hook_call import HookCall
 from cds_service.decision.memory import NO_HISTORY, OverrideHistory, PatientMemory
 from cds_service.ehr.completion import complete
 from cds_service.ehr.reader import FhirReader, FhirServer
 from cds_service.errors import InvalidRequest, MissingData
+from cds_service.ledger.entries import ANONYMOUS
 from cds_service.protocol.hook_request import HookRequest, read_hook_request
 from cds_service.protocol.services import Service
-from cds_service.settings import Settings, SettingsError
+from cds_service.settings import Settings
 
 # The prefetch key of the patient's own record.
 _PATIENT = "patient"
@@ -64,6 +63,7 @@ class Decision:
         hook_instance: as the client sent it.
         memory: what is remembered of the patient, if anything is.
         evidence_fingerprints: of the findings, by kind of evidence; none without a memory.
+        settings_digest: of the settings that can change an answer, as they are in force for the caller.
     """
 
     id: UUID
@@ -77,6 +77,7 @@ class Decision:
     hook_instance: str = field(repr=False, default="")
     memory: PatientMemory | None = field(repr=False, default=None)
     evidence_fingerprints: EvidenceFingerprints = field(repr=False, default_factory=dict)
+    settings_digest: str = ""
 
     def response_or_error(self) -> Mapping[str, Any]:
         """The response body.
@@ -99,40 +100,30 @@ class DecisionSupport:
         `contents` is that of all rules, in place of the one that the settings name.
         """
         self.settings = settings or Settings()
-        choices = {name: getattr(self.settings, name) for name in Settings.model_fields}
-        place = content_place(self.settings)
-        if contents is None:
-            contents = registry.contents(place.folder, place.overlays)
-        self._content = ContentInUse(place, contents)
-        self.rules = registry.rules(contents, choices)
-        self._answered_by = {service.id: (service, rule) for rule in self.rules for service in rule.services}
-        if problems := list(misfits(self.settings, self.rules)):
-            raise SettingsError(*problems)
+        self.evaluators = Evaluators(self.settings, contents)
+        self.rules = self.evaluators.site.rules
         key = self.settings.pseudonym_key
         self._key = key.get_secret_value() if key else ""
         self._fhir_servers: dict[str, FhirServer] = {}
-        self._orders = OrderOptions(
-            {slug: [item.model_dump() for item in own] for slug, own in self.settings.order_codings.items()},
-            self.settings.order_intent,
-        )
 
     @property
     def services(self) -> Mapping[str, Service]:
         """The services of all rules, by id."""
-        return {name: service for name, (service, _) in self._answered_by.items()}
+        return {name: service for name, (service, _) in self.evaluators.site.answered_by.items()}
 
     def warnings(self, now: datetime) -> tuple[str, ...]:
         """What somebody should know of the content of the rules at this moment, one sentence each."""
-        review = [text for rule in self.rules for text in review_warnings(rule.content.rule, now.date())]
-        return (*review, *filter(None, [self.approval_warning()]))
+        rules = (rule for evaluator in self.evaluators for rule in evaluator.rules)
+        review = [text for rule in rules for text in review_warnings(rule.content.rule, now.date())]
+        return tuple(dict.fromkeys([*review, *self.approval_warnings()]))
 
-    def approval_warning(self) -> str | None:
-        """That the content in use is approved by nobody, in one sentence; None where it is, or needs no approval."""
-        return self._content.warning()
+    def approval_warnings(self) -> tuple[str, ...]:
+        """That a content in use is approved by nobody, one sentence each; none where all are, or need no approval."""
+        return tuple(dict.fromkeys(filter(None, (evaluator.content.warning() for evaluator in self.evaluators))))
 
-    def rule_of(self, service: Service) -> Rule:
-        """The rule that answers a service."""
-        return self._answered_by[service.id][1]
+    def rule_of(self, service: Service, client: str = ANONYMOUS) -> Rule:
+        """The rule that answers a service, as it answers this client (an issuer)."""
+        return self.evaluators.of(client).rule_of(service)
 
     def service_for(self, document: object) -> Service | None:
         """The first service that answers the hook named in a document, for callers without an address."""
@@ -157,7 +148,8 @@ class DecisionSupport:
             InvalidRequest: the body is not a valid call of this service.
         """
         request = read_hook_request(document, call.service.hook)
-        rule = self.rule_of(call.service)
+        evaluator = self.evaluators.of(call.caller.client)
+        rule = evaluator.rule_of(call.service)
         reader = self._fhir_reader(request, call)
         with closing(reader) if reader else nullcontext():
             chart, assessment, prefetch = self._assessed(request, call, reader)
@@ -167,24 +159,25 @@ class DecisionSupport:
             earlier = memory.earlier_feedback()
             assessment = with_active_override(assessment, fingerprints, earlier, rule.content, call.at)
         decided = DecidedCall(
-            request, call.at, decision_id(call, request, proposed(assessment), rule.content.version, self._key)
+            request, call.at, decision_id(call, request, proposed(assessment), evaluator.identity(rule), self._key)
         )
         evidence_url = self.settings.evidence_url()
         source_url = str(self.settings.source_url) if self.settings.source_url else evidence_url
         refused = request.fhir_server is not None and reader is None
-        open_too = self.settings.undetermined_card == "info"
+        open_too = evaluator.settings.undetermined_card == "info"
         return Decision(
             id=decided.decision_id,
             rule=rule,
             assessment=assessment,
             gaps={key: _gap(result.gap, refused) for key, result in chart.by_prefetch_key().items() if result.gap},
             fetched=tuple(reader.requests_made) if reader else (),
-            response={"cards": cards(assessment, decided, rule, self._orders, source_url, evidence_url, open_too)},
+            response={"cards": cards(assessment, decided, rule, evaluator.orders, source_url, evidence_url, open_too)},
             prefetched=tuple(key for key in rule.prefetch if key in request.prefetch),
             reads={key: value.gap for key, value in prefetch.items() if isinstance(value, FetchedPrefetch)},
             hook_instance=request.hook_instance,
             memory=memory,
             evidence_fingerprints=fingerprints,
+            settings_digest=evaluator.settings_digest(rule),
         )
 
     def _assessed(
@@ -196,13 +189,15 @@ class DecisionSupport:
 
         First what decides, where the call left the answer open; then what refines, for a card that will fire.
         """
-        rule, prefetch = self.rule_of(call.service), request.prefetch
+        evaluator, prefetch = self.evaluators.of(call.caller.client), request.prefetch
+        rule = evaluator.rule_of(call.service)
         reading = rule.reader()
         reading.still_wanted = call.check_time
         codes = rule.codes(reading)
 
         def assess(values: Mapping[str, Any]) -> tuple[Chart, Assessment]:
-            chart = chart_of(request, call.service, values, self.settings.accepted_gaps, codes, call.check_time)
+            gaps = evaluator.settings.accepted_gaps
+            chart = chart_of(request, call.service, values, gaps, codes, call.check_time)
             return chart, rule.assess(chart, reading, call.at)
 
         def completed(keys: Sequence[str], visits: Sequence[str], ahead: Sequence[str] = ()) -> dict[str, Any]:

@@ -56,6 +56,8 @@ class DecisionEntry:
         not_understood: entries by prefetch key and code system that were not understood; beside the
             systems, what else makes a silence worth less (`Understanding.besides`).
         missing: prefetch keys without which nothing could be concluded, for the outcome `undetermined`.
+        settings_digest: SHA-256 of the settings that can change an answer, as they were in force for the client; empty
+            in rows of earlier versions.
         evidence: keyed fingerprints of the findings by kind (`pain`, `red-flag`, `cancer`), empty without a key.
     """
 
@@ -86,6 +88,7 @@ class DecisionEntry:
     evidence: Mapping[str, Sequence[str]] = field(default_factory=dict)
     not_understood: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     missing: Sequence[str] = ()
+    settings_digest: str = ""
 
     @property
     def shown(self) -> bool:

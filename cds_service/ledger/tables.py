@@ -111,6 +111,7 @@ decision = Table(
     Column("evidence", JSON, nullable=False),
     Column("not_understood", JSON, nullable=False, server_default="{}"),
     Column("missing", JSON, nullable=False, server_default="[]"),
+    Column("settings_digest", CleanText, nullable=False, server_default=""),
     # With the id, so that pages of rows follow one another without a gap.
     Index("decision_by_time", "at", "decision_id"),
     Index("decision_by_card", "card_id"),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from cds_service.ledger.card_answers import CardAnswer, card_answer
 from cds_service.ledger.entries import UNANSWERED, DecisionEntry, FeedbackEntry, Mode, ModeChange
 from cds_service.reporting.report_text import Words
-from cds_service.reporting.summary import card_key, version_of
+from cds_service.reporting.summary import card_key, shown_digest, version_of
 
 
 def decision_text(entry: DecisionEntry, feedback: Iterable[FeedbackEntry], words: Words) -> str:
@@ -63,6 +63,7 @@ def _facts(entry: DecisionEntry) -> Iterator[tuple[str, str]]:
     yield "mode", str(entry.mode)
     yield "outcome", f"{entry.outcome}, {entry.reason}" + (f" ({entry.answered})" if entry.answered else "")
     yield "rule", version_of(entry)
+    yield "settings", shown_digest(entry.settings_digest)
     yield "missing", ", ".join(entry.missing)
     yield "met", ", ".join(entry.met)
     yield "unknown", ", ".join(entry.unknown)

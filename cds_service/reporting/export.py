@@ -43,6 +43,7 @@ class Row:
         location: the client, and its tenant where it has one.
         counts: `yes` for one row of each card, which holds its answer; `part` where that row holds it as well (an order
             that was taken before another one); `no` where later feedback contradicts it.
+        settings_digest: of the settings that the card was made with, empty in rows of earlier versions.
     """
 
     intervention: str
@@ -57,6 +58,7 @@ class Row:
     rule_version: str
     shown_at: str
     counts: str
+    settings_digest: str
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
@@ -129,6 +131,7 @@ def _with_feedback(
         override_reason=reason,
         rule_version=version_of(card) if card else "",
         shown_at=_moment(card.at) if card else "",
+        settings_digest=card.settings_digest if card else "",
         counts="yes" if whole else "part" if any(entry is item for item in answer.messages) else "no",
     )
 
@@ -147,6 +150,7 @@ def _without_feedback(card: DecisionEntry) -> Row:
         rule_version=version_of(card),
         shown_at=_moment(card.at),
         counts="yes",
+        settings_digest=card.settings_digest,
     )
 
 

@@ -140,6 +140,13 @@ class Metrics:
             multiprocess_mode="max",
         )
         rule.labels(rule_version).set(1)
+        self._settings = Gauge(
+            "cds_settings_info",
+            "1 for each digest of the settings that can change an answer, with the rule and content that they go with.",
+            ("version", "settings"),
+            registry=own,
+            multiprocess_mode="max",
+        )
         self._approved = Gauge(
             "cds_content_approved",
             "0 where the content in use needs an approval and has none, else 1.",
@@ -205,6 +212,10 @@ class Metrics:
     def http_error(self, status: int) -> None:
         """Count an answer with a status from 400 up."""
         self._errors.labels(_known(str(status), _STATUSES)).inc()
+
+    def settings_in_use(self, version: str, digest: str) -> None:
+        """Name settings that some clients are answered with: the rule with its content, and the settings' digest."""
+        self._settings.labels(version, digest).set(1)
 
     def content_approved(self, approved: bool) -> None:
         """Say whether the content in use is approved, or needs no approval."""

@@ -22,6 +22,9 @@ from cds_service.reporting.report import CardsPerPatient, Day, DayOutcomes, Grou
 # A report names the code systems that matter most.
 MOST_SYSTEMS = 20
 
+# So many digits of a digest stand where people read it.
+_SHOWN = 8
+
 # Outcomes of calls that came to an assessment; the others failed, or were not asked because of the mode `off`.
 EVALUATED = frozenset({"fired", "suppressed", "not-applicable", "undetermined"})
 
@@ -69,7 +72,18 @@ def answers_by_card(feedback: Iterable[FeedbackEntry]) -> dict[CardKey, CardAnsw
 
 def version_of(entry: DecisionEntry) -> str:
     """Rule version and content of a decision, as discovery and `explain` name them: `1.0.0+3f2a9c1b`."""
-    return f"{entry.rule_version}+{entry.content_digest[:8]}"
+    return f"{entry.rule_version}+{entry.content_digest[:_SHOWN]}"
+
+
+def shown_digest(digest: str) -> str:
+    """A digest as people see it; an empty one, of a row from before there were any, stays empty."""
+    return digest[:_SHOWN]
+
+
+def identity_of(entry: DecisionEntry) -> str:
+    """Rule version, content and settings of a decision: `1.0.0+3f2a9c1b, settings 5d41402a`."""
+    settings = shown_digest(entry.settings_digest)
+    return f"{version_of(entry)}, settings {settings}" if settings else version_of(entry)
 
 
 class _Calls:
@@ -143,7 +157,7 @@ class _Answers:
 def groups_of(entry: DecisionEntry) -> Sequence[tuple[str, str]]:
     """The groups to which a call belongs, each as kind and name."""
     client = f"{entry.client} ({entry.tenant})" if entry.tenant else entry.client
-    groups = [("hook", entry.hook), ("version", version_of(entry)), ("client", client)]
+    groups = [("hook", entry.hook), ("version", identity_of(entry)), ("client", client)]
     return [*groups, ("indicator", entry.indicator)] if entry.indicator else groups
 
 

@@ -9,6 +9,7 @@
 | `issuer`, `tenant` | the trusted client, or `anonymous`; of a refused one, the known client its token names |
 | `service`, `hook`, `hook_instance` | of a call or feedback; the instance only with `pseudonym_key`, and if a UUID |
 | `mode`, `outcome`, `reason` | how it was answered, as in the ledger |
+| `settings_digest` | of the settings that can change an answer, as they are in force for the client: its first digits |
 | `fetched` | the prefetch keys that were read from the FHIR server |
 | `not_understood` | entries by prefetch key and code system that were not understood, and what stands beside it |
 | `refusal` | why a caller was refused (401, 403, 429) |
@@ -30,6 +31,7 @@ import structlog
 from flask import Flask, Response, request
 
 from cds_service.reporting.metrics import Metrics
+from cds_service.reporting.summary import shown_digest
 from cds_service.settings import Settings
 from cds_service.trust.proxies import HEADERS, client_address
 from cds_service.web.messages import DECISION_HEADER
@@ -53,6 +55,7 @@ _KEYS = (
     "mode",
     "outcome",
     "reason",
+    "settings_digest",
     "fetched",
     "not_understood",
     "refusal",
@@ -121,6 +124,7 @@ def _log_fields(response: Response) -> dict[str, Any]:
         line |= {"service": service.id, "hook": service.hook}
     if entry := record.entry:
         line |= {"mode": entry.mode.value, "outcome": entry.outcome, "reason": entry.reason}
+        line["settings_digest"] = shown_digest(entry.settings_digest)
     if record.refused_issuer:
         line["issuer"] = record.refused_issuer
     if caller := record.caller:

@@ -11,7 +11,6 @@ import orjson
 from flask import Flask, Response
 
 from cds_service.clock import Clock, Deadline
-from cds_service.content.model import Content
 from cds_service.decision.caller import Caller
 from cds_service.decision.hook_call import HookCall
 from cds_service.decision.memory import OverrideHistory
@@ -35,16 +34,17 @@ def add_hooks(
     app: Flask, support: DecisionSupport, recorder: LedgerRecorder, authenticator: CallerAuthenticator, clock: Clock
 ) -> None:
     """Add discovery, calls and feedback."""
-    discovered = orjson.dumps(
-        discovery((service, support.rule_of(service).prefetch) for service in support.services.values())
-    )
+    discovered = {
+        evaluator: orjson.dumps(discovery((service, rule.prefetch) for service, rule in evaluator.answered_by.values()))
+        for evaluator in support.evaluators
+    }
     handler = HookHandler(support, recorder)
 
     @app.get("/cds-services")
     def services() -> Response:
-        if not support.settings.open_discovery:
-            authenticator.authenticate()
-        return json_response(discovered)
+        if support.settings.open_discovery:
+            return json_response(discovered[support.evaluators.site])
+        return json_response(discovered[support.evaluators.of(authenticator.authenticate().client)])
 
     @app.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
@@ -82,7 +82,7 @@ class HookHandler:
     def respond(self, call: HookCall) -> Response:
         """Answer one hook call."""
         if call.mode is Mode.OFF:
-            entry = unanswered_entry(call, SWITCHED_OFF, SWITCHED_OFF, self._content(call))
+            entry = self._unanswered_entry(call, SWITCHED_OFF, SWITCHED_OFF)
             return self._recorded(entry, json_response(orjson.dumps(_NO_CARDS)))
         body = call_document(self._settings.body_limits())
         try:
@@ -115,7 +115,8 @@ class HookHandler:
     def take_feedback(self, call: HookCall) -> Response:
         """Store feedback; the response says so only when it is stored."""
         feedback = read_feedback(document(self._settings.body_limits()))
-        entries = feedback_entries(feedback, call, self._settings, self._content(call))
+        evaluator = self._support.evaluators.of(call.caller.client)
+        entries = feedback_entries(feedback, call, evaluator.settings, evaluator.rule_of(call.service).content)
         receipt = self._recorder.record_feedback(entries)
         # Of a batch in which only some cards are known, the receipt does not say which.
         known = {0: True, len(entries): False}.get(receipt.unknown)
@@ -144,14 +145,15 @@ class HookHandler:
         response.headers[DECISION_HEADER] = str(entry.decision_id)
         return response
 
-    def _content(self, call: HookCall) -> Content:
-        return self._support.rule_of(call.service).content
+    def _unanswered_entry(self, call: HookCall, outcome: str, reason: str, milliseconds: float = 0) -> DecisionEntry:
+        evaluator = self._support.evaluators.of(call.caller.client)
+        rule = evaluator.rule_of(call.service)
+        digest = evaluator.settings_digest(rule)
+        return unanswered_entry(call, outcome, reason, rule.content, digest, milliseconds=milliseconds)
 
     def _record_failure(self, error: Exception, call: HookCall) -> None:
         """Record a crash under the name of the error's type; its text may hold patient data."""
-        entry = unanswered_entry(
-            call, FAILED, type(error).__name__, self._content(call), milliseconds=call.milliseconds_taken()
-        )
+        entry = self._unanswered_entry(call, FAILED, type(error).__name__, call.milliseconds_taken())
         record = request_record()
         record.decision_id, record.entry = entry.decision_id, entry
         self._recorder.metrics.call(entry)
