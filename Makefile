@@ -107,15 +107,16 @@ pictures: $(STAMP) ## Renew the pictures of README and docs/ from the running se
 
 # Empty, the versions stay and only what is new in setup.cfg is added.
 UPGRADE ?= --upgrade
-LOCK := $(BIN)/uv pip compile setup.cfg --universal --python-version 3.11 --no-annotate --no-header --quiet
+LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --no-annotate --no-header --quiet
 # The versions of development are those of production, each file named by its hashes.
 HASHED := $(LOCK) --constraint requirements-dev.lock --generate-hashes
 
 lock: $(STAMP) ## Renew the locks of production, demo and development from the floors in setup.cfg (UPGRADE= keeps versions)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(LOCK) $(UPGRADE) --extra dev --output-file requirements-dev.lock
-	$(HASHED) --extra postgresql --output-file requirements.lock
-	$(HASHED) --extra demo --output-file requirements-demo.lock
+	$(LOCK) $(UPGRADE) --extra dev --output-file requirements-dev.lock setup.cfg
+	$(HASHED) --extra postgresql --output-file requirements.lock setup.cfg
+	$(HASHED) --extra demo --output-file requirements-demo.lock setup.cfg
+	echo setuptools | $(HASHED) --output-file requirements-build.lock -
 
 licences: $(STAMP) ## List the licence of everything that a production installation brings
 	@$(BIN)/pip-licenses --with-urls --order license --packages $$(sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements.lock)
