@@ -15,7 +15,6 @@ from cds_service.decision.open_ledger import modes_of, open_ledger
 from cds_service.ledger.store import LedgerDown
 from cds_service.reporting.metrics import metrics_folder
 from cds_service.server.start_lines import mode_line, modes_in_force
-from cds_service.server.stopping import load_worker
 from cds_service.settings import Settings
 from cds_service.web.call_log import log_to_standard_output
 
@@ -142,6 +141,7 @@ def serve(address: str, port: int, workers: int, settings: Settings, worker_app:
     from granian.http import HTTP1Settings
 
     from cds_service.server.orderly_server import OrderlyServer
+    from cds_service.server.worker_process import load_worker, run_worker
 
     told, telling = multiprocessing.Pipe(duplex=False)
     server = OrderlyServer(
@@ -159,4 +159,4 @@ def serve(address: str, port: int, workers: int, settings: Settings, worker_app:
         websockets=False,
         log_dictconfig=_SERVER_LOG,
     )
-    server.serve(target_loader=partial(load_worker, worker_app, told, telling), wrap_loader=False)
+    server.serve(run_worker, partial(load_worker, worker_app, told, telling), wrap_loader=False)

@@ -9,12 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import threading
 import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from pkgutil import resolve_name
-from typing import Any
 
 # For so long a request may still come in whole. Calls have some kilobytes, and a proxy has them whole before it sends.
 RECEIVING_SECONDS = 2.0
@@ -72,24 +69,6 @@ class Stopping:
         soon = asyncio.get_running_loop().time() + RECEIVING_SECONDS
         for bound in self._receiving:
             bound.reschedule(min(bound.when() or soon, soon))
-
-
-def load_worker(worker_app: str, told: Connection, telling: Connection) -> Any:
-    """What a worker runs, and a thread that ends it when it is to stop; called in the worker.
-
-    Args:
-        worker_app: makes the ASGI application, as `module:function`.
-        told: the pipe that the parent closes when the worker is to stop.
-        telling: the parent's end of it, which a forked worker has too.
-    """
-    telling.close()
-    # Until the server sets its own, a signal ends the worker: it serves nobody yet. A forked one has its parent's.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-    app = resolve_name(worker_app)()
-    watch = (told, os.getppid(), getattr(app, "stopping", Stopping()))
-    threading.Thread(target=stop_when_told, args=watch, name="stopping", daemon=True).start()
-    return app
 
 
 def stop_when_told(told: Connection, parent: int, stopping: Stopping) -> None:
