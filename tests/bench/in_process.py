@@ -9,7 +9,7 @@ import orjson
 
 from cds_service.decision.hook_call import HookCall
 from cds_service.decision.support import DecisionSupport
-from cds_service.protocol.json_body import decode
+from cds_service.protocol.json_body import decode_call
 from cds_service.settings import Settings
 from tests.bench.charts import SIZES, hook_call
 from tests.bench.figures import Effort, Figure, Part, cpu_ms, interleaved
@@ -30,7 +30,7 @@ _RESOURCES = 2500
 
 def respond(support: DecisionSupport, body: bytes, now: datetime) -> bytes:
     """The response to a call, as bytes."""
-    decision = support.decide(HookCall(SERVICE, now), decode(body))
+    decision = support.decide(HookCall(SERVICE, now), decode_call(body))
     return orjson.dumps(decision.response_or_error())
 
 
