@@ -208,6 +208,9 @@ class _Told:
 _Way: TypeAlias = tuple[Callable[[Raw], Any], Callable[[Any, Raw, _Told], str | None]]
 
 
+_NOTHING = Screened((), (), (), {}, {}, frozenset())
+
+
 class Screening:
     """Screens the entries of one call.
 
@@ -235,6 +238,8 @@ class Screening:
 
     def screen(self, resource_type: str, entries: Sequence[UndecodedEntry]) -> Screened:
         """The entries of one Bundle; those of another type than this are all left to be read."""
+        if not entries:
+            return _NOTHING
         left: list[int] = []
         places: list[int] = []
         names: list[str] = []

@@ -10,6 +10,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
 
@@ -41,6 +42,8 @@ class Span:
 
     def until(self, today: date) -> Span:
         """This span without the days after `today` (nothing on record happened in the future)."""
+        if self.latest <= today:
+            return self
         return Span(min(self.earliest, today), min(self.latest, today))
 
     def __str__(self) -> str:
@@ -64,6 +67,8 @@ class Span:
         return f"between {text.replace(' to ', ' and ')}" if " to " in text else f"in {text}"
 
 
+# The same days stand in chart after chart; the bound keeps odd texts from filling memory.
+@lru_cache(maxsize=10_000)
 def read_date(text: str) -> Span:
     """Read a FHIR `date`, `dateTime` or `instant`.
 
@@ -97,4 +102,9 @@ def _instant(text: str) -> datetime:
 
 def lies_in_future(span: Span, now: datetime) -> bool:
     """Whether the whole span is after `now`, wherever on Earth it was written down."""
-    return span.earliest > (now + _FURTHEST_ZONE).date()
+    return span.earliest > last_day_anywhere(now)
+
+
+def last_day_anywhere(now: datetime) -> date:
+    """The day that it is at `now` where it is latest on Earth."""
+    return (now + _FURTHEST_ZONE).date()

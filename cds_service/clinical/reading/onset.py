@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 from cds_service.chart.records import Condition
-from cds_service.chart.span import Span, lies_in_future
+from cds_service.chart.span import Span, last_day_anywhere
 from cds_service.clinical.reading.findings import DateSource
 from cds_service.clinical.reading.onset_text import date_onset_text
 
@@ -19,7 +20,7 @@ from cds_service.clinical.reading.onset_text import date_onset_text
 _RETURNED = frozenset({"recurrence", "relapse"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Calendar:
     """The day of the call and the windows that reach back from it, in whole days, both ends included."""
 
@@ -27,13 +28,17 @@ class Calendar:
     new_window_days: int
     clean_days: int
 
-    @property
+    @cached_property
     def today(self) -> date:
         return self.now.date()
 
-    @property
+    @cached_property
     def window_start(self) -> date:
         return self.today - timedelta(days=self.new_window_days)
+
+    @cached_property
+    def _last_day(self) -> date:
+        return last_day_anywhere(self.now)
 
     def in_window(self, span: Span) -> bool:
         """Whether the span may lie in the window: its last day does."""
@@ -41,7 +46,7 @@ class Calendar:
 
     def past(self, span: Span | None) -> Span | None:
         """The span without its future; None where it is wholly in the future or missing."""
-        if span is None or lies_in_future(span, self.now):
+        if span is None or span.earliest > self._last_day:
             return None
         return span.until(self.today)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import lru_cache
 
 from cds_service.chart.records import Order
 from cds_service.clinical.reading.findings import Finding
@@ -180,6 +181,8 @@ def _draft_conflicts(order: Order, raised: Sequence[RaisedCaution], evidence: Ev
     return bool(forbidden)
 
 
+# Enough for every body of content in one process; tests use the most.
+@lru_cache(maxsize=16)
 def _spine_mri_sets(content: Content) -> frozenset[str]:
     """The value sets by which any MRI of the spine is known."""
     return frozenset().union(*(order.known_by for slug, order in content.orders.items() if is_spine_mri(slug)))
