@@ -134,6 +134,17 @@ def test_a_code_of_unknown_meaning_comes_with_what_its_words_may_mean() -> None:
     assert proposed["Q17"] is None
 
 
+def test_a_client_is_counted_with_its_own_settings() -> None:
+    client = {"issuer": "https://ehr.example.org", "jwks_url": "https://ehr.example.org/keys", "text_match": False}
+    support = DecisionSupport(make_settings({"clients": [client], "base_url": "https://cds.example.org"}))
+    unread = []
+    for issuer in ("", "https://ehr.example.org"):
+        coverage = Coverage(support, NOW, client=issuer)
+        coverage.add("a", local("LBP-1", "Low back pain"))
+        unread.append(report_of(coverage).keys["conditions"].not_understood)
+    assert unread == [0, 1]
+
+
 def test_a_proposal_changes_no_answer() -> None:
     before = counted(local("LBP-1", "Low back pain")).keys["conditions"]
     again = counted(local("LBP-1", "Low back pain"), local("LBP-2", "")).keys["conditions"]
@@ -276,6 +287,7 @@ def test_the_json_has_stable_names() -> None:
     [
         ([], "either files or folders, or --ledger"),
         (["--ledger", "setup.cfg"], "either files or folders, or --ledger"),
+        (["docs", "--client", "https://nobody.example.org"], "--client goes with files"),
         (["setup.cfg"], "must end with .json"),
         (["no-such-file"], "does not exist"),
     ],

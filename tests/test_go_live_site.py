@@ -23,7 +23,7 @@ from tests.go_live_lists import (
     of,
     words,
 )
-from tests.token_maker import BASE_URL, KeyServer, key, key_set
+from tests.token_maker import BASE_URL, ISSUER, KeyServer, key, key_set
 
 
 @pytest.fixture
@@ -89,6 +89,18 @@ def test_complete_order_and_reason_codes_pass(tmp_path: Path) -> None:
     with a_server() as server:
         found = checked(server, tmp_path, vendor="epic", order_codings=codings, override_reason_codes=reasons)
     assert of(found, "order-codings").result is of(found, "override-reasons").result is Verdict.PASS
+
+
+def test_codes_are_looked_for_among_those_of_the_client(tmp_path: Path, keys: KeyServer) -> None:
+    coding = {"system": LOCAL, "code": "IMG-1", "display": "MRI"}
+    own = client_of(keys, order_codings={"mri-lumbar-spine": [coding]}, override_reason_codes={"7": "pain-not-new"})
+    other = client_of(keys, issuer="https://other.example.org")
+    with a_server() as server:
+        found = checked(server, tmp_path, base_url=BASE_URL, clients=[own, other])
+    told = words(of(found, "order-codings"))
+    assert f"{ISSUER}: 15 of 16" in told and "https://other.example.org: 16 of 16" in told
+    assert of(found, "override-reasons").findings[0].result is Verdict.WARNING
+    assert of(found, "override-reasons").findings[1].result is Verdict.PASS
 
 
 def test_every_vendor_has_facts_with_a_public_source() -> None:

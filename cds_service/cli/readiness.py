@@ -44,9 +44,16 @@ _FORMAT = click.option(
 )  # fmt: skip
 @_FORMAT
 @click.option("--top", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Rows of each table.")
+@click.option("--client", "issuer", default="", metavar="ISSUER", help="With the content and settings of this client.")
 @click.option("--show-all", is_flag=True, help="Also show what one patient only has; for test data.")
 def coverage(
-    paths: tuple[Path, ...], from_ledger: bool, since: timedelta | date, form: str, top: int, show_all: bool
+    paths: tuple[Path, ...],
+    from_ledger: bool,
+    since: timedelta | date,
+    form: str,
+    top: int,
+    issuer: str,
+    show_all: bool,
 ) -> None:
     """Say which codes, code systems, statuses and units of a site's data are not understood, and how often.
 
@@ -59,7 +66,11 @@ def coverage(
     if unknown := unknown_endings(paths):
         raise click.UsageError(f"{unknown[0]}: the name must end with .json, .ndjson or .jsonl, or with .gz behind it")
     support = _support()
-    report = _of_ledger(support, since) if from_ledger else _of_files(support, paths, show_all)
+    known = [client.issuer for client in support.settings.clients]
+    if issuer and (from_ledger or issuer not in known):
+        raise click.UsageError(f"--client goes with files, and names one of {', '.join(known) or 'no clients'}")
+    found = Coverage(support, utc_now(), client=issuer)
+    report = _of_ledger(support, since) if from_ledger else _of_files(found, paths, show_all)
     if form == "json":
         click.echo(orjson.dumps(report.to_json(), option=orjson.OPT_INDENT_2).decode())
     else:
@@ -68,8 +79,8 @@ def coverage(
         _stop("nothing could be read: no FHIR resource and no hook call")
 
 
-def _of_files(support: DecisionSupport, paths: tuple[Path, ...], show_all: bool) -> CoverageReport:
-    found, documents = Coverage(support, utc_now()), Documents(paths)
+def _of_files(found: Coverage, paths: tuple[Path, ...], show_all: bool) -> CoverageReport:
+    documents = Documents(paths)
     for where, document in documents:
         found.add(where, document)
     return report_of(found, documents, show_all)

@@ -19,6 +19,7 @@ from cds_service.chart.records import Gap
 from cds_service.clinical.reading.understanding import DRAFT_ORDERS, UNKNOWN_SUBJECTS, Understanding
 from cds_service.decision.support import DecisionSupport, chart_of
 from cds_service.errors import InvalidRequest
+from cds_service.ledger.entries import ANONYMOUS
 from cds_service.protocol.hook_request import HookRequest, read_hook_request
 from cds_service.protocol.services import Service
 from cds_service.readiness.documents import Damage
@@ -90,10 +91,14 @@ class Coverage:
         support: rules, content and settings, as the service has them.
         now: the moment of the hook calls that are read.
         most_codes: how many codes are kept.
+        client: with whose content and settings; those of the site for any other than a trusted one.
     """
 
-    def __init__(self, support: DecisionSupport, now: datetime, most_codes: int = MOST_CODES) -> None:
+    def __init__(
+        self, support: DecisionSupport, now: datetime, most_codes: int = MOST_CODES, client: str = ANONYMOUS
+    ) -> None:
         self.support = support
+        self.evaluator = support.evaluators.of(client)
         self.damage = Damage()
         self.calls = 0
         self.resources = 0
@@ -107,7 +112,7 @@ class Coverage:
         self.gaps: Counter[tuple[str, str]] = Counter()
         self.results: Counter[str] = Counter()
         self._now = now
-        self._readers = [EntryReader(rule) for rule in support.rules]
+        self._readers = [EntryReader(rule) for rule in self.evaluator.rules]
         self._salt = os.urandom(16)
 
     def add(self, where: str, document: Any) -> None:
@@ -174,8 +179,8 @@ class Coverage:
 
     def _add_call(self, request: HookRequest, service: Service) -> None:
         """A hook call counts as the service itself counts it."""
-        rule = self.support.rule_of(service)
-        chart = chart_of(request, service, request.prefetch, self.support.settings.accepted_gaps)
+        rule = self.evaluator.rule_of(service)
+        chart = chart_of(request, service, request.prefetch, self.evaluator.settings.accepted_gaps)
         self.calls += 1
         for key, result in chart.by_prefetch_key().items():
             self._add_result(key, result.gap)

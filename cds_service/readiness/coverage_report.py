@@ -182,10 +182,10 @@ def _share(count: int, counts: KeyCounts) -> float:
 
 
 def _code_rows(coverage: Coverage, show_all: bool) -> Iterator[CodeRow]:
-    proposals = [Proposals(rule) for rule in coverage.support.rules]
+    proposals = [Proposals(rule) for rule in coverage.evaluator.rules]
     ordered = {
         (item.system, item.code): slug
-        for slug, codings in coverage.support.settings.order_codings.items()
+        for slug, codings in coverage.evaluator.settings.order_codings.items()
         for item in codings
     }
     found = sorted(coverage.codes, key=lambda each: (-each[1].notes.not_understood, -each[1].count))

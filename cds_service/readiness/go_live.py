@@ -96,7 +96,7 @@ def go_live(asked: Asked, support: DecisionSupport, clock: Clock, told: Told = l
     now = clock()
     add(content_check(support, now), ledger_check(support.settings, now))
     add(*_trust(asked, support, clients, now))
-    add(orders_check(support, clients, asked.vendor), reasons_check(support, asked.vendor))
+    add(orders_check(support, clients, asked.vendor), reasons_check(support, clients, asked.vendor))
     add(server_check(support.settings, clients, asked.server))
     if not server_problem(asked.server):
         _check_server(asked, support, clock, add)
@@ -145,4 +145,4 @@ def _check_server(asked: Asked, support: DecisionSupport, clock: Clock, add: Cal
     add(post_check(queries), reading_time_check(queries, limits))
     bench = Bench(support, base, asked.token, asked.client, clock())
     add(outcomes_check(bench, asked.patients, queries))
-    add(coverage_check(coverage_of(support, queries, bench.now)))
+    add(coverage_check(coverage_of(bench, queries)))

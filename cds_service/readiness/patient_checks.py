@@ -101,9 +101,9 @@ def _missing(decision: Decision) -> Sequence[str]:
     return decision.assessment.missing if decision.assessment.outcome is Outcome.UNDETERMINED else ()
 
 
-def coverage_of(support: DecisionSupport, queries: Sequence[ProbedQuery], now: datetime) -> CoverageReport:
+def coverage_of(bench: Bench, queries: Sequence[ProbedQuery]) -> CoverageReport:
     """The coverage of the first pages of all patients."""
-    found = Coverage(support, now)
+    found = Coverage(bench.support, bench.now, client=bench.issuer)
     for item in queries:
         if item.answer.is_good and item.answer.document is not None:
             found.add(item.key, item.answer.document)

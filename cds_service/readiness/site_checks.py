@@ -7,8 +7,10 @@ from datetime import date, datetime, timedelta
 from uuid import uuid4
 
 from cds_service.addresses import base_of, server_problem
+from cds_service.decision.evaluator import Evaluator
 from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.support import DecisionSupport
+from cds_service.ledger.entries import ANONYMOUS
 from cds_service.ledger.store import LedgerDown
 from cds_service.readiness.checks import Check, Finding, failed, passed, warned
 from cds_service.readiness.vendors import Vendor, VendorCode
@@ -90,48 +92,47 @@ def _server(settings: Settings, clients: Sequence[TrustedClient], server: str) -
 
 def orders_check(support: DecisionSupport, clients: Sequence[TrustedClient], vendor: Vendor) -> Check:
     """Whether every study that can be proposed has a code of the site."""
-    issuers = [client.issuer for client in clients] or [""]
-    findings = [_orders(support, issuer, vendor) for issuer in issuers]
+    findings = [_orders(evaluator, issuer, vendor) for issuer, evaluator in _evaluators(support, clients)]
     return Check("order-codings", "Order codes of the site", tuple(findings))
 
 
-def _orders(support: DecisionSupport, issuer: str, vendor: Vendor) -> Finding:
-    coded = {slug for slug, codings in order_codings(support.settings, issuer).items() if codings}
-    slugs = [slug for rule in support.rules for slug in rule.content.orders]
+def _evaluators(support: DecisionSupport, clients: Sequence[TrustedClient]) -> list[tuple[str, Evaluator]]:
+    """What each client is answered with, by its issuer; without clients, what everyone is."""
+    issuers = [client.issuer for client in clients] or [ANONYMOUS]
+    return [(issuer, support.evaluators.of(issuer)) for issuer in issuers]
+
+
+def _orders(evaluator: Evaluator, issuer: str, vendor: Vendor) -> Finding:
+    coded = {slug for slug, codings in evaluator.settings.order_codings.items() if codings}
+    slugs = [slug for rule in evaluator.rules for slug in rule.content.orders]
     missing = [slug for slug in slugs if slug not in coded]
-    who = f"{issuer}: " if issuer else ""
     if not missing:
-        return passed(f"{who}all {len(slugs)} studies have a code of the site.")
-    listed = f"{who}{len(missing)} of {len(slugs)} studies have no code of the site: {', '.join(missing)}."
+        return passed(f"{issuer}: all {len(slugs)} studies have a code of the site.")
+    listed = f"{issuer}: {len(missing)} of {len(slugs)} studies have no code of the site: {', '.join(missing)}."
     to_do = "set order_codings for them, as agreed with the people who keep the order catalog"
     if VendorCode.ORDER_CODES_NEEDED in vendor.codes:
         return failed(f"{listed} {vendor.name} places an order by the site's code only.", to_do)
     return warned(listed, f"{to_do}; or see in the EHR that it takes LOINC codes")
 
 
-def order_codings(settings: Settings, issuer: str) -> dict[str, Sequence[object]]:
-    """The site's order codes in force for a client."""
-    return dict(settings.order_codings)
-
-
-def reasons_check(support: DecisionSupport, vendor: Vendor) -> Check:
+def reasons_check(support: DecisionSupport, clients: Sequence[TrustedClient], vendor: Vendor) -> Check:
     """Whether the answers of physicians can be told apart."""
-    return Check("override-reasons", "Override reasons mapped", tuple(_reasons(support, vendor)))
+    findings = [_reasons(evaluator, issuer, vendor) for issuer, evaluator in _evaluators(support, clients)]
+    return Check("override-reasons", "Override reasons mapped", tuple(findings))
 
 
-def _reasons(support: DecisionSupport, vendor: Vendor) -> Iterator[Finding]:
-    own = {reason.code for rule in support.rules for reason in rule.content.override_reasons}
-    mapped = support.settings.override_reason_codes
-    missing = sorted(own - set(mapped.values()))
+def _reasons(evaluator: Evaluator, issuer: str, vendor: Vendor) -> Finding:
+    own = {reason.code for rule in evaluator.rules for reason in rule.content.override_reasons}
+    mapped = evaluator.settings.override_reason_codes
+    missing = ", ".join(sorted(own - set(mapped.values())))
     if not missing:
-        yield passed(f"All {len(own)} reasons have a code of the site.")
-    elif VendorCode.REASON_CODES_MAPPED in vendor.codes:
-        yield failed(
-            f"No code of the site stands for {', '.join(missing)}; {vendor.name} answers with codes of the site,"
+        return passed(f"{issuer}: all {len(own)} reasons have a code of the site.")
+    if VendorCode.REASON_CODES_MAPPED in vendor.codes:
+        return failed(
+            f"{issuer}: no code of the site stands for {missing}; {vendor.name} answers with codes of the site,"
             " and such answers would be counted as unlisted and forgotten.",
             "set override_reason_codes",
         )
-    elif mapped:
-        yield warned(f"No code of the site stands for {', '.join(missing)}.", "complete override_reason_codes")
-    else:
-        yield passed("None is mapped: the EHR is taken to send back the codes of the card.")
+    if mapped:
+        return warned(f"{issuer}: no code of the site stands for {missing}.", "complete override_reason_codes")
+    return passed(f"{issuer}: none is mapped; the EHR is taken to send back the codes of the card.")
