@@ -71,6 +71,7 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     app.extensions[SUPPORT] = support
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.wsgi_app = _PlainPaths(app.wsgi_app)  # type: ignore[method-assign]
+    app.before_request(recorder.begin_call)
     _allow_origins(app, settings)
     add_failures(app, settings)
     asked = clock_as_of(clock) if settings.development else clock

@@ -10,8 +10,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
-from cds_service.ledger.database import Database, LedgerDown
+from cds_service.ledger.database import Database
 from cds_service.ledger.decision_rows import row_of
+from cds_service.ledger.down import LedgerDown
 from cds_service.ledger.entries import EVERY, Mode, ModeChange
 from cds_service.ledger.migration import migrate
 from cds_service.ledger.store import Ledger

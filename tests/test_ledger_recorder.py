@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 
 from cds_service.app import make_app
 from cds_service.decision.open_ledger import open_ledger
-from cds_service.decision.recorder import PAUSE_SECONDS, LedgerRecorder
+from cds_service.decision.ledger_keeper import PAUSE_SECONDS
+from cds_service.decision.recorder import LedgerRecorder
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.reporting.metrics import Metrics, Vocabulary
 from cds_service.settings import Settings, make_settings
@@ -98,9 +99,9 @@ def test_after_a_failure_calls_do_not_wait_for_the_ledger_for_a_while(
     tries: list[int] = []
     prepare = recorder.ledger.prepare
 
-    def counted() -> None:
+    def counted(**how: Any) -> None:
         tries.append(1)
-        prepare()
+        prepare(**how)
 
     monkeypatch.setattr(recorder.ledger, "prepare", counted)
     for moment in (0.0, PAUSE_SECONDS - 0.01, PAUSE_SECONDS):

@@ -7,24 +7,28 @@ decision that cannot be recorded into an error. Feedback is different: it is ack
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime
 
 from cds_service.clock import Timer
+from cds_service.decision.ledger_keeper import LedgerKeeper
 from cds_service.decision.open_ledger import modes_of, open_ledger
 from cds_service.errors import NotRecorded, NotStored
+from cds_service.ledger.allowance import begin_call
+from cds_service.ledger.down import LedgerDown
 from cds_service.ledger.entries import DecisionEntry, EarlierFeedback, FeedbackEntry, Mode, ModeChange, Receipt
-from cds_service.ledger.store import Ledger, LedgerDown
+from cds_service.ledger.store import Ledger
 from cds_service.reporting.metrics import Metrics
 from cds_service.settings import Settings
 
-# After a failure a card does not wait for the ledger again for so long: each try may cost it two seconds.
-PAUSE_SECONDS = 5.0
+# So long a call may wait for the ledger, for all that it asks and writes together. Half a second more goes by where a
+# server has to be cut off.
+CALL_SECONDS = 2.0
 
-_log = logging.getLogger(__name__)
+
+class _KnownToBeDown(LedgerDown):
+    """It was not even tried."""
 
 
 class LedgerRecorder:
@@ -38,19 +42,26 @@ class LedgerRecorder:
         self.ledger: Ledger = open_ledger(settings)
         self.metrics = metrics
         self._strict = settings.ledger_strict
-        self._timer = timer
-        self._paused_until = float("-inf")
-        self._prepared = False
-        self._preparing = threading.Lock()
+        self._keeper = LedgerKeeper(self.ledger, timer)
         self._modes = modes_of(settings, self._mode_changes, lambda error: self._failed("modes", error), log=True)
+
+    def watch(self, patience_seconds: float) -> None:
+        """Look after the ledger and for switched modes in threads, until the process ends: no call does it any more.
+
+        Args:
+            patience_seconds: how long to wait until both are known, before the first call.
+        """
+        begun = time.monotonic()
+        self._keeper.watch(patience_seconds)
+        self._modes.watch(max(0.0, patience_seconds - (time.monotonic() - begun)))
+
+    def begin_call(self) -> None:
+        """From now on this thread answers another call, which may wait for the ledger for CALL_SECONDS."""
+        begin_call(CALL_SECONDS)
 
     def mode(self, service: str, client: str) -> Mode:
         """The mode in force."""
         return self._modes.mode(service, client)
-
-    def watch_modes(self) -> None:
-        """Look for switched modes also while no call comes, until the process ends."""
-        self._modes.watch()
 
     def record_decision(self, entry: DecisionEntry) -> None:
         """Record a decision.
@@ -59,12 +70,10 @@ class LedgerRecorder:
             NotRecorded: it is not recorded, and the settings are strict.
         """
         try:
-            if self._is_paused():
-                raise LedgerDown("it failed a moment ago")
-            self._prepared_ledger().record_decision(entry, durable=self._strict)
+            self._usable().record_decision(entry, durable=self._strict)
         except Exception as error:
             # No failure of the ledger may stop the card, whatever its cause.
-            self._failed("decision", error)
+            self._failed("decision", error, writing=True)
             if self._strict:
                 raise NotRecorded from None
 
@@ -75,17 +84,18 @@ class LedgerRecorder:
             NotStored: none is stored; the client may send it again.
         """
         try:
-            return self._prepared_ledger().record_feedback(entries)
+            return self._usable(at_once=True).record_feedback(entries)
         except Exception as error:
-            self._failed("feedback", error)
+            self._failed("feedback", error, writing=True)
             raise NotStored from None
 
     def earlier_feedback(self, client: str, tenant: str, patient: str) -> Sequence[EarlierFeedback]:
         """The feedback on earlier cards about a patient; none where the ledger is down, so that the card is shown."""
-        if self._is_paused():
+        ledger = self._keeper.usable()
+        if ledger is None:
             return ()
         try:
-            return self._prepared_ledger().earlier_feedback(client, tenant, patient, None)
+            return ledger.earlier_feedback(client, tenant, patient, None)
         except Exception as error:
             self._failed("answers", error)
             return ()
@@ -96,43 +106,28 @@ class LedgerRecorder:
         Raises:
             LedgerDown: it cannot be told.
         """
-        if self._is_paused():
-            raise LedgerDown("it failed a moment ago")
+        ledger = self._usable()
         try:
-            return self._prepared_ledger().take_token(issuer, token_id, expires_at)
+            return ledger.take_token(issuer, token_id, expires_at)
         except LedgerDown as error:
-            self._failed("token", error)
+            self._failed("token", error, writing=True)
             raise
 
     def problem(self) -> str | None:
-        """Why the ledger cannot be used, or None."""
-        try:
-            self._prepared_ledger().ping()
-        except LedgerDown as error:
-            return str(error)
-        return None
-
-    def _prepared_ledger(self) -> Ledger:
-        """The ledger with its tables in place; where they could not be made before, it is tried again."""
-        if not self._prepared:
-            with self._preparing:
-                if not self._prepared:
-                    self.ledger.prepare()
-                    self._prepared = True
-        return self.ledger
+        """What is wrong with the ledger, as far as it is known; None where it works. A worker answers at once."""
+        return self._keeper.problem()
 
     def _mode_changes(self) -> Sequence[ModeChange]:
-        if self._is_paused():
-            raise LedgerDown("it failed a moment ago")
-        return self._prepared_ledger().modes()
+        return self._usable().modes()
 
-    def _is_paused(self) -> bool:
-        return self._timer() < self._paused_until
+    def _usable(self, at_once: bool = False) -> Ledger:
+        """The ledger. Raises LedgerDown where it is known to be down; see `LedgerKeeper.usable`."""
+        ledger = self._keeper.usable(at_once)
+        if ledger is None:
+            raise _KnownToBeDown("it is down")
+        return ledger
 
-    def _failed(self, operation: str, error: Exception) -> None:
-        if not self._is_paused():
-            self._paused_until = self._timer() + PAUSE_SECONDS
-            # Only the ledger's own words are known to hold nothing of a patient.
-            what = str(error) if isinstance(error, LedgerDown) else type(error).__name__
-            _log.error("the ledger failed (%s): %s", operation, what)
+    def _failed(self, operation: str, error: Exception, writing: bool = False) -> None:
         self.metrics.ledger_failed(operation)
+        if not isinstance(error, _KnownToBeDown):
+            self._keeper.failed(operation, error, writing)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet, finalize
@@ -18,21 +17,20 @@ from sqlalchemy import (
     URL,
     Column,
     Connection,
-    Dialect,
     Engine,
     PoolProxiedConnection,
     RowMapping,
     Select,
-    Table,
     literal,
     make_url,
     tuple_,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from cds_service.ledger.allowance import seconds_left, spent
 from cds_service.ledger.deadline import abort_after
+from cds_service.ledger.down import LedgerDown, cause
 from cds_service.ledger.engines import (
     DURABLE,
     POSTGRESQL,
@@ -43,6 +41,7 @@ from cds_service.ledger.engines import (
     sqlite_engine,
 )
 from cds_service.ledger.prepared import Prepared
+from cds_service.ledger.sqlite_file import SqliteFile
 
 T = TypeVar("T")
 
@@ -57,25 +56,6 @@ BACKGROUND_SECONDS = 60.0
 # The server ends a statement after the time it was given; only where it does not is the connection aborted.
 _GRACE_SECONDS = 0.5
 
-# Words in the messages of errors that carry no code, and the cause that we name instead: messages name hosts and users.
-_CAUSES = {
-    "timeout": "timeout",
-    "refused": "connection refused",
-    "password": "password refused",
-    "resolve": "unknown host",
-    "translate host": "unknown host",
-    "No such file": "no such socket",
-    "does not exist": "no such database or user",
-    "closed": "connection lost",
-}
-
-
-class LedgerDown(Exception):
-    """The ledger cannot be reached, read or written; nothing of the interrupted transaction was kept.
-
-    The text names the kind of failure only. What the database said may hold values of rows, and is left out.
-    """
-
 
 class Database:
     """One SQLite file or PostgreSQL database. Opens nothing until it is used; leaves nothing open when it is gone."""
@@ -88,7 +68,7 @@ class Database:
         """
         self._url = _parsed(url)
         # The SQLite file; None for PostgreSQL.
-        self.file = Path(str(self._url.database)) if self._url.drivername == "sqlite" else None
+        self.file = SqliteFile(Path(str(self._url.database))) if self._url.drivername == "sqlite" else None
         self._busy_seconds = busy_seconds
         # The engine, and the process that it belongs to.
         self._opened: tuple[int, Engine] | None = None
@@ -98,7 +78,7 @@ class Database:
     @contextmanager
     def reading(self, seconds: float | None = None) -> Iterator[Connection]:
         """A transaction that only reads; `seconds` where no call waits for it. Raises LedgerDown."""
-        with self._as_ledger_down("read"), self._connected() as connection, self._transaction(connection, seconds):
+        with self._asked("read", seconds), self._connected() as connection, self._transaction(connection, seconds):
             yield connection
 
     @contextmanager
@@ -112,10 +92,13 @@ class Database:
         Raises:
             LedgerDown: it could not be written, or the database was busy for too long.
         """
-        with self._as_ledger_down("written"), self._connected() as connection:
+        with self._asked("written", seconds), self._connected() as connection:
             connection = connection.execution_options(**{WRITES: True, DURABLE: durable})
             with self._transaction(connection, seconds):
                 yield connection
+            if durable and self.file:
+                # What was written to a file that was replaced meanwhile is not kept.
+                self.file.check()
 
     def paged(
         self,
@@ -153,7 +136,7 @@ class Database:
         Raises:
             LedgerDown: see `writing`.
         """
-        with self._as_ledger_down("written"), self._driven() as connection:
+        with self._asked("written"), self._driven() as connection:
             if self.file is not None:
                 begin_writing(connection, self._busy_seconds, durable)
             compiled = statement.compiled(self._engine().dialect)
@@ -163,9 +146,22 @@ class Database:
 
     def finds(self, query: Prepared, values: Mapping[str, Any]) -> bool:
         """Whether a query has a row. Raises LedgerDown."""
-        with self._as_ledger_down("read"), self._driven() as connection:
+        with self._asked("read"), self._driven() as connection:
             compiled = query.compiled(self._engine().dialect)
             return bool(connection.execute(compiled.text, compiled.values(values)).fetchall())
+
+    def reopen(self) -> None:
+        """Leave a SQLite file that was removed or replaced, with its log, and take what stands in its place."""
+        if self.file is not None and self.file.has_changed():
+            self.close()
+            self.file.set_companions_aside()
+            self.file.remember()
+
+    def tidy(self) -> None:
+        """Bring what SQLite has in its log into the file, so that no call has to. Raises LedgerDown."""
+        if self.file is not None:
+            with self._asked("written", BACKGROUND_SECONDS), self._driven() as connection:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:
         """Close this process's connections that nobody uses; the next use opens new ones."""
@@ -189,7 +185,7 @@ class Database:
             if self.file is not None:
                 yield raw
             else:
-                with abort_after(self._busy_seconds + _GRACE_SECONDS, raw):
+                with abort_after(seconds_left() + _GRACE_SECONDS, raw):
                     # One statement, one message: without a transaction around it.
                     raw.autocommit = True
                     yield raw
@@ -216,20 +212,32 @@ class Database:
             engine = self._new_engine()
             finalize(self, _end, engine, os.getpid())
             self._opened = os.getpid(), engine
+            if self.file is not None and not self.file.was_opened:
+                self.file.remember()
         return self._opened[1]
 
     def _new_engine(self) -> Engine:
         if self.file is not None:
-            return sqlite_engine(self.file, self._busy_seconds)
+            return sqlite_engine(self.file.path, self._busy_seconds)
         return postgresql_engine(self._url, self._busy_seconds)
 
     @contextmanager
-    def _as_ledger_down(self, what: str) -> Iterator[None]:
-        """Turn an error of the database into LedgerDown, without its message."""
+    def _asked(self, what: str, seconds: float | None = None) -> Iterator[None]:
+        """Ask something within the time for it; an error of the database becomes LedgerDown, without its message.
+
+        Args:
+            what: is done with the ledger: `read` or `written`.
+            seconds: instead of the time for what a call waits for.
+        """
         try:
-            yield
+            with spent(seconds or self._busy_seconds):
+                if not seconds_left():
+                    raise LedgerDown(f"the ledger cannot be {what} (the time of the call has passed)")
+                if self.file is not None:
+                    self.file.check()
+                yield
         except (DBAPIError, PoolTimeout, self._engine().dialect.loaded_dbapi.Error) as error:
-            raise LedgerDown(f"the ledger cannot be {what} ({_cause(error)})") from None
+            raise LedgerDown(f"the ledger cannot be {what} ({cause(error)})") from None
 
     @contextmanager
     def _transaction(self, connection: Connection, seconds: float | None) -> Iterator[None]:
@@ -239,39 +247,10 @@ class Database:
                 yield
             return
         raw: Any = connection.connection.dbapi_connection
-        with abort_after((seconds or self._busy_seconds) + _GRACE_SECONDS, raw), connection.begin():
+        with abort_after(seconds_left() + _GRACE_SECONDS, raw), connection.begin():
             if seconds:
                 connection.exec_driver_sql(longer_timeouts(seconds))
             yield
-
-
-def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Insert the rows whose key is not there yet, each in one step, and return their number."""
-    # By default SQLAlchemy does not ask PostgreSQL for the number of rows.
-    insert = _inserted(table, connection.dialect).execution_options(preserve_rowcount=True)
-    return connection.execute(insert, rows).rowcount if rows else 0
-
-
-def new_row(table: Table) -> Prepared:
-    """The statement that inserts one row, unless its key is there already."""
-    return Prepared(partial(_inserted, table), table.columns.keys())
-
-
-def _inserted(table: Table, dialect: Dialect) -> Any:
-    # Both databases know the clause, each in its own dialect of SQLAlchemy.
-    insert = sqlite.insert(table) if dialect.name == "sqlite" else postgresql.insert(table)
-    return insert.on_conflict_do_nothing()
-
-
-def _cause(error: Exception) -> str:
-    """What went wrong: the type of the driver's error, with the database's code or a cause of ours."""
-    if isinstance(error, PoolTimeout):
-        return "no free connection"
-    error = getattr(error, "orig", None) or error
-    name = type(error).__name__
-    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
-    code = code or next((cause for words, cause in _CAUSES.items() if words in str(error)), None)
-    return f"{name}, {code}" if code else name
 
 
 def check_url(url: str) -> None:

@@ -11,9 +11,10 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 
 class HasSocket(Protocol):
@@ -50,6 +51,44 @@ def abort_after(seconds: float, connection: HasSocket) -> Iterator[ConnectionSoc
     finally:
         watch.remove(duplicate)
         duplicate.close()
+
+
+class Closable(Protocol):
+    """An open connection, as far as it is needed here."""
+
+    def close(self) -> None: ...
+
+
+_C = TypeVar("_C", bound=Closable)
+
+
+def in_time(connect: Callable[[], _C], seconds: float, late: type[Exception]) -> _C:
+    """A new connection, or an error of the type `late`.
+
+    The driver bounds the wait for an address, and not for the server that knows the address of a name. One that comes
+    too late is closed.
+    """
+    connected: Future[_C] = Future()
+
+    def run() -> None:
+        try:
+            connection = connect()
+        except BaseException as error:
+            with suppress(InvalidStateError):
+                connected.set_exception(error)
+            return
+        try:
+            connected.set_result(connection)
+        except InvalidStateError:
+            connection.close()
+
+    threading.Thread(target=run, name="ledger-connect", daemon=True).start()
+    try:
+        return connected.result(seconds)
+    except TimeoutError:
+        if connected.cancel():
+            raise late("timeout expired") from None
+        return connected.result()
 
 
 class _Watch:

@@ -15,8 +15,9 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping, and_, not_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from cds_service.ledger.database import BACKGROUND_SECONDS, PAGE_ROWS, Database, insert_new, new_row
+from cds_service.ledger.database import BACKGROUND_SECONDS, PAGE_ROWS, Database
 from cds_service.ledger.entries import DecisionEntry, Mode
+from cds_service.ledger.new_rows import insert_new, new_row
 from cds_service.ledger.tables import decision
 
 _SEQUENCES = ("met", "unknown", "proposed", "cautions", "prefetched", "fetched", "missing")

@@ -16,7 +16,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
-from cds_service.ledger.deadline import abort_after
+from cds_service.ledger.allowance import seconds_left
+from cds_service.ledger.deadline import abort_after, in_time
 
 POSTGRESQL = "postgresql+psycopg"
 
@@ -33,6 +34,13 @@ _LOOK_SECONDS = (0.0005, 0.002)
 # So many connections stay open. Of PostgreSQL, where each is a process, ten more are opened at most; of SQLite as many
 # as are used.
 _KEPT_CONNECTIONS = 5
+
+# The log is brought into the file from time to time (`Database.tidy`), which waits for the disk; by SQLite's own rule a
+# call would do it after some 200 others. Where nobody does, a call does at 40 MB.
+_LONGEST_LOG_PAGES = 10_000
+
+# Of the time for a question, what may be spent on waiting for a connection that others use.
+_SHARE_FOR_A_CONNECTION = 0.5
 
 # The driver knows no shorter time to connect.
 _SHORTEST_CONNECT_SECONDS = 2
@@ -52,6 +60,7 @@ def sqlite_engine(file: Path, busy_seconds: float) -> Engine:
             # On macOS a sync ends in the memory of the disk, where this is not asked for; elsewhere it means nothing.
             connection.execute("PRAGMA fullfsync = ON")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG_PAGES:d}")
         except sqlite3.Error:
             connection.close()
             raise
@@ -88,7 +97,7 @@ def begin_writing(connection: sqlite3.Connection, busy_seconds: float, durable: 
     # FULL: the log is synced when the transaction commits. NORMAL: what is committed outlasts the process, and a power
     # cut may take the last moments of it, never the file.
     connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-    deadline = time.monotonic() + busy_seconds
+    deadline = time.monotonic() + min(busy_seconds, seconds_left())
     connection.execute("PRAGMA busy_timeout = 0")
     try:
         while True:
@@ -109,15 +118,20 @@ def postgresql_engine(url: URL, busy_seconds: float) -> Engine:
         url,
         pool_size=_KEPT_CONNECTIONS,
         max_overflow=10,
-        pool_timeout=busy_seconds,
+        pool_timeout=busy_seconds * _SHARE_FOR_A_CONNECTION,
         hide_parameters=True,
         connect_args={"connect_timeout": max(_SHORTEST_CONNECT_SECONDS, round(busy_seconds))},
     )
 
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, record: object, arguments: Any, named: Any) -> Any:
+        seconds = min(busy_seconds, seconds_left())
+        return in_time(lambda: dialect.connect(*arguments, **named), seconds, dialect.loaded_dbapi.OperationalError)
+
     @event.listens_for(engine, "connect")
     def limit(connection: Any, record: object) -> None:
         milliseconds = max(1, round(busy_seconds * 1000))
-        with abort_after(busy_seconds, connection), connection.cursor() as cursor:
+        with abort_after(min(busy_seconds, seconds_left()), connection), connection.cursor() as cursor:
             for name in _TIMEOUTS:
                 cursor.execute(f"SET {name} = {milliseconds:d}")
             # Moments near the calendar's ends have no local time in some zones.
@@ -127,7 +141,7 @@ def postgresql_engine(url: URL, busy_seconds: float) -> Engine:
     # Not SQLAlchemy's `pool_pre_ping`: it would wait without end for a server that does not respond.
     @event.listens_for(engine, "checkout")
     def check(connection: Any, record: object, proxy: object) -> None:
-        with abort_after(busy_seconds, connection) as socket:
+        with abort_after(min(busy_seconds, seconds_left()), connection) as socket:
             try:
                 engine.dialect.do_ping(connection)
             except engine.dialect.loaded_dbapi.Error:

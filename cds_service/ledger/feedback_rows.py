@@ -20,9 +20,10 @@ from sqlalchemy import Connection, Dialect, RowMapping, Select, and_, bindparam,
 from sqlalchemy.sql.elements import ColumnElement
 
 from cds_service.ledger.card_answers import CardAnswer, card_answer
-from cds_service.ledger.database import PAGE_ROWS, Database, insert_new
+from cds_service.ledger.database import PAGE_ROWS, Database
 from cds_service.ledger.decision_rows import evidence, was_shown
 from cds_service.ledger.entries import UNANSWERED, AnswerChange, EarlierFeedback, FeedbackEntry, Receipt
+from cds_service.ledger.new_rows import insert_new
 from cds_service.ledger.prepared import Prepared
 from cds_service.ledger.tables import clean, decision, feedback, utc
 

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -21,7 +21,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from cds_service.ledger.database import BACKGROUND_SECONDS, Database, LedgerDown
+from cds_service.ledger.database import BACKGROUND_SECONDS, Database
+from cds_service.ledger.down import LedgerDown, OtherTables
+from cds_service.ledger.engines import longer_timeouts
 
 # How often to look whether another worker has done its migration.
 _LOOK_SECONDS = 0.02
@@ -30,19 +32,33 @@ _LOOK_SECONDS = 0.02
 _ADVISORY_LOCK = int.from_bytes(b"cds-led")
 
 
-def migrate(database: Database, revision: str = "head") -> None:
+def migrate(
+    database: Database, revision: str = "head", patience_seconds: float = BACKGROUND_SECONDS, anew: bool = True
+) -> None:
     """Create the tables, or bring them to a revision; nothing where they are there already.
+
+    Args:
+        database: which one.
+        revision: of the migrations.
+        patience_seconds: how long another process that migrates or locks the database is waited for.
+        anew: whether a SQLite file that was there, and is no more, is made again, without what was in it.
 
     Raises:
         LedgerDown: the database cannot be written, or it is newer than this version.
     """
     if database.file is None:
         with database.writing(BACKGROUND_SECONDS) as connection:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(patience_seconds * 1000):d}")
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+            connection.exec_driver_sql(longer_timeouts(BACKGROUND_SECONDS))
             _upgrade(connection, revision)
         return
-    with _migration_lock(database.file):
-        _use_write_ahead_log(database.file)
+    path = database.file.path
+    with _migration_lock(path, patience_seconds) as lock:
+        database.reopen()
+        _create(path, lock, anew)
+        _use_write_ahead_log(path, patience_seconds)
+        database.file.remember()
         with database.writing() as connection:
             _upgrade(connection, revision)
 
@@ -51,14 +67,14 @@ def check_revision(connection: Connection) -> None:
     """Raise LedgerDown where the tables are not those of this version."""
     found = _revision(connection)
     if found != _scripts().get_current_head():
-        raise LedgerDown("the ledger's tables are not yet those of this version: run its migrations")
+        raise OtherTables("the ledger's tables are not yet those of this version: run its migrations")
 
 
 def _revision(connection: Connection) -> str | None:
     """The database's revision, None for an empty database; raises LedgerDown for one that is not known here."""
     found = MigrationContext.configure(connection).get_current_revision()
     if found is not None and found not in {script.revision for script in _scripts().walk_revisions()}:
-        raise LedgerDown("the ledger's database was made by a newer version of this service: install that one")
+        raise OtherTables("the ledger's database was made by a newer version of this service: install that one")
     return found
 
 
@@ -83,8 +99,8 @@ def _scripts() -> ScriptDirectory:
 
 
 @contextmanager
-def _migration_lock(file: Path) -> Iterator[None]:
-    """Create a SQLite file that only this user can read, and hold other processes' migrations off.
+def _migration_lock(file: Path, patience_seconds: float) -> Iterator[int]:
+    """Hold other processes' migrations of a SQLite file off; gives the open file by which they are held off.
 
     SQLite's own lock comes too late: the change to the write-ahead log fails where two try it at the same time.
     """
@@ -94,16 +110,15 @@ def _migration_lock(file: Path) -> Iterator[None]:
     except OSError as error:
         raise LedgerDown(f"the ledger's folder cannot be written ({type(error).__name__})") from None
     try:
-        _acquire(lock)
-        _create(file)
-        yield
+        _acquire(lock, patience_seconds)
+        yield lock
     finally:
         os.close(lock)
 
 
-def _acquire(lock: int) -> None:
+def _acquire(lock: int, patience_seconds: float) -> None:
     """Lock a file; closing it frees it, as does the end of the process."""
-    deadline = time.monotonic() + BACKGROUND_SECONDS
+    deadline = time.monotonic() + patience_seconds
     while True:
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,20 +128,33 @@ def _acquire(lock: int) -> None:
             time.sleep(_LOOK_SECONDS)
 
 
-def _create(file: Path) -> None:
-    """Create an empty file; an existing one is not even opened, for closing it would end SQLite's locks on it."""
+def _create(file: Path, lock: int, anew: bool) -> None:
+    """Create an empty file that only this user can read, and note that there is one.
+
+    An existing one is not even opened, for closing it would end SQLite's locks on it.
+
+    Args:
+        file: of the ledger.
+        lock: the open file of the lock, which holds the note.
+        anew: whether a file that was noted, and is no more, is made again.
+    """
+    if not anew and os.fstat(lock).st_size and not file.exists():
+        raise LedgerDown("the ledger's file was removed: put it back, or start the service again without it")
     try:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         pass
     except OSError as error:
         raise LedgerDown(f"the ledger's file cannot be written ({type(error).__name__})") from None
+    with suppress(OSError):
+        # A disk that is full shall not stop those who read.
+        os.pwrite(lock, b"The ledger was here.\n", 0)
 
 
-def _use_write_ahead_log(file: Path) -> None:
+def _use_write_ahead_log(file: Path, patience_seconds: float) -> None:
     """Let readers and a writer work at the same time; the file remembers it. Not possible in a transaction."""
     try:
-        with closing(sqlite3.connect(file, timeout=BACKGROUND_SECONDS)) as connection:
+        with closing(sqlite3.connect(file, timeout=patience_seconds)) as connection:
             mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     except sqlite3.Error as error:
         raise LedgerDown(f"the ledger's file cannot be written ({error.sqlite_errorname})") from None

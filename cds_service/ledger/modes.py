@@ -86,21 +86,35 @@ class Modes:
         self._changed = changed
         self._next_refresh = float("-inf")
         self._refreshing = threading.Lock()
+        # With a thread that reads them: that it has tried to, once.
+        self._watched, self._tried = False, threading.Event()
 
     def mode(self, service: str, client: str) -> Mode:
         """The mode in force for a call of this service by this client."""
-        self._refresh()
-        return mode_in_force(self._changes or (), self._start, service, client)
+        if not self._watched:
+            self._refresh()
+        # Until they could be read once, they are what another process has read.
+        changes = _saved(self._memory) if self._changes is None else self._changes
+        return mode_in_force(changes, self._start, service, client)
 
-    def watch(self) -> None:
-        """Read changes also while no call comes, so that the modes in force are known when the ledger fails."""
+    def watch(self, patience_seconds: float = 0) -> None:
+        """Read changes in a thread, also while no call comes, and no more in a call.
+
+        So the modes in force are known when the ledger fails, and no call waits for them.
+
+        Args:
+            patience_seconds: how long to wait for the first reading.
+        """
 
         def refresh_forever() -> None:
             while True:
                 self._refresh()
+                self._tried.set()
                 time.sleep(REFRESH_SECONDS)
 
+        self._watched = True
         threading.Thread(target=refresh_forever, name="modes", daemon=True).start()
+        self._tried.wait(patience_seconds)
 
     def _refresh(self) -> None:
         # One thread reads; the others use what was read last.

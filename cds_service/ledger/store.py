@@ -12,15 +12,16 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import URL, Column, RowMapping, Table, delete, func, insert, select
 
 from cds_service.clock import utc_now
-from cds_service.ledger.database import BACKGROUND_SECONDS, PAGE_ROWS, Database, LedgerDown, new_row
+from cds_service.ledger.database import BACKGROUND_SECONDS, PAGE_ROWS, Database
 from cds_service.ledger.decision_rows import read_decision, read_decisions, read_shown, write_decision
+from cds_service.ledger.down import LedgerDown
 from cds_service.ledger.entries import DecisionEntry, EarlierFeedback, FeedbackEntry, Mode, ModeChange, Receipt
 from cds_service.ledger.feedback_rows import (
     has_earlier_feedback,
@@ -30,6 +31,7 @@ from cds_service.ledger.feedback_rows import (
     write_feedback,
 )
 from cds_service.ledger.migration import check_revision, migrate
+from cds_service.ledger.new_rows import insert_new, new_row
 from cds_service.ledger.tables import decision, feedback, mode_change, seen_token
 
 __all__ = ["Ledger", "LedgerDown", "Pruned"]
@@ -71,14 +73,35 @@ class Ledger:
         """The ledger in a data folder, which `prepare` creates."""
         return cls(URL.create("sqlite", database=str(folder / FILE_NAME)))
 
-    def prepare(self) -> None:
-        """Create the tables or bring them to this version; several processes may do so at once. Raises LedgerDown."""
-        migrate(self._database)
+    def prepare(self, patience_seconds: float = BACKGROUND_SECONDS, anew: bool = True) -> None:
+        """Create the tables or bring them to this version; several processes may do so at once.
+
+        Args:
+            patience_seconds: how long another process that migrates or locks the database is waited for.
+            anew: whether a SQLite file that was there, and is no more, is made again, without what was in it.
+
+        Raises:
+            LedgerDown: the ledger cannot be used.
+        """
+        migrate(self._database, patience_seconds=patience_seconds, anew=anew)
 
     def ping(self) -> None:
-        """Raise LedgerDown where the database cannot be read, or its tables are not those of this version."""
+        """Raise LedgerDown where the database cannot be read; OtherTables where its tables are of another version."""
         with self._database.reading() as connection:
             check_revision(connection)
+
+    def try_writing(self) -> None:
+        """Raise LedgerDown where nothing can be written; what is written for it is deleted again."""
+        past = datetime.fromtimestamp(0, UTC)
+        rows = [{"token": uuid4().hex, "expires_at": past} for _ in range(PAGE_ROWS)]
+        with self._database.writing() as connection:
+            insert_new(connection, seen_token, rows)
+        with self._database.writing() as connection:
+            connection.execute(delete(seen_token).where(seen_token.c.expires_at == past))
+
+    def tidy(self) -> None:
+        """What need not be done while a call waits: bring SQLite's log into its file. Raises LedgerDown."""
+        self._database.tidy()
 
     def record_decision(self, entry: DecisionEntry, durable: bool = False) -> None:
         """Keep a decision; the same id again counts as the same call again. Raises LedgerDown.

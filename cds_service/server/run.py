@@ -46,6 +46,9 @@ _SERVER_LOG = {
 # What each worker runs: a function that makes an ASGI application.
 WORKER_APP = "cds_service.server.worker:create_worker_app"
 
+# So long another process that migrates or locks the ledger is waited for before the workers start; they go on trying.
+_LEDGER_SECONDS = 5.0
+
 # Calls under way when the service is stopped get their own time and this much more; after that no client waits.
 _MARGIN_SECONDS = 5
 
@@ -119,7 +122,7 @@ def _prepare_ledger(settings: Settings) -> None:
     ledger = open_ledger(settings)
     problems: list[str] = []
     try:
-        ledger.prepare()
+        ledger.prepare(_LEDGER_SECONDS)
     except LedgerDown as error:
         click.echo(f"The ledger cannot be used: {error}", err=True)
     try:

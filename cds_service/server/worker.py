@@ -79,6 +79,9 @@ _LARGE_BODIES = 16
 # The `Server` header names no software. Without a value of ours, Granian would write its own name.
 _SERVER = (b"server", b"cds")
 
+# So long a worker waits for the ledger before it takes its first call. It starts without it where that takes longer.
+_LEDGER_SECONDS = 5.0
+
 _log = logging.getLogger(__name__)
 
 
@@ -98,15 +101,15 @@ def front_for(settings: Settings, for_good: bool = False) -> Front:
 
     Args:
         settings: all of them.
-        for_good: whether it serves until the process ends: it is then warm before the first call, and looks for
-            switched modes also while no call comes.
+        for_good: whether it serves until the process ends: it is then warm before the first call, and threads look after
+            the ledger and for switched modes.
 
     Raises:
         SettingsError, ContentError: see `create_app`.
     """
     app = make_app(settings)
     if for_good:
-        app.extensions[RECORDER].watch_modes()
+        app.extensions[RECORDER].watch(_LEDGER_SECONDS)
         warm_up(app.extensions[SUPPORT], utc_now())
     app.before_request(partial(_refuse_late, settings.call_seconds))
     # The workbench, which only development has, is asked without a token.
