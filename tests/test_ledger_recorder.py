@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import make_app
-from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.ledger_keeper import PAUSE_SECONDS
+from cds_service.decision.open_ledger import open_ledger
 from cds_service.decision.recorder import LedgerRecorder
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.reporting.metrics import Metrics, Vocabulary

@@ -35,7 +35,7 @@ from cds_service.errors import CdsError, TookTooLong, Unauthorized
 from cds_service.protocol.outcome import operation_outcome
 from cds_service.server.stopping import Stopping
 from cds_service.server.warm_up import warm_up
-from cds_service.server.wsgi_call import WsgiResponse, call_wsgi, environ_of
+from cds_service.server.wsgi_call import SERVER, WsgiResponse, call_wsgi, environ_of
 from cds_service.settings import Settings, read_settings
 from cds_service.trust.bearer import read_bearer
 from cds_service.trust.refusal import Refused
@@ -60,6 +60,7 @@ _TURN_SECONDS = 0.0005
 _SPARE_THREADS = 4
 _OPERATIONS = ("/health/", "/metrics")
 
+
 # For so long it is not looked whether the client of a call has left.
 _SOON_SECONDS = 0.05
 
@@ -75,9 +76,6 @@ _UNBUDGETED_BYTES = 256 * 1024
 
 # So many bodies of the largest size are held at the same time; 160 MB with the default limit.
 _LARGE_BODIES = 16
-
-# The `Server` header names no software. Without a value of ours, Granian would write its own name.
-_SERVER = (b"server", b"cds")
 
 # So long a worker waits for the ledger before it takes its first call. It starts without it where that takes longer.
 _LEDGER_SECONDS = 5.0
@@ -101,8 +99,8 @@ def front_for(settings: Settings, for_good: bool = False) -> Front:
 
     Args:
         settings: all of them.
-        for_good: whether it serves until the process ends: it is then warm before the first call, and threads look after
-            the ledger and for switched modes.
+        for_good: whether it serves until the process ends: it is then warm before the first call, and threads look
+            after the ledger and for switched modes.
 
     Raises:
         SettingsError, ContentError: see `create_app`.
@@ -173,9 +171,7 @@ class Front:
         finally:
             self._budget += _budgeted_bytes(body)
         if response:
-            status, headers, content = response
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": content})
+            await _send(send, response)
 
     async def _response(self, environ: dict[str, Any], receive: Receive | None) -> WsgiResponse | None:
         """The application's response; None where the client had left before a thread began.
@@ -239,13 +235,19 @@ class Front:
         """The application's response. It has one to everything; should it fail to, there is this one."""
         try:
             status, headers, body = call_wsgi(self._app, environ)
-            return status, [*headers, _SERVER], body
+            return status, [*headers, SERVER], body
         except Exception as error:
             crash_id = str(uuid4())
             _log.error("answer %s failed: %s at %s", crash_id, type(error).__name__, place_of(error))
             failed = operation_outcome(CdsError(f"The service failed. Decision id {crash_id}."))
             headers = [(b"content-type", b"application/json"), (DECISION_HEADER.lower().encode(), crash_id.encode())]
-            return 500, [*headers, _SERVER], orjson.dumps(failed)
+            return 500, [*headers, SERVER], orjson.dumps(failed)
+
+
+async def _send(send: Send, response: WsgiResponse) -> None:
+    status, headers, content = response
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
 
 
 def _carries_token(authorization: str | None) -> bool:

@@ -12,6 +12,9 @@ from cds_service.app import WsgiApp
 # Status, headers and body.
 WsgiResponse = tuple[int, list[tuple[bytes, bytes]], bytes]
 
+# The `Server` header names no software. Without a value of ours, Granian would write its own name.
+SERVER = (b"server", b"cds")
+
 
 def call_wsgi(app: WsgiApp, environ: dict[str, Any]) -> WsgiResponse:
     """The application's response to a request.

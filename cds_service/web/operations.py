@@ -11,6 +11,9 @@ from cds_service.decision.support import DecisionSupport
 from cds_service.settings import Settings
 from cds_service.web.messages import json_response
 
+# The body of `/health/live`.
+LIVE = orjson.dumps({"status": "live"})
+
 
 def add_operations(
     app: Flask, version: str, recorder: LedgerRecorder, settings: Settings, support: DecisionSupport, clock: Clock
@@ -27,7 +30,7 @@ def add_operations(
 
     @app.get("/health/live")
     def live() -> Response:
-        return json_response(orjson.dumps({"status": "live"}))
+        return json_response(LIVE)
 
     @app.get("/health/ready")
     def ready() -> Response:

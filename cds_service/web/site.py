@@ -19,6 +19,9 @@ _POLICY = (
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+# Of every answer. A clinical answer holds for its moment only, and is not to be cached.
+SAFE_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
 
 def add_site(app: Flask, support: DecisionSupport, settings: Settings) -> None:
     """Add `/evidence`, `/openapi.json`, `/static/` and, but in development, the front page.
@@ -58,9 +61,8 @@ def add_site(app: Flask, support: DecisionSupport, settings: Settings) -> None:
 
 def with_safe_headers(response: Response) -> Response:
     """Security headers: no content sniffing, no framing, no referrer."""
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    # A clinical answer holds for its moment only, and is not to be cached.
-    response.headers.setdefault("Cache-Control", "no-store")
+    for name, value in SAFE_HEADERS.items():
+        response.headers.setdefault(name, value)
     if response.mimetype == "text/html":
         response.headers["Content-Security-Policy"] = _POLICY
         response.headers["Referrer-Policy"] = "no-referrer"
