@@ -72,6 +72,7 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.wsgi_app = _PlainPaths(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(recorder.begin_call)
+    app.teardown_request(lambda _: recorder.end_call())
     _allow_origins(app, settings)
     add_failures(app, settings)
     asked = clock_as_of(clock) if settings.development else clock

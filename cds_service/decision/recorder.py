@@ -15,7 +15,7 @@ from cds_service.clock import Timer
 from cds_service.decision.ledger_keeper import LedgerKeeper
 from cds_service.decision.open_ledger import modes_of, open_ledger
 from cds_service.errors import NotRecorded, NotStored
-from cds_service.ledger.allowance import begin_call
+from cds_service.ledger.allowance import begin_call, end_call
 from cds_service.ledger.down import LedgerDown
 from cds_service.ledger.entries import DecisionEntry, EarlierFeedback, FeedbackEntry, Mode, ModeChange, Receipt
 from cds_service.ledger.store import Ledger
@@ -56,8 +56,12 @@ class LedgerRecorder:
         self._modes.watch(max(0.0, patience_seconds - (time.monotonic() - begun)))
 
     def begin_call(self) -> None:
-        """From now on this thread answers another call, which may wait for the ledger for CALL_SECONDS."""
+        """From now on, until `end_call`, this thread may wait for the ledger for CALL_SECONDS in all."""
         begin_call(CALL_SECONDS)
+
+    def end_call(self) -> None:
+        """The call of this thread has been answered."""
+        end_call()
 
     def mode(self, service: str, client: str) -> Mode:
         """The mode in force."""

@@ -23,8 +23,13 @@ _time = _Time()
 
 
 def begin_call(seconds: float) -> None:
-    """From now on this thread answers another call, which may wait for so long."""
+    """From now on this thread answers a call, which may wait for so long."""
     _time.left = seconds
+
+
+def end_call() -> None:
+    """The call of this thread has been answered."""
+    _time.left = math.inf
 
 
 @contextmanager
