@@ -12,7 +12,10 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -52,6 +55,35 @@ class PostgresqlServer:
         """Run a statement as the server's owner, outside any transaction."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement.encode())
+
+    def value(self, query: str, url: str) -> Any:
+        """The first value that a query gives."""
+        with psycopg.connect(url) as connection:
+            row = connection.execute(query.encode()).fetchone()
+        return row[0] if row else None
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """The server lives and does nothing; it goes on by itself in a while, so that a test fails and ends."""
+        postmaster = self._server.get_postmaster_info().process
+        assert postmaster is not None
+        # First the one that would start others.
+        processes = [postmaster, *postmaster.children(recursive=True)]
+
+        def go_on() -> None:
+            for process in processes:
+                if process.is_running():
+                    process.resume()
+
+        for process in processes:
+            process.suspend()
+        timer = Timer(120, go_on)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            go_on()
 
     def stop(self) -> None:
         """Stop it and remove what it wrote."""

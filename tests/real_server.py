@@ -115,6 +115,10 @@ class RealServer:
         found = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", self.get("/metrics").text, re.MULTILINE)
         return sum(map(float, found))
 
+    def end_worker(self, pid: int, how: signal.Signals = signal.SIGKILL) -> None:
+        """End one worker; the server starts another."""
+        os.kill(pid, how)
+
     def tell_to_stop(self) -> None:
         """Send SIGTERM, as a supervisor does."""
         self._process.send_signal(signal.SIGTERM)

@@ -61,6 +61,8 @@ def migrate(
         database.file.remember()
         with database.writing() as connection:
             _upgrade(connection, revision)
+        # With its log, which is there while it is open.
+        database.file.remember()
 
 
 def check_revision(connection: Connection) -> None:

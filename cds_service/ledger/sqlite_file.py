@@ -29,7 +29,14 @@ class SqliteFile:
     def remember(self) -> None:
         """From now on it is the file that stands there."""
         self._known = _identity(self.path)
-        self._known_companions = {path: _identity(path) for path in (self._log, self._index)}
+        self.remember_companions()
+
+    def remember_companions(self) -> None:
+        """Its log and the index of that are those that stand there: others, once all had closed it."""
+        found = {path: _identity(path) for path in (self._log, self._index)}
+        # Looked at before the file: what came with another file is not taken for its own.
+        if not self.has_changed():
+            self._known_companions = found
 
     def has_changed(self) -> bool:
         """Whether another file stands in its place, or none."""
