@@ -74,6 +74,7 @@ BODY_SECONDS = 30.0
 
 # So long a worker waits for the ledger before it takes its first call. It starts without it where that takes longer.
 _LEDGER_SECONDS = 5.0
+
 # New objects between two collections of garbage. Out of the box it is 700; a large body is hundreds of thousands, none
 # of them garbage, and was decoded in three times the time. What lies about for longer meanwhile is a few megabytes.
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000

@@ -1,0 +1,134 @@
+"""A SQLite ledger whose file is removed or replaced while it is open."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cds_service.app import make_app
+from cds_service.ledger.down import FileChanged, LedgerDown
+from cds_service.ledger.store import FILE_NAME, Ledger
+from cds_service.settings import make_settings
+from tests.builders import NOW as CALLED_AT
+from tests.ledger_rows import NOW, a_decision, feedback_entry, numbered
+from tests.test_ledger_recorder import CALL, PATH, feedback
+
+_DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    ledger = Ledger.sqlite(tmp_path)
+    ledger.prepare()
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def file(ledger: Ledger, tmp_path: Path) -> Path:
+    """Of the ledger."""
+    return tmp_path / FILE_NAME
+
+
+def backup_of(file: Path) -> Path:
+    backup = file.with_name("backup.sqlite3")
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(backup)) as target:
+        source.backup(target)
+    return backup
+
+
+def kept(ledger: Ledger) -> set[Any]:
+    return {entry.card_id for entry in ledger.feedback(NOW, NOW + _DAY)}
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_nothing_is_read_or_written_where_another_file_stands(ledger: Ledger, file: Path, replaced: bool) -> None:
+    ledger.record_feedback([feedback_entry(1)])
+    backup = backup_of(file)
+    if replaced:
+        backup.replace(file)
+    else:
+        file.unlink()
+    how = "replaced" if replaced else "removed"
+    for ask in (
+        lambda: ledger.record_feedback([feedback_entry(2)]),
+        lambda: ledger.record_decision(a_decision()),
+        lambda: ledger.earlier_feedback("a", "b", "c", None),
+        ledger.ping,
+    ):
+        with pytest.raises(FileChanged, match=f"the ledger's file was {how}"):
+            ask()
+
+
+def test_what_is_written_while_the_file_is_replaced_is_not_acknowledged(ledger: Ledger, file: Path) -> None:
+    backup = backup_of(file)
+    with pytest.raises(FileChanged), ledger._database.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM feedback")
+        backup.replace(file)
+
+
+def test_a_file_that_took_the_place_is_used_after_it_was_prepared_without_the_log_of_the_other(
+    ledger: Ledger, file: Path
+) -> None:
+    ledger.record_feedback([feedback_entry(1)])
+    backup = backup_of(file)
+    ledger.record_feedback([feedback_entry(2)])
+    backup.replace(file)
+    ledger.prepare()
+    ledger.record_feedback([feedback_entry(3)])
+    assert kept(ledger) == {numbered("card", 1), numbered("card", 3)}
+    # What the other file had not taken in yet is there for whoever wants it back.
+    assert file.with_name(f"{FILE_NAME}-wal.replaced").stat().st_size
+
+
+def test_a_log_that_came_with_the_new_file_is_read(ledger: Ledger, file: Path, tmp_path: Path) -> None:
+    other = Ledger.sqlite(tmp_path / "other")
+    other.prepare()
+    other.record_feedback([feedback_entry(7)])
+    # As a copy of the whole folder has it, made while the other ledger was open.
+    for name in (FILE_NAME, f"{FILE_NAME}-wal"):
+        copy = tmp_path / "copy"
+        copy.write_bytes((tmp_path / "other" / name).read_bytes())
+        copy.replace(tmp_path / name)
+    other.close()
+    ledger.prepare()
+    assert kept(ledger) == {numbered("card", 7)}
+
+
+def test_a_file_that_was_removed_is_made_again_only_where_that_is_wanted(ledger: Ledger, file: Path) -> None:
+    ledger.close()
+    file.unlink()
+    for _ in range(2):
+        with pytest.raises(LedgerDown, match="the ledger's file was removed: put it back"):
+            ledger.prepare(anew=False)
+        with pytest.raises(LedgerDown):
+            Ledger.sqlite(file.parent).prepare(anew=False)
+    assert not file.exists()
+    ledger.prepare()
+    ledger.record_feedback([feedback_entry(1)])
+    assert kept(ledger) == {numbered("card", 1)}
+
+
+def test_a_file_that_was_never_there_is_made(tmp_path: Path) -> None:
+    ledger = Ledger.sqlite(tmp_path / "new")
+    ledger.prepare(anew=False)
+    ledger.ping()
+    ledger.close()
+
+
+def test_feedback_to_a_service_whose_file_was_replaced_is_stored_when_it_is_sent_again(tmp_path: Path) -> None:
+    settings = make_settings({"data_folder": str(tmp_path)})
+    client = make_app(settings, lambda: CALLED_AT).test_client()
+    card = client.post(PATH, json=CALL).get_json()["cards"][0]["uuid"]
+    backup_of(tmp_path / FILE_NAME).replace(tmp_path / FILE_NAME)
+    assert client.post(f"{PATH}/feedback", json=feedback(card)).status_code == 503
+    assert client.get("/health/ready").get_json()["ledger"] == "ok"
+    assert client.post(f"{PATH}/feedback", json=feedback(card)).status_code == 200
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        assert connection.execute("SELECT count(*) FROM feedback").fetchone() == (1,)
