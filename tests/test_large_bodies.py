@@ -79,10 +79,10 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-def test_bodies_have_their_turn_together_up_to_the_size_of_the_largest_and_in_their_order() -> None:
+def test_bodies_have_their_turn_together_up_to_the_size_of_the_largest() -> None:
     async def run() -> list[list[bool | None]]:
         large = LargeBodies(MOST_BYTES)
-        callers = [Caller(large, body) for body in (HALF, HALF, WHOLE, HALF)]
+        callers = [Caller(large, body) for body in (HALF, HALF, HALF, WHOLE)]
         turns = []
         for caller in callers:
             await settled()
@@ -92,8 +92,27 @@ def test_bodies_have_their_turn_together_up_to_the_size_of_the_largest_and_in_th
 
     assert asyncio.run(run()) == [
         [True, True, None, None],
-        [True, True, None, None],
         [True, True, True, None],
+        [True, True, True, None],
+        [True, True, True, True],
+    ]
+
+
+def test_a_lighter_body_passes_a_heavier_one_that_waits_and_those_of_one_weight_keep_their_order() -> None:
+    async def run() -> list[list[bool | None]]:
+        large = LargeBodies(MOST_BYTES)
+        first, *waiting = callers = [Caller(large, body) for body in (WHOLE, WHOLE, WHOLE, HALF)]
+        turns = []
+        for caller in (first, waiting[2], waiting[0], waiting[1]):
+            await settled()
+            turns.append([item.has_turn for item in callers])
+            await caller.goes()
+        return turns
+
+    assert asyncio.run(run()) == [
+        [True, None, None, None],
+        [True, None, None, True],
+        [True, True, None, True],
         [True, True, True, True],
     ]
 

@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 0.1
 
 # At a slow server what decides has this start before the rest: it is served first, and a small server, which queues
 # some five connections, is not asked for all of them at one moment.
-HEAD_START_SECONDS = 0.005
+HEAD_START_SECONDS = 0.002
 
 # A server is slow where the fastest of its last rounds was: other work on this machine only ever adds time.
 _REMEMBERED_ROUNDS = 8

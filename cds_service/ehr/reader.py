@@ -57,7 +57,7 @@ class FhirReader:
     _waiting: deque[Read] = field(init=False, default_factory=deque, repr=False)
     _threads: int = field(init=False, default=0)
     _reads_ahead: bool = field(init=False, default=False)
-    # Held for every change of what is above; told of every result.
+    # Held for every change of what is above; told of every result that is wanted.
     _changed: Condition = field(init=False, default_factory=Condition, repr=False)
 
     def __post_init__(self) -> None:
@@ -178,7 +178,8 @@ class FhirReader:
                 result = Fetched((), Gap.SOURCE_ERROR)
             with self._changed:
                 read.result = result
-                self._changed.notify_all()
+                if read.is_wanted:
+                    self._changed.notify_all()
 
     def _await(self, reads: Iterable[Read], seconds: float) -> bool:
         """Whether all of these are there, after so many seconds at most."""

@@ -7,9 +7,10 @@ or is refused because of them.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import heapq
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 
 from cds_service.json_values import MOST_VALUES, values_at_most
 
@@ -32,7 +33,9 @@ class LargeBodies:
         self._room_to_receive = _RECEIVED_AT_A_TIME * most_bytes
         # Python computes in one thread at a time: a second body of the largest size would only take memory.
         self._most = self._room_to_answer = float(most_bytes)
-        self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
+        # By weight, and then by arrival.
+        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._arrivals = count()
 
     def receive(self, had: int, has: int) -> bool:
         """Count what a body has grown; whether it may be received on. A small one always may."""
@@ -45,7 +48,7 @@ class LargeBodies:
 
     @asynccontextmanager
     async def turn(self, body: bytes | bytearray, seconds: float) -> AsyncIterator[bool]:
-        """Wait until a body may be decoded, in the order of arrival; a small one need not wait.
+        """Wait until a body may be decoded, the lightest of those that wait first; a small one need not wait.
 
         Gives whether its turn came within so many seconds.
         """
@@ -67,7 +70,7 @@ class LargeBodies:
 
     async def _admitted(self, weight: float, seconds: float) -> bool:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((weight, turn))
+        heapq.heappush(self._waiting, (weight, next(self._arrivals), turn))
         self._admit()
         try:
             await asyncio.wait((turn,), timeout=seconds)
@@ -82,15 +85,15 @@ class LargeBodies:
         return has_turn
 
     def _admit(self) -> None:
-        """Give their turn to those who wait, the first first, while there is room."""
+        """Give their turn to those who wait, as long as there is room: where the lightest has none, nobody has."""
         while self._waiting:
-            weight, turn = self._waiting[0]
+            weight, _, turn = self._waiting[0]
             if not turn.done():
                 if weight > self._room_to_answer:
                     return
                 self._room_to_answer -= weight
                 turn.set_result(None)
-            self._waiting.popleft()
+            heapq.heappop(self._waiting)
 
 
 def _beyond_small(size: int) -> int:
