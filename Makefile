@@ -31,7 +31,7 @@ FUZZ_EXAMPLES ?= 1000
 # Browser clients that make serve lets in: the public CDS Hooks Sandbox, on its site and run locally.
 CDS_CORS_ORIGINS ?= ["https://sandbox.cds-hooks.org","http://localhost:8080","http://127.0.0.1:8080"]
 
-.PHONY: help install serve test test-versions test-lowest coverage lint rooms fuzz bench lock licences cards docs pictures clean
+.PHONY: help install serve test test-versions test-lowest coverage lint rooms fuzz bench lock licences cards safety docs pictures clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -98,6 +98,9 @@ bench: $(STAMP) ## Measure what a call costs beside what is usual (BENCH=, BENCH
 
 cards: $(STAMP) ## Renew docs/cards.md, every kind of card as text
 	$(BIN)/python -m tests.cards
+
+safety: $(STAMP) ## Renew docs/safety.md, the safety case, from docs/safety/
+	$(BIN)/python -m tests.safety
 
 docs: $(STAMP) ## Renew the tables of README and docs/ that are made from the code
 	$(BIN)/python -m tests.docs

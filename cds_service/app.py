@@ -14,6 +14,7 @@ from flask_cors import CORS
 from cds_service.clinical import registry
 from cds_service.clinical.rules.assessment import OVERRIDDEN_EARLIER
 from cds_service.clock import Clock, utc_now
+from cds_service.content.review import review_ends
 from cds_service.decision.content_in_use import version_of
 from cds_service.decision.memory import OverrideHistory
 from cds_service.decision.pseudonyms import pseudonyms_of
@@ -85,6 +86,8 @@ def make_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     add_site(app, support, settings)
     if settings.development:
         _add_workbench(app, support, recorder, clock)
+    for rule in support.rules:
+        recorder.metrics.review_due(rule.content.rule.id, review_ends(rule.content.rule))
     add_operations(app, _version(support), recorder, settings, support, clock)
     # Flask runs these in reverse order: the log line is written when all headers are set.
     add_call_log(app, recorder.metrics, settings)

@@ -20,8 +20,12 @@ _FUNCTIONS: dict[str, tuple[Sequence[Kind], int | None]] = {
     "histogram_quantile": (("scalar", "vector"), 1),
     "increase": (("range",), 0),
     "rate": (("range",), 0),
+    "time": ((), None),
     "vector": (("scalar",), None),
 }
+
+# Over all series, or `by` some labels, which are left.
+_AGGREGATIONS = ("sum", "min", "max")
 
 # From the loosest to the closest.
 _OPERATORS = (("or",), ("and", "unless"), ("==", "!=", "<=", ">=", "<", ">"), ("+", "-"), ("*", "/"))
@@ -89,20 +93,20 @@ class Expression:
             return value
         if re.fullmatch(r"[\d.]+", token):
             return _Value("scalar")
-        if token == "sum":
-            return self._sum()
+        if token in _AGGREGATIONS:
+            return self._aggregation(token)
         if self._tokens and self._tokens[0] == "(":
             return self._call(token)
         return self._selector(token)
 
-    def _sum(self) -> _Value:
+    def _aggregation(self, name: str) -> _Value:
         labels: frozenset[str] = frozenset()
         if self._tokens and self._tokens[0] == "by":
             self._take("by")
             labels = frozenset(self._listed())
         self._take("(")
         if self._binary(0).kind != "vector":
-            raise NotPromql("sum takes a vector")
+            raise NotPromql(f"{name} takes a vector")
         self._take(")")
         return _Value("vector", labels)
 
@@ -111,10 +115,11 @@ class Expression:
             raise NotPromql(f"there is no function {name}")
         kinds, kept = _FUNCTIONS[name]
         self._take("(")
-        values = [self._binary(0)]
-        while self._tokens[0] == ",":
-            self._take(",")
+        values = []
+        while self._tokens[:1] != [")"]:
             values.append(self._binary(0))
+            if not self._next_is(","):
+                break
         self._take(")")
         if [value.kind for value in values] != list(kinds):
             raise NotPromql(f"{name} takes {kinds}")
@@ -123,7 +128,7 @@ class Expression:
             if "le" not in labels:
                 raise NotPromql("histogram_quantile needs the label le")
             labels -= {"le"}
-        return _Value("vector", labels)
+        return _Value("scalar") if name == "time" else _Value("vector", labels)
 
     def _selector(self, name: str) -> _Value:
         if not re.fullmatch(r"[A-Za-z_]\w*", name):

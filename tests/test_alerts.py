@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from cds_service.ledger.entries import AnswerChange
 from cds_service.reporting.control_chart import TAIL
 from cds_service.reporting.metrics import BUCKETS, OUTCOMES, Metrics
 from cds_service.reporting.summary import EVALUATED
 from tests.promql import Expression, NotPromql, Selector
-from tests.test_metrics import VOCABULARY, decision
+from tests.test_metrics import NOON, VOCABULARY, decision
 
 ALERTS = yaml.safe_load(files("cds_service.reporting").joinpath("alerts.yml").read_text(encoding="utf-8"))
 RULES: list[dict[str, Any]] = [rule for group in ALERTS["groups"] for rule in group["rules"]]
@@ -42,13 +44,18 @@ def outcomes(selector: Selector) -> set[str]:
     return taken
 
 
-@pytest.fixture(scope="module")
-def labels() -> dict[str, set[str]]:
+@cache
+def labels_of_each_series() -> dict[str, set[str]]:
     """The labels of each series by its name, of metrics that have counted something."""
     metrics = Metrics("1.0.0+abc", VOCABULARY)
-    metrics.call(decision())
+    metrics.call(decision(not_understood={"conditions": {"urn:oid:1.2.3": 1}}))
     metrics.refused("expired")
     metrics.http_error(500)
+    metrics.feedback("the-service", "overridden", "pain-not-new", True)
+    metrics.card_answered(AnswerChange("the-service", "", "accepted"))
+    metrics.fhir_read("timed-out")
+    metrics.content_approved(True)
+    metrics.review_due("a-rule", NOON)
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(metrics.exposition()[0].decode()):
         for sample in family.samples:
@@ -57,7 +64,8 @@ def labels() -> dict[str, set[str]]:
 
 
 @every_rule
-def test_an_alert_names_series_and_labels_that_exist(rule: dict[str, Any], labels: dict[str, set[str]]) -> None:
+def test_an_alert_names_series_and_labels_that_exist(rule: dict[str, Any]) -> None:
+    labels = labels_of_each_series()
     expression = Expression(rule["expr"])
     assert expression.selectors
     for selector in expression.selectors:
@@ -120,6 +128,10 @@ def test_a_description_names_the_time_that_its_alert_looks_at(name: str) -> None
         ("CdsSlow", [(">", 0.5)], "15m", "warning"),
         ("CdsLedgerFails", [(">", 0)], "5m", "critical"),
         ("CdsCallersRefused", [(">", 50)], "15m", "warning"),
+        ("CdsNewCodeSystem", [(">", 20), (">", 0)], "1h", "warning"),
+        ("CdsMoreNotUnderstood", [(">", 2), (">", 100)], "1h", "warning"),
+        ("CdsContentReviewOverdue", [(">", 0)], "1h", "warning"),
+        ("CdsContentNotApproved", [("<", 1)], "1h", "warning"),
     ],
 )
 def test_an_alert_has_its_thresholds(
@@ -128,7 +140,7 @@ def test_an_alert_has_its_thresholds(
     rule = BY_NAME[name]
     assert Expression(rule["expr"]).comparisons == comparisons
     assert (rule["for"], rule["labels"]["severity"]) == (lasting, severity)
-    assert len(RULES) == 10
+    assert len(RULES) == 14
 
 
 @pytest.mark.parametrize(("name", "cards", "longer"), [("CdsStoppedFiring", 7, 7), ("CdsStoppedFiringForAWeek", 10, 1)])

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 
 from cds_service.content.model import Rule
+
+
+def review_ends(rule: Rule) -> datetime:
+    """The moment from which on the review of a rule's content is overdue: the end of its day, in UTC."""
+    return datetime.combine(date.fromisoformat(rule.review_by) + timedelta(days=1), time(), UTC)
 
 
 def review_warnings(rule: Rule, today: date) -> tuple[str, ...]:

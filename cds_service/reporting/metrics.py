@@ -18,6 +18,7 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import mkdtemp
@@ -147,6 +148,13 @@ class Metrics:
             registry=own,
             multiprocess_mode="max",
         )
+        self._review = Gauge(
+            "cds_content_review_due_seconds",
+            "When the review of a rule's content falls due, in seconds since 1970.",
+            ("rule",),
+            registry=own,
+            multiprocess_mode="max",
+        )
         self._approved = Gauge(
             "cds_content_approved",
             "0 where the content in use needs an approval and has none, else 1.",
@@ -216,6 +224,10 @@ class Metrics:
     def settings_in_use(self, version: str, digest: str) -> None:
         """Name settings that some clients are answered with: the rule with its content, and the settings' digest."""
         self._settings.labels(version, digest).set(1)
+
+    def review_due(self, rule: str, moment: datetime) -> None:
+        """Say from which moment on the review of a rule's content is overdue."""
+        self._review.labels(rule).set(moment.timestamp())
 
     def content_approved(self, approved: bool) -> None:
         """Say whether the content in use is approved, or needs no approval."""
