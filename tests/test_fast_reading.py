@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cds_service.chart.undecoded import UndecodedBundle
@@ -81,6 +81,7 @@ def test_every_scenario_in_a_large_chart_is_answered_as_if_all_its_entries_were_
     assert found == {}
 
 
+@settings(deadline=None)
 @given(st.sampled_from(SCENARIOS), st.integers(0, 2**32))
 def test_a_broken_chart_is_answered_as_if_all_its_entries_were_read(scenario: Scenario, seed: int) -> None:
     numbers = random.Random(seed)
