@@ -181,6 +181,11 @@ def test_many_old_rows_are_deleted_in_several_steps(ledger: Ledger, monkeypatch:
     assert list(ledger.feedback(NOW - _DAY, NOW + _DAY)) == []
 
 
+def test_what_is_written_for_a_try_does_not_stay(ledger: Ledger) -> None:
+    ledger.try_writing()
+    assert ledger.prune(datetime.now(UTC)) == Pruned(0, 0, 0)
+
+
 def test_a_token_is_forgotten_when_it_has_long_expired(ledger: Ledger) -> None:
     now = datetime.now(UTC)
     ledger.take_token("issuer", "expired", now - timedelta(minutes=61))

@@ -51,6 +51,7 @@ def kept() -> Kept:
 
 def test_a_ledger_is_prepared_when_it_is_first_asked_for_and_once(kept: Kept) -> None:
     assert [kept.usable() for _ in range(3)] == [True] * 3
+    # Nothing is written to one that has not failed.
     assert kept.ledger.asked == ["prepare anew", "ping", "tidy"]
 
 
@@ -69,18 +70,11 @@ def test_a_ledger_that_failed_is_left_alone_for_a_while(kept: Kept) -> None:
 def test_a_ledger_that_could_not_be_written_is_down_until_it_can_be(kept: Kept) -> None:
     assert kept.usable()
     kept.ledger.failing["try_writing"] = LedgerDown("disk full")
-    kept.keeper.failed("decision", LedgerDown("disk full"), writing=True)
+    kept.keeper.failed("decision", LedgerDown("disk full"))
     # It can be read all the while.
     assert kept.keeper.problem() == "disk full"
     del kept.ledger.failing["try_writing"]
     assert kept.keeper.problem() is None and kept.usable()
-
-
-def test_a_ledger_that_could_not_be_read_is_not_written_to_for_a_try(kept: Kept) -> None:
-    assert kept.usable()
-    kept.keeper.failed("answers", LedgerDown("gone"), writing=False)
-    assert kept.keeper.problem() is None
-    assert "try_writing" not in kept.ledger.asked
 
 
 def test_tables_of_another_version_are_told_and_used(kept: Kept) -> None:
@@ -91,7 +85,7 @@ def test_tables_of_another_version_are_told_and_used(kept: Kept) -> None:
 
 def test_a_file_that_changed_is_prepared_again_and_not_made_anew(kept: Kept) -> None:
     assert kept.usable()
-    kept.keeper.failed("feedback", FileChanged("removed"), writing=True)
+    kept.keeper.failed("feedback", FileChanged("removed"))
     assert kept.usable(at_once=True)
     assert [asked for asked in kept.ledger.asked if asked.startswith("prepare")] == ["prepare anew", "prepare"]
 
@@ -100,7 +94,7 @@ def test_one_failure_is_one_line_of_the_log_and_so_is_its_end(kept: Kept, caplog
     caplog.set_level("INFO", "cds_service")
     assert kept.usable()
     for number in range(3):
-        kept.keeper.failed("decision", ValueError(f"of a patient {number}"), writing=True)
+        kept.keeper.failed("decision", ValueError(f"of a patient {number}"))
     assert kept.keeper.problem() is None
     assert [record.message for record in caplog.records] == [
         "the ledger failed (decision): ValueError",
@@ -123,7 +117,7 @@ def test_in_a_worker_a_failure_is_looked_into_at_once_and_by_its_thread(kept: Ke
     kept.keeper.watch(60)
     assert kept.usable()
     hangs = kept.ledger.waiting["try_writing"] = threading.Event()
-    kept.keeper.failed("decision", LedgerDown("gone"), writing=True)
+    kept.keeper.failed("decision", LedgerDown("gone"))
     assert comes_true(lambda: "try_writing" in kept.ledger.asked)
     assert not kept.usable() and kept.keeper.problem() == "gone"
     hangs.set()

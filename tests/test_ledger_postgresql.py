@@ -90,6 +90,9 @@ def test_a_lock_that_another_holds_is_waited_for_and_then_given_up(postgresql: P
         # 55P03: lock not available; 57014: the statement took too long.
         with pytest.raises(LedgerDown, match=r"cannot be written \(\w+, (55P03|57014)\)"):
             ledger.record_decision(a_decision())
+        # It is not taken for one that works again.
+        with pytest.raises(LedgerDown, match=r"cannot be written \(\w+, (55P03|57014)\)"):
+            ledger.try_writing()
     ledger.record_decision(a_decision())
     ledger.close()
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 import requests
 
@@ -124,6 +125,25 @@ def test_a_worker_that_is_started_again_while_the_database_is_stopped_answers(
     before = rows(postgresql, url)
     assert timed_call(service).json()["cards"]
     assert rows(postgresql, url) == before + 1
+
+
+@pytest.mark.postgresql
+def test_a_table_that_is_locked_costs_one_call_its_time_and_not_every_call(
+    start_service: StartService, postgresql: PostgresqlServer
+) -> None:
+    url = postgresql.new_database()
+    service = start_service(ledger_url=url)
+    assert recovers(service)
+    with psycopg.connect(url) as other:
+        other.execute("LOCK TABLE decision")
+        assert timed_call(service).json()["cards"]
+        begun = time.monotonic()
+        for _ in range(10):
+            assert timed_call(service).json()["cards"]
+        # Ten that each waited their two seconds would take twenty.
+        assert time.monotonic() - begun < 15
+        assert lives_and_says(service) == (200, "down")
+    assert recovers(service)
 
 
 def rows(server: PostgresqlServer, url: str) -> int:

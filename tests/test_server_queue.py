@@ -97,6 +97,48 @@ def test_health_and_metrics_are_answered_while_all_threads_wait(path: str) -> No
     assert statuses(asyncio.run(run())) == [200] * (worker.THREADS + 11)
 
 
+def test_that_the_process_lives_is_said_while_no_thread_is_free_for_anything() -> None:
+    hangs = threading.Event()
+
+    def waits(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        hangs.wait(60)
+        start_response("200 OK", [])
+        return [b"answer"]
+
+    async def run() -> list[list[Message]]:
+        front = Front(waits, MOST_BYTES)
+        ready = scope("/health/ready", b"")
+        asked = [asyncio.create_task(response(front, ready, client(b""))) for _ in range(20)]
+        await asyncio.sleep(0)
+        lives = scope("/health/live", b"")
+        told = [await response(front, lives | {"method": method}, client(b"")) for method in ("GET", "HEAD")]
+        assert not any(request.done() for request in asked)
+        hangs.set()
+        await asyncio.gather(*asked)
+        return told
+
+    get, head = asyncio.run(run())
+    assert (get[0]["status"], head[0]["status"]) == (200, 200)
+    assert (get[1]["body"], head[1]["body"]) == (b'{"status":"live"}', b"")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_front_says_that_the_process_lives_in_the_words_of_the_application(tmp_path: Path, method: str) -> None:
+    front = front_for(make_settings({"data_folder": str(tmp_path)}))
+
+    async def run() -> list[list[Message]]:
+        # The second address is not that which the front knows.
+        paths = ("/health/live", "//health/live/")
+        return [await response(front, scope(path, b"") | {"method": method}, client(b"")) for path in paths]
+
+    said = []
+    for start, content in asyncio.run(run()):
+        headers = dict(start["headers"])
+        assert len(headers.pop(b"x-decision-id")) == 36
+        said.append((start["status"], headers, content["body"]))
+    assert said[0] == said[1]
+
+
 def test_many_calls_wait_for_others_at_the_same_time() -> None:
     async def run() -> int:
         app = Busy()

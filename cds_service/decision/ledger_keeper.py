@@ -37,9 +37,8 @@ class LedgerKeeper:
     def __init__(self, ledger: Ledger, timer: Timer = time.monotonic) -> None:
         self._ledger = ledger
         self._timer = timer
-        # Why the ledger cannot be used, and whether what failed last was to write.
+        # Why the ledger cannot be used.
         self._down: str | None = _NOT_YET
-        self._cannot_write = False
         # Why it should be seen to, although it can be used.
         self._outdated: str | None = None
         self._prepared = self._was_prepared = False
@@ -68,20 +67,18 @@ class LedgerKeeper:
                 self._look()
         return self._down or self._outdated
 
-    def failed(self, operation: str, error: Exception, writing: bool) -> None:
-        """Note that the ledger failed; from now on it is down until it has worked again.
+    def failed(self, operation: str, error: Exception) -> None:
+        """Note that the ledger failed; from now on it is down until something could be written again.
 
         Args:
             operation: what it should have done.
             error: why it did not.
-            writing: whether it should have written.
         """
         # Only the ledger's own words are known to hold nothing of a patient.
         what = str(error) if isinstance(error, LedgerDown) else type(error).__name__
         if self._down in (None, _NOT_YET):
             _log.error("the ledger failed (%s): %s", operation, what)
         self._down = what
-        self._cannot_write |= writing
         if isinstance(error, FileChanged):
             self._prepared = False
         self._next_look = self._timer() + PAUSE_SECONDS
@@ -111,16 +108,17 @@ class LedgerKeeper:
                 # hide that, or be overwritten by it.
                 self._ledger.prepare(anew=not (self._watched or self._was_prepared))
                 self._prepared = self._was_prepared = True
-            if self._cannot_write:
-                self._ledger.try_writing()
             self._outdated = self._tables_problem()
+            if failed_before := self._down not in (None, _NOT_YET):
+                # A ledger can often be read while it cannot be written.
+                self._ledger.try_writing()
             self._ledger.tidy()
         except Exception as error:
-            self.failed("look", error, writing=False)
+            self.failed("look", error)
             return
-        if self._down not in (None, _NOT_YET):
+        if failed_before:
             _log.warning("the ledger works again")
-        self._down, self._cannot_write = None, False
+        self._down = None
 
     def _tables_problem(self) -> str | None:
         try:

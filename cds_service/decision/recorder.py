@@ -77,7 +77,7 @@ class LedgerRecorder:
             self._usable().record_decision(entry, durable=self._strict)
         except Exception as error:
             # No failure of the ledger may stop the card, whatever its cause.
-            self._failed("decision", error, writing=True)
+            self._failed("decision", error)
             if self._strict:
                 raise NotRecorded from None
 
@@ -90,7 +90,7 @@ class LedgerRecorder:
         try:
             return self._usable(at_once=True).record_feedback(entries)
         except Exception as error:
-            self._failed("feedback", error, writing=True)
+            self._failed("feedback", error)
             raise NotStored from None
 
     def earlier_feedback(self, client: str, tenant: str, patient: str) -> Sequence[EarlierFeedback]:
@@ -114,7 +114,7 @@ class LedgerRecorder:
         try:
             return ledger.take_token(issuer, token_id, expires_at)
         except LedgerDown as error:
-            self._failed("token", error, writing=True)
+            self._failed("token", error)
             raise
 
     def problem(self) -> str | None:
@@ -131,7 +131,7 @@ class LedgerRecorder:
             raise _KnownToBeDown("it is down")
         return ledger
 
-    def _failed(self, operation: str, error: Exception, writing: bool = False) -> None:
+    def _failed(self, operation: str, error: Exception) -> None:
         self.metrics.ledger_failed(operation)
         if not isinstance(error, _KnownToBeDown):
-            self._keeper.failed(operation, error, writing)
+            self._keeper.failed(operation, error)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from sqlalchemy import URL, Column, RowMapping, Table, delete, func, insert, select
+from sqlalchemy import URL, Column, RowMapping, Table, delete, func, insert, select, text
 
 from cds_service.clock import utc_now
 from cds_service.ledger.database import BACKGROUND_SECONDS, PAGE_ROWS, Database
@@ -91,10 +91,16 @@ class Ledger:
             check_revision(connection)
 
     def try_writing(self) -> None:
-        """Raise LedgerDown where nothing can be written; what is written for it is deleted again."""
+        """Raise LedgerDown where rows cannot be written.
+
+        Written, and deleted again, are used tokens of long ago, with the room of some calls. Decisions and feedback are
+        not made up: of their tables it is asked, on PostgreSQL, whether another has locked them.
+        """
         past = datetime.fromtimestamp(0, UTC)
         rows = [{"token": uuid4().hex, "expires_at": past} for _ in range(PAGE_ROWS)]
         with self._database.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("LOCK TABLE decision, feedback IN ROW EXCLUSIVE MODE"))
             insert_new(connection, seen_token, rows)
         with self._database.writing() as connection:
             connection.execute(delete(seen_token).where(seen_token.c.expires_at == past))

@@ -35,6 +35,7 @@ from cds_service.clock import utc_now
 from cds_service.errors import CdsError, TookTooLong, Unauthorized
 from cds_service.protocol.outcome import operation_outcome
 from cds_service.server.large_bodies import LargeBodies
+from cds_service.server.liveness import asks_whether_it_lives, it_lives
 from cds_service.server.stopping import Stopping
 from cds_service.server.warm_up import warm_up
 from cds_service.server.wsgi_call import SERVER, WsgiResponse, call_wsgi, environ_of
@@ -152,6 +153,8 @@ class Front:
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
+        if asks_whether_it_lives(scope):
+            return await _send(send, it_lives(scope))
         with self.stopping:
             await self._answer(scope, receive, send)
 
