@@ -28,10 +28,16 @@ VERSIONS ?= 3.11 3.12 3.13
 # Examples per endpoint and property; a thousand take about ten minutes.
 FUZZ_EXAMPLES ?= 1000
 
+# How long the chaos disturbs the service, and how many calls the soak makes; with WRITE they renew their figures.
+CHAOS_SECONDS ?= 300
+CHAOS_WRITE ?=
+SOAK_CALLS ?= 1000000
+SOAK_WRITE ?=
+
 # Browser clients that make serve lets in: the public CDS Hooks Sandbox, on its site and run locally.
 CDS_CORS_ORIGINS ?= ["https://sandbox.cds-hooks.org","http://localhost:8080","http://127.0.0.1:8080"]
 
-.PHONY: help install serve test test-versions test-lowest coverage lint rooms fuzz bench lock licences cards safety docs pictures clean
+.PHONY: help install serve test test-versions test-lowest coverage lint rooms fuzz bench chaos soak lock licences cards safety docs pictures clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -95,6 +101,12 @@ fuzz: $(STAMP) ## Send the service many bad calls, for some minutes (FUZZ_EXAMPL
 
 bench: $(STAMP) ## Measure what a call costs beside what is usual (BENCH=, BENCH_SHORT=, BENCH_PEERS=, BENCH_WRITE=)
 	BENCH="$(BENCH)" BENCH_SHORT=$(BENCH_SHORT) BENCH_PEERS=$(BENCH_PEERS) BENCH_WRITE=$(BENCH_WRITE) $(BIN)/python -m tests.bench
+
+chaos: $(STAMP) ## Call for CHAOS_SECONDS= while database, disk and workers are taken away (CHAOS_WRITE=1 writes docs/)
+	CHAOS_SECONDS=$(CHAOS_SECONDS) CHAOS_WRITE=$(CHAOS_WRITE) $(BIN)/python -m tests.chaos
+
+soak: $(STAMP) ## Make SOAK_CALLS= calls and look for what is not given back (SOAK_WRITE=1 writes docs/)
+	SOAK_CALLS=$(SOAK_CALLS) SOAK_WRITE=$(SOAK_WRITE) $(BIN)/python -m tests.chaos.soak
 
 cards: $(STAMP) ## Renew docs/cards.md, every kind of card as text
 	$(BIN)/python -m tests.cards

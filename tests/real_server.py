@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
@@ -43,18 +43,22 @@ class RealServer:
     Args:
         folder: of this server alone; the ledger lies in `folder / "data"`, unless a setting says otherwise.
         workers: processes.
+        prefix: a program that starts the service in its own place.
         settings: by name.
     """
 
-    def __init__(self, folder: Path, workers: int, **settings: Any) -> None:
+    def __init__(self, folder: Path, workers: int, prefix: Sequence[str] = (), **settings: Any) -> None:
         self.port = free_port()
         self.data = folder / "data"
         self._out, self._err = folder / "out.txt", folder / "err.txt"
-        values = {"data_folder": str(self.data)} | settings
+        self.settings: Json = {"data_folder": str(self.data)} | settings
         command = ["serve", "--host", HOST, "--port", str(self.port), "--workers", str(workers)]
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "cds_service", *command], stdout=out, stderr=err, env=environment(values)
+                [*prefix, sys.executable, "-m", "cds_service", *command],
+                stdout=out,
+                stderr=err,
+                env=environment(self.settings),
             )
         if not comes_true(lambda: self._ended() or self.started() >= workers) or self._ended():
             self.kill()
@@ -63,6 +67,11 @@ class RealServer:
     @property
     def base(self) -> str:
         return f"http://{HOST}:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the service itself, the parent of its workers."""
+        return self._process.pid
 
     def output(self) -> str:
         """Everything on standard output."""

@@ -85,6 +85,13 @@ def test_of_several_workers_one_tells(tmp_path: Path, caplog: pytest.LogCaptureF
     assert "Jane" not in caplog.text
 
 
+def test_a_folder_that_is_not_there_yet_is_made(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = make_settings({"data_folder": str(tmp_path / "not" / "there")})
+    for _ in range(2):
+        modes_of(settings, lambda: [change("off")], fail, log=True).mode(SERVICE, ANONYMOUS)
+    assert len(modes_lines(caplog)) == 1
+
+
 def test_a_switch_while_the_service_was_down_is_told_at_its_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -146,6 +146,8 @@ class Modes:
 
 def _exchange(file: Path, changes: Sequence[ModeChange]) -> Sequence[ModeChange]:
     """Keep the modes in a file, and return what it held; of several workers only the first finds anything else."""
+    # A ledger in PostgreSQL makes no folder.
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with file.with_name(f"{file.name}.lock").open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
