@@ -23,7 +23,15 @@ RULES: list[dict[str, Any]] = [rule for group in ALERTS["groups"] for rule in gr
 BY_NAME = {rule["alert"]: rule for rule in RULES}
 
 _MINUTES = {"m": 1, "h": 60, "d": 60 * 24, "w": 60 * 24 * 7}
-_WORDS = {"10m": "10 minutes", "15m": "15 minutes", "1h": "an hour", "1d": "a day", "7d": "a week", "1w": "a week ago"}
+_WORDS = {
+    "5m": "5 minutes",
+    "10m": "10 minutes",
+    "15m": "15 minutes",
+    "1h": "an hour",
+    "1d": "a day",
+    "7d": "a week",
+    "1w": "a week ago",
+}
 _SHARES = ("CdsCallsFail", "CdsServerErrors", "CdsSlow")
 
 every_rule = pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
@@ -54,6 +62,7 @@ def labels_of_each_series() -> dict[str, set[str]]:
     metrics.feedback("the-service", "overridden", "pain-not-new", True)
     metrics.card_answered(AnswerChange("the-service", "", "accepted"))
     metrics.fhir_read("timed-out")
+    metrics.settings_in_use("1.0.0+abc", "0123")
     metrics.content_approved(True)
     metrics.review_due("a-rule", NOON)
     found: dict[str, set[str]] = {}
@@ -132,6 +141,7 @@ def test_a_description_names_the_time_that_its_alert_looks_at(name: str) -> None
         ("CdsMoreNotUnderstood", [(">", 2), (">", 100)], "1h", "warning"),
         ("CdsContentReviewOverdue", [(">", 0)], "1h", "warning"),
         ("CdsContentNotApproved", [("<", 1)], "1h", "warning"),
+        ("CdsSettingsChanged", [], "5m", "warning"),
     ],
 )
 def test_an_alert_has_its_thresholds(
@@ -140,7 +150,7 @@ def test_an_alert_has_its_thresholds(
     rule = BY_NAME[name]
     assert Expression(rule["expr"]).comparisons == comparisons
     assert (rule["for"], rule["labels"]["severity"]) == (lasting, severity)
-    assert len(RULES) == 14
+    assert len(RULES) == 15
 
 
 @pytest.mark.parametrize(("name", "cards", "longer"), [("CdsStoppedFiring", 7, 7), ("CdsStoppedFiringForAWeek", 10, 1)])
