@@ -90,25 +90,24 @@ class Evaluators:
         return iter(dict.fromkeys([self.site, *self._by_client.values()]))
 
     def _of_site(self, settings: Settings) -> Evaluator:
-        made = self._evaluator(settings, content_place(settings), settings.fhir_servers)
+        made = self._evaluator(settings, content_place(settings))
         self._problems += misfits(settings, made.rules)
         return made
 
     def _of_client(self, settings: Settings, number: int, client: Client) -> Evaluator:
         own = settings.for_client(client)
-        # A client without servers of its own may name those of the settings.
-        made = self._evaluator(own, content_place(settings, client), client.fhir_servers or settings.fhir_servers)
+        made = self._evaluator(own, content_place(settings, client))
         found = [problem for problem in misfits(own, made.rules) if problem not in self._problems]
         self._problems += (problem.replace("setting '", f"setting 'clients.{number}.", 1) for problem in found)
         return made
 
-    def _evaluator(self, settings: Settings, place: ContentPlace, fhir_servers: Sequence[str]) -> Evaluator:
+    def _evaluator(self, settings: Settings, place: ContentPlace) -> Evaluator:
         contents = self._contents
         if contents is None:
             contents = registry.contents(place.folder, place.overlays)
         choices = {name: getattr(settings, name) for name in Settings.model_fields}
         rules = registry.rules(contents, choices)
-        digests = {rule.content.rule.id: settings_digest(settings, rule, fhir_servers) for rule in rules}
+        digests = {rule.content.rule.id: settings_digest(settings, rule) for rule in rules}
         key = (place, tuple(digests.values()))
         if (known := self._made.get(key)) is not None:
             return known
