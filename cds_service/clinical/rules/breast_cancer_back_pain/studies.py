@@ -19,6 +19,11 @@ def spine_mri_of(slugs: Iterable[str]) -> str:
     return next((slug for slug in slugs if is_spine_mri(slug)), "")
 
 
+def spine_mri_sets(content: Content) -> frozenset[str]:
+    """The value sets by which any MRI of the spine is known."""
+    return frozenset().union(*(order.known_by for slug, order in content.orders.items() if is_spine_mri(slug)))
+
+
 def wanted_studies(
     region: str, content: Content, options: RuleOptions, raised: Sequence[RaisedCaution] = (), brain: bool = False
 ) -> tuple[str, ...]:
