@@ -28,10 +28,14 @@ VERSIONS ?= 3.11 3.12 3.13
 # Examples per endpoint and property; a thousand take about ten minutes.
 FUZZ_EXAMPLES ?= 1000
 
+# How many patients make population writes, and where.
+SIZE ?= 10000
+OUT ?= population
+
 # Browser clients that make serve lets in: the public CDS Hooks Sandbox, on its site and run locally.
 CDS_CORS_ORIGINS ?= ["https://sandbox.cds-hooks.org","http://localhost:8080","http://127.0.0.1:8080"]
 
-.PHONY: help install serve test test-versions test-lowest coverage lint rooms fuzz bench lock licences cards docs pictures clean
+.PHONY: help install serve test test-versions test-lowest coverage lint rooms fuzz bench population lock licences cards docs pictures clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -95,6 +99,9 @@ fuzz: $(STAMP) ## Send the service many bad calls, for some minutes (FUZZ_EXAMPL
 
 bench: $(STAMP) ## Measure what a call costs beside what is usual (BENCH=, BENCH_SHORT=, BENCH_PEERS=, BENCH_WRITE=)
 	BENCH="$(BENCH)" BENCH_SHORT=$(BENCH_SHORT) BENCH_PEERS=$(BENCH_PEERS) BENCH_WRITE=$(BENCH_WRITE) $(BIN)/python -m tests.bench
+
+population: $(STAMP) ## Write made-up patients for a replay, of whom every figure is known (SIZE=, OUT=)
+	$(BIN)/python -m tests.population --size $(SIZE) --out $(OUT)
 
 cards: $(STAMP) ## Renew docs/cards.md, every kind of card as text
 	$(BIN)/python -m tests.cards

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from enum import StrEnum
 from typing import Any
 
@@ -61,6 +61,8 @@ class Known:
         return self.updated is not None and self.updated <= moment
 
 
+_END_OF_DAY = time(23, 59, 59)
+
 # Where HL7 puts the day of the assertion, and what older releases called that of the recording.
 _ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 
@@ -96,7 +98,9 @@ def known_of(resource: Json, kind: str, visit_start: Callable[[str], datetime | 
     updated = _updated(resource)
     at = _recorded(resource, kind)
     if at is not None:
-        return Known(at, Source.RECORDED, updated)
+        # A bare day, and a last change on that day: by then it was recorded.
+        written_then = updated is not None and at.time() == _END_OF_DAY and updated.date() == at.date()
+        return Known(updated if written_then else at, Source.RECORDED, updated)
     if kind == "Encounter":
         period = resource.get("period")
         start = period.get("start") if isinstance(period, dict) else None
