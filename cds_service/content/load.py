@@ -23,6 +23,7 @@ from cds_service.content.model import Content, EvidenceStatement
 from cds_service.content.orders import read_orders
 from cds_service.content.overlay_files import overlay_file_problems
 from cds_service.content.override_reasons import read_override_reasons
+from cds_service.content.replay import read_replay
 from cds_service.content.result_words import read_result_words
 from cds_service.content.rule import read_rule
 from cds_service.content.rule_source import RuleSource
@@ -189,6 +190,9 @@ def _read(files: ContentFiles, source: RuleSource) -> Content | None:
         result_words=result_words,
         # Content with problems is never used; a file that cannot be read has no bytes to count.
         digest="" if files.problems.found else files.digest(),
+        result_words=read_result_words(files),
+        digest=files.digest(),
+        replay=read_replay(files),
     )
 
 

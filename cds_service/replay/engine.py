@@ -102,7 +102,7 @@ def engine(workers: int, scheduler: str | None) -> Iterator[Engine]:
             yield OnDask(client)
         return
     # Other users of this machine must not reach the workers: they are on loopback, behind keys made for this run.
-    local = {"host": "127.0.0.1", "dashboard_address": None, "protocol": "tls", "security": True}
+    local = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "protocol": "tls", "security": True}
     processes = {"n_workers": workers, "threads_per_worker": 1, "silence_logs": logging.CRITICAL}
     with LocalCluster(**processes, **local) as cluster, Client(cluster, set_as_default=False) as client:
         yield OnDask(client)

@@ -48,6 +48,8 @@ def gather_facts(work: Work, plan: Plan) -> Facts:
         ReplayError: nothing in the export says when anything was, so that it has no end; or it ends before the period.
     """
     parts = [read_json(work.part(number)) for number in range(len(plan.parts))]
+    if plan.patients is not None and not any(part["segments"] for part in parts):
+        raise ReplayError("none of the patients that are listed is in the export")
     types = Counter[str]()
     bases = Counter[str]()
     for part in parts:

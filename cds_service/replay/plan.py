@@ -143,11 +143,13 @@ def variants_of(options: Options, content_folder: str, choices: Mapping[str, Any
 
     Raises:
         ContentError: a content cannot be used.
-        ReplayError: see `service_for`.
+        ReplayError: a setting is varied that changes no answer; see also `service_for`.
     """
     service = service_for(options.hook)
     found = [Variant("", rule_for(service, content_folder, choices))]
     for name, values in options.vary.items():
+        if name not in (known := found[0].rule.choices):
+            raise ReplayError(f"the setting {name} does not change an answer; there are {', '.join(sorted(known))}")
         found += [
             Variant(f"{name}={value}", rule_for(service, content_folder, {**choices, name: value})) for value in values
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -18,6 +19,7 @@ from cds_service.replay.errors import ReplayError
 from cds_service.replay.export import find_files
 from cds_service.replay.facts import Facts, gather_facts
 from cds_service.replay.options import Options
+from cds_service.replay.page import replay_page
 from cds_service.replay.plan import Plan, all_parts, partitions_for, plan_in, variants_of
 from cds_service.replay.rows import answers_schema, differences_schema, join_rows
 from cds_service.replay.summary import export_of, summary_of
@@ -25,10 +27,11 @@ from cds_service.replay.tally import Tally
 from cds_service.replay.work import Work, peak_kilobytes, read_json, write_json, write_whole
 from cds_service.settings import Settings
 
-ANSWERS, DIFFERENCES, SUMMARY, RUN, DAMAGED = (
+ANSWERS, DIFFERENCES, SUMMARY, REPORT, RUN, DAMAGED = (
     "answers.parquet",
     "differences.parquet",
     "summary.json",
+    "report.html",
     "run.json",
     "damaged-lines.csv",
 )
@@ -78,7 +81,7 @@ def replay(
     plan = _plan(export, work, options, settings, now)
     with engine(means.workers, means.scheduler) as runner:
         dealt = _stage(runner, work, deal_part, _left(work.part, len(plan.parts)), "reading", progress)
-        facts = gather_facts(work, plan)
+        facts = _facts(work, plan)
         left = _left(work.answered, plan.partitions)
         asked = _stage(runner, work, ask_partition, left, "asking", progress)
         workers = runner.workers
@@ -109,6 +112,17 @@ def replay(
     return Replayed(summary, run)
 
 
+def _facts(work: Work, plan: Plan) -> Facts:
+    """What the first pass found out; where nothing can be asked of it, the folder is left as it was found."""
+    try:
+        return gather_facts(work, plan)
+    except ReplayError:
+        work.remove()
+        with suppress(OSError):
+            work.out.rmdir()
+        raise
+
+
 def _plan(export: str, work: Work, options: Options, settings: Settings, now: datetime) -> Plan:
     """The plan, kept beside the work; the one that is there where it is of the same replay."""
     files = find_files(export)
@@ -121,7 +135,8 @@ def _plan(export: str, work: Work, options: Options, settings: Settings, now: da
         parts=all_parts(files),
         partitions=partitions_for(files),
         options=options,
-        choices=dict(variants[0].rule.choices),
+        # As the site has set them: what it has not set is for each content to say.
+        choices={name: choices[name] for name in variants[0].rule.choices},
         content_folder=content,
         accepted_gaps=settings.accepted_gaps,
         key=key.get_secret_value() if key else secrets.token_hex(32),
@@ -180,6 +195,7 @@ def _results(work: Work, plan: Plan, facts: Facts) -> dict[str, Any]:
         paths = [work.differences(number) for number in numbers]
         join_rows(paths, work.out / DIFFERENCES, differences_schema())
     write_whole(work.out / DAMAGED, _damaged(work, plan, facts, late).encode())
+    write_whole(work.out / REPORT, replay_page(summary, plan.variants[0].rule.content).encode())
     write_json(work.out / SUMMARY, summary)
     return summary
 
