@@ -191,6 +191,18 @@ def test_another_content_is_asked_of_the_same_patients(tmp_path: Path) -> None:
     assert (compared["patients_with_card"], compared["patients_lost"]) == (0, 1)
 
 
+def test_an_overlay_is_laid_over_the_content_and_compared(tmp_path: Path) -> None:
+    overlay = tmp_path / "shorter"
+    (overlay / "breast_cancer_back_pain").mkdir(parents=True)
+    (overlay / "breast_cancer_back_pain" / "rule.toml").write_text(
+        '[threshold.new_window_days]\nvalue = 5\nwhy = "A trial."\nsource = "none"\n'
+    )
+    pain = condition(LOW_BACK_PAIN, onset=day(23), recorded=day(20))
+    got = found(tmp_path, of("recent", CANCER, pain, visit(5)), against=str(overlay))
+    (compared,) = got.summary["compared"]
+    assert (compared["name"], compared["patients_lost"]) == ("content=shorter", 1)
+
+
 def test_answers_are_simulated_for_each_rule_by_itself(tmp_path: Path) -> None:
     pain = condition(LOW_BACK_PAIN, onset=day(60), recorded=day(50))
     got = found(

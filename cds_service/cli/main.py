@@ -23,6 +23,7 @@ from cds_service.cli.ledger import LEDGER_COMMANDS
 from cds_service.cli.readiness import READINESS_COMMANDS
 from cds_service.cli.request_file import existing
 from cds_service.cli.replay import replay
+from cds_service.cli.request_file import existing
 from cds_service.clinical.registry import services
 from cds_service.clock import utc_now
 from cds_service.content.error import ContentError

@@ -152,6 +152,7 @@ def _read(files: ContentFiles, source: RuleSource) -> Content | None:
     result_words = attempt(read_result_words, files)
     override_reasons = attempt(read_override_reasons, files)
     source_attributes = attempt(files.read_own, "source-attributes")
+    replay = attempt(read_replay, files)
     if terminology is None:
         return None
     check_read_by_name(files, source, terminology)
@@ -167,6 +168,7 @@ def _read(files: ContentFiles, source: RuleSource) -> Content | None:
         or evidence_base is None
         or result_words is None
         or override_reasons is None
+        or replay is None
         or source_attributes is None
         or orders is None
         or wording is None
@@ -190,9 +192,7 @@ def _read(files: ContentFiles, source: RuleSource) -> Content | None:
         result_words=result_words,
         # Content with problems is never used; a file that cannot be read has no bytes to count.
         digest="" if files.problems.found else files.digest(),
-        result_words=read_result_words(files),
-        digest=files.digest(),
-        replay=read_replay(files),
+        replay=replay,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cds_service.content.error import ContentError
 from cds_service.content.files import ContentFiles
 
 _NAME = "replay"
@@ -53,7 +52,7 @@ def read_replay(files: ContentFiles) -> ReplayContent:
     """The words and figures; general words where the rule has no such file.
 
     Raises:
-        ContentError: the file cannot be used, or an id stands there twice.
+        ContentError: the file cannot be used. An id that stands there twice is collected in `files`.
     """
     if not (files.shared / files.own(_NAME)).exists():
         return ReplayContent()
@@ -61,5 +60,5 @@ def read_replay(files: ContentFiles) -> ReplayContent:
     figures = tuple(PublishedFigure(**figure) for figure in data["figure"])
     ids = [figure.id for figure in figures]
     if twice := next((item for item in ids if ids.count(item) > 1), None):
-        raise ContentError(files.own(_NAME), "figure.id", f"'{twice}' stands there twice")
+        files.refuse(files.own(_NAME), "figure.id", f"'{twice}' stands there twice")
     return ReplayContent(ReplayWords(**data["words"]), figures)

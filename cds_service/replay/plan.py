@@ -28,6 +28,20 @@ PARTITION_BYTES = 16 * 1024 * 1024
 _MOST_PARTITIONS = 4096
 
 
+@dataclass(frozen=True, slots=True)
+class ContentFolders:
+    """Where a content lies: its folder (empty for the one that came with the service), and its overlays."""
+
+    folder: str = ""
+    overlays: tuple[str, ...] = ()
+
+    def with_overlay(self, folder: str) -> ContentFolders:
+        """The content with another overlay; a folder that holds a whole content stands in its place."""
+        if registry.is_whole(Path(folder)):
+            return ContentFolders(folder)
+        return ContentFolders(self.folder, (*self.overlays, folder))
+
+
 @dataclass(frozen=True)
 class Plan:
     """Everything that decides on the answers.
@@ -37,7 +51,7 @@ class Plan:
         partitions: into how many parts the patients are dealt.
         options: as the command gave them.
         choices: the site's settings that concern the rule, by name.
-        content_folder: the content in force; empty for the one that came with the service.
+        content: where the content in force lies.
         accepted_gaps: a setting, see there.
         key: under which patients stand in the answers; made for the run where the site has none.
         today: the day of the run: what is dated later is an error of the data, not their end.
@@ -50,7 +64,7 @@ class Plan:
     partitions: int
     options: Options
     choices: Mapping[str, Any]
-    content_folder: str
+    content: ContentFolders
     accepted_gaps: tuple[str, ...]
     key: str
     today: date
@@ -72,7 +86,7 @@ class Plan:
             "partitions": self.partitions,
             "options": self.options.plain(),
             "choices": dict(self.choices),
-            "content_folder": self.content_folder,
+            "content": asdict(self.content),
             "accepted_gaps": list(self.accepted_gaps),
             "key": self.key,
             "today": self.today.isoformat(),
@@ -89,6 +103,7 @@ class Plan:
                 "files": tuple(ExportFile(**file) for file in plain["files"]),
                 "parts": tuple(Part(**part) for part in plain["parts"]),
                 "options": Options.of(plain["options"]),
+                "content": ContentFolders(plain["content"]["folder"], tuple(plain["content"]["overlays"])),
                 "accepted_gaps": tuple(plain["accepted_gaps"]),
                 "today": date.fromisoformat(plain["today"]),
                 "digests": tuple(plain["digests"]),
@@ -118,7 +133,7 @@ class Plan:
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
         """The rule in force, then those that it is compared with."""
-        return variants_of(self.options, self.content_folder, self.choices)
+        return variants_of(self.options, self.content, self.choices)
 
     @cached_property
     def patients(self) -> frozenset[str] | None:
@@ -138,7 +153,7 @@ def service_for(hook: str) -> Service:
     return found
 
 
-def variants_of(options: Options, content_folder: str, choices: Mapping[str, Any]) -> tuple[Variant, ...]:
+def variants_of(options: Options, content: ContentFolders, choices: Mapping[str, Any]) -> tuple[Variant, ...]:
     """The rules that are asked: the one in force, one for each other value of a setting, one for the other content.
 
     Raises:
@@ -146,22 +161,22 @@ def variants_of(options: Options, content_folder: str, choices: Mapping[str, Any
         ReplayError: a setting is varied that changes no answer; see also `service_for`.
     """
     service = service_for(options.hook)
-    found = [Variant("", rule_for(service, content_folder, choices))]
+    found = [Variant("", rule_for(service, content, choices))]
     for name, values in options.vary.items():
         if name not in (known := found[0].rule.choices):
             raise ReplayError(f"the setting {name} does not change an answer; there are {', '.join(sorted(known))}")
-        found += [
-            Variant(f"{name}={value}", rule_for(service, content_folder, {**choices, name: value})) for value in values
-        ]
+        found += [Variant(f"{name}={value}", rule_for(service, content, {**choices, name: value})) for value in values]
     if options.against:
-        found.append(Variant(f"content={Path(options.against).name}", rule_for(service, options.against, choices)))
+        other = content.with_overlay(options.against)
+        found.append(Variant(f"content={Path(options.against).name}", rule_for(service, other, choices)))
     return tuple(found)
 
 
-def rule_for(service: Service, content_folder: str, choices: Mapping[str, Any]) -> Rule:
-    """The rule that answers a service, with a content (empty: the one that came with the service) and choices."""
-    rules = registry.rules(Path(content_folder) if content_folder else None, choices)
-    return next(rule for rule in rules if service in rule.services)
+def rule_for(service: Service, content: ContentFolders, choices: Mapping[str, Any]) -> Rule:
+    """The rule that answers a service, with a content and choices."""
+    folder = Path(content.folder) if content.folder else None
+    contents = registry.contents(folder, tuple(Path(overlay) for overlay in content.overlays))
+    return next(rule for rule in registry.rules(contents, choices) if service in rule.services)
 
 
 def partitions_for(files: Sequence[ExportFile], partition_bytes: int = PARTITION_BYTES) -> int:

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from cds_service.decision.content_in_use import content_place
 from cds_service.replay.ask import ask_partition
 from cds_service.replay.deal import deal_part
 from cds_service.replay.engine import Engine, Task, engine
@@ -20,7 +21,7 @@ from cds_service.replay.export import find_files
 from cds_service.replay.facts import Facts, gather_facts
 from cds_service.replay.options import Options
 from cds_service.replay.page import replay_page
-from cds_service.replay.plan import Plan, all_parts, partitions_for, plan_in, variants_of
+from cds_service.replay.plan import ContentFolders, Plan, all_parts, partitions_for, plan_in, variants_of
 from cds_service.replay.rows import answers_schema, differences_schema, join_rows
 from cds_service.replay.summary import export_of, summary_of
 from cds_service.replay.tally import Tally
@@ -127,7 +128,10 @@ def _plan(export: str, work: Work, options: Options, settings: Settings, now: da
     """The plan, kept beside the work; the one that is there where it is of the same replay."""
     files = find_files(export)
     key = settings.pseudonym_key
-    content = str(settings.content_folder.resolve()) if settings.content_folder else ""
+    place = content_place(settings)
+    content = ContentFolders(
+        str(place.folder.resolve()) if place.folder else "", tuple(str(overlay.resolve()) for overlay in place.overlays)
+    )
     choices = {name: getattr(settings, name) for name in Settings.model_fields}
     variants = variants_of(options, content, choices)
     plan = Plan(
@@ -137,7 +141,7 @@ def _plan(export: str, work: Work, options: Options, settings: Settings, now: da
         options=options,
         # As the site has set them: what it has not set is for each content to say.
         choices={name: choices[name] for name in variants[0].rule.choices},
-        content_folder=content,
+        content=content,
         accepted_gaps=settings.accepted_gaps,
         key=key.get_secret_value() if key else secrets.token_hex(32),
         today=now.date(),
