@@ -34,7 +34,7 @@ def test_a_published_figure_that_stands_there_twice_is_named(content_copy: Path)
     path = content_copy / OPTIONAL
     text = path.read_text(encoding="utf-8")
     path.write_text(text + text[text.rindex("[[figure]]") :], encoding="utf-8")
-    assert str(refusal(content_copy)) == f"{OPTIONAL}, field figure.id: 'wait-for-mri-and-result' stands there twice"
+    assert str(refusal(content_copy)) == f"{OPTIONAL}: figure.id: 'wait-for-mri-and-result' stands there twice"
 
 
 @pytest.mark.parametrize("file", [file for file in TOML_FILES if file != OPTIONAL])

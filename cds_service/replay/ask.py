@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 
 from cds_service.replay.counting import count_patient
-from cds_service.replay.evaluate import Evaluator
+from cds_service.replay.evaluate import Evaluator, PatientAnswers
 from cds_service.replay.facts import Facts, read_facts
 from cds_service.replay.heads import NOT_JSON
 from cds_service.replay.plan import plan_in
-from cds_service.replay.record import Json, PatientRecord
+from cds_service.replay.record import Line, PatientRecord
 from cds_service.replay.rows import answer_rows, answers_schema, difference_rows, differences_schema, write_rows
 from cds_service.replay.tally import Tally
 from cds_service.replay.work import Work, peak_kilobytes, read_json, write_json
@@ -35,10 +35,10 @@ def ask_partition(out: str, number: int) -> int:
     lines = _lines(work, number)
     for (order, name), patient_id in sorted((plan.name_of(item), item) for item in lines):
         del order
-        resources = list(_decoded(lines.pop(patient_id), facts, tally, bad))
-        if not resources:
+        own = list(_lines_of(lines.pop(patient_id), facts, tally))
+        if not own:
             continue
-        found = evaluator.answers(PatientRecord(patient_id, resources, facts.supplied))
+        found = _answers(patient_id, own, evaluator, facts, bad)
         rows += answer_rows(name, found)
         differences += difference_rows(name, found, plan.variants)
         count_patient(tally, found, evaluator)
@@ -49,6 +49,18 @@ def ask_partition(out: str, number: int) -> int:
     return peak_kilobytes()
 
 
+def _answers(
+    patient_id: str, lines: list[tuple[Line, str]], evaluator: Evaluator, facts: Facts, bad: list[tuple[str, str]]
+) -> PatientAnswers:
+    """The answers about one patient; of lines that look like JSON and are none, without these."""
+    try:
+        return evaluator.answers(PatientRecord(patient_id, [line for line, _ in lines], facts.supplied))
+    except orjson.JSONDecodeError:
+        bad += [(place, NOT_JSON) for line, place in lines if not _is_json(line.text)]
+        whole = [line for line, _ in lines if _is_json(line.text)]
+        return evaluator.answers(PatientRecord(patient_id, whole, facts.supplied))
+
+
 @cache
 def _facts_in(out: Path) -> Facts:
     return read_facts(Work(out))
@@ -57,7 +69,15 @@ def _facts_in(out: Path) -> Facts:
 @cache
 def _evaluator_in(out: Path) -> Evaluator:
     plan, facts = plan_in(out), _facts_in(out)
-    return Evaluator(plan.variants, plan.options, facts.period(plan), plan.pseudonyms, facts.server, plan.accepted_gaps)
+    return Evaluator(
+        plan.variants,
+        plan.options,
+        facts.period(plan),
+        plan.pseudonyms,
+        facts.server,
+        plan.accepted_gaps,
+        facts.supplied,
+    )
 
 
 def _lines(work: Work, number: int) -> dict[str, list[bytes]]:
@@ -78,23 +98,27 @@ def _segments(work: Work, number: int) -> Iterator[bytes]:
                     yield from file.read(place[1]).split(b"\n")[:-1]
 
 
-def _decoded(lines: list[bytes], facts: Facts, tally: Tally, bad: list[tuple[str, str]]) -> Iterator[Json]:
-    """The resources of one patient, each once, in an order that does not depend on the files."""
+def _lines_of(found: list[bytes], facts: Facts, tally: Tally) -> Iterator[tuple[Line, str]]:
+    """The lines of one patient, each once, in an order that does not depend on the files, and where they stand."""
     seen = set[bytes]()
-    for text, base, place in sorted(_split(line) for line in lines):
+    for text, kind, identity, base, place in sorted(map(_split, found)):
         if base and base.decode() != facts.server:
             tally.add(FOREIGN)
-            continue
-        if text in seen:
+        elif text in seen:
             tally.add("same-line-again")
-            continue
-        seen.add(text)
-        try:
-            yield orjson.loads(text)
-        except orjson.JSONDecodeError:
-            bad.append((place.decode(), NOT_JSON))
+        else:
+            seen.add(text)
+            yield Line(kind.decode(), identity.decode(), text), place.decode()
 
 
-def _split(line: bytes) -> tuple[bytes, bytes, bytes]:
-    base, place, text = line.split(b"\t", 2)
-    return text, base, place
+def _split(line: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    kind, identity, base, place, text = line.split(b"\t", 4)
+    return text, kind, identity, base, place
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True

@@ -9,6 +9,7 @@ from cds_service.clinical.rules.assessment import OVERRIDDEN_EARLIER
 from cds_service.replay.course import YIELD_DAYS, Course, course_of
 from cds_service.replay.evaluate import Answer, Evaluator, PatientAnswers
 from cds_service.replay.moments import Kind
+from cds_service.replay.options import LAST
 from cds_service.replay.tally import Tally
 
 # Moments at which somebody opened the chart or wrote an order, and the look at the end of the data.
@@ -57,11 +58,14 @@ def _count_record(tally: Tally, found: PatientAnswers, evaluator: Evaluator) -> 
         tally.add("patients-without-record")
     if patient.is_merged:
         tally.add("patients-merged")
-        tally.add("resources-of-merged", count=sum(entry.kind != "Patient" for entry in patient.entries))
+        tally.add("resources-of-merged", count=sum(line.kind != "Patient" for line in patient.lines))
     if found.course.at_risk:
         tally.add("patients-at-risk")
     if found.by_variant[0]:
         tally.add("patients-asked")
+    if evaluator.options.moments == LAST:
+        # At the end of the data nothing depends on when an entry was recorded, and nobody is observed over time.
+        return
     for entry in patient.entries:
         if entry.kind != "Patient":
             tally.add("known", entry.kind, entry.known.source)

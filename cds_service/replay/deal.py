@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cds_service.replay.export import Lines
-from cds_service.replay.heads import Head, read_head
+from cds_service.replay.heads import NOT_JSON, Head, read_head
 from cds_service.replay.plan import Plan, plan_in
 from cds_service.replay.record import KEYS
 from cds_service.replay.work import Work, peak_kilobytes, write_json, write_whole
@@ -88,7 +88,7 @@ class _Dealt:
             self.updated.add(head.updated, today)
         if head.kind != "Patient":
             self.bases[head.base] += 1
-        prefix = f"{head.patient}\t{head.base}\t{self.number}:{line}\t".encode()
+        prefix = f"{head.patient}\t{head.kind}\t{head.identity}\t{head.base}\t{self.number}:{line}\t".encode()
         self.buckets[self._partition(head.patient)].append(prefix + text)
         self.held += len(text)
         if self.held > _FLUSH_BYTES:
@@ -130,7 +130,7 @@ def deal_part(out: str, number: int) -> int:
     lines = Lines(plan.files[part.file], part)
     dealt = _Dealt(plan, work, number)
     for line, text in lines:
-        head = read_head(text)
+        head = read_head(text) if text.isascii() or _is_utf_8(text) else NOT_JSON
         if isinstance(head, Head):
             dealt.add(line, text, head)
         else:
@@ -139,6 +139,14 @@ def deal_part(out: str, number: int) -> int:
     write_whole(work.bad_lines(number), "".join(f"{line}\t{why}\n" for line, why in dealt.bad).encode())
     write_json(work.part(number), _result(dealt, lines))
     return peak_kilobytes()
+
+
+def _is_utf_8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _result(dealt: _Dealt, lines: Lines) -> Mapping[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from cds_service.chart.build import build_chart
 from cds_service.chart.records import Chart
+from cds_service.chart.undecoded import decoded
 from cds_service.clinical.rules.assessment import Assessment, Outcome
 from cds_service.clinical.rules.followed import Followed
 from cds_service.clinical.rules.rule import Rule
@@ -16,6 +18,7 @@ from cds_service.decision.pseudonyms import Pseudonyms
 from cds_service.replay.moments import Kind, Moment, Period, moments_of
 from cds_service.replay.options import Options
 from cds_service.replay.record import PatientRecord
+from cds_service.replay.silent import SilentPatients
 from cds_service.replay.simulated import SimulatedAnswers
 
 
@@ -28,6 +31,8 @@ class Variant:
 
 
 _NOTHING = Followed()
+
+_ORDERS = "serviceRequests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class Evaluator:
         variants: the rule in force, and those that it is compared with.
         server: the base address that absolute references of the export name; empty where they are relative.
         accepted_gaps: prefetch keys of which the site knows that its EHR never grants all.
+        supplied: the prefetch keys of which the export has anything.
     """
 
     variants: Sequence[Variant]
@@ -83,21 +89,24 @@ class Evaluator:
     pseudonyms: Pseudonyms
     server: str = ""
     accepted_gaps: tuple[str, ...] = ()
+    supplied: tuple[str, ...] = ()
 
     def answers(self, patient: PatientRecord) -> PatientAnswers:
         """The answers about one patient, at all moments in their order."""
         moments = moments_of(patient, self.options, self.period)
+        whole = Moment(self.period.data_end, Kind.END, sees_all=True)
+        if moments == [whole] and self.period.is_bounded and (silent := self._silent(patient, whole)):
+            return silent
         simulated = [
             SimulatedAnswers(self.options.answers, item.rule, patient.patient_id, self.pseudonyms)
             for item in self.variants
         ]
         found: list[list[Answer]] = [[] for _ in self.variants]
-        whole = Moment(self.period.data_end, Kind.END, sees_all=True)
         final: Assessment | None = None
         for moment in moments:
-            charts = self._charts(patient, moment, simulated)
-            for (variant, memory, chart), given in zip(charts, found, strict=True):
-                fresh = variant.rule.assess(chart, variant.rule.reader(), moment.at)
+            prefetch = self._prefetch(patient, moment)
+            for variant, memory, given in zip(self.variants, simulated, found, strict=True):
+                chart, fresh = self._asked(patient, moment, prefetch, variant.rule, memory.orders)
                 if moment == whole and variant is self.variants[0] and not memory.orders:
                     final = fresh
                 answer = _answer(moment, memory.applied(fresh, moment.at), chart, variant.rule, given)
@@ -106,39 +115,58 @@ class Evaluator:
                 given.append(answer)
         rule = self.variants[0].rule
         if final is None:
-            final = rule.assess(self._chart(patient, whole), rule.reader(), whole.at)
+            final = self._asked(patient, whole, self._prefetch(patient, whole), rule)[1]
         return PatientAnswers(patient, found, rule.followed(final), final)
 
-    def _charts(
-        self, patient: PatientRecord, moment: Moment, simulated: Sequence[SimulatedAnswers]
-    ) -> Iterator[tuple[Variant, SimulatedAnswers, Chart]]:
-        """The chart of the moment for each rule: the same one, unless orders were taken from its cards."""
-        shared = None if all(memory.orders for memory in simulated) else self._chart(patient, moment)
-        for variant, memory in zip(self.variants, simulated, strict=True):
-            own = self._chart(patient, moment, memory.orders) if memory.orders or shared is None else shared
-            yield variant, memory, own
+    @cached_property
+    def _silence(self) -> Sequence[SilentPatients]:
+        """For each rule, which patients it need not read."""
+        return [SilentPatients(variant.rule, self.supplied) for variant in self.variants]
 
-    def _chart(self, patient: PatientRecord, moment: Moment, orders: Sequence[Mapping[str, Any]] = ()) -> Chart:
-        """What a hook call would have brought: the only place where a replay reads a chart."""
-        prefetch = patient.prefetch_at(moment.at, moment.sees_all, moment.drafts)
-        if orders:
-            _add_orders(prefetch, orders)
+    def _silent(self, patient: PatientRecord, moment: Moment) -> PatientAnswers | None:
+        """The answers about a patient of whom nothing can matter to any of the rules."""
+        found = [silence.answer(patient) for silence in self._silence]
+        if any(item is None for item in found):
+            return None
+        given = [[Answer(moment, item[0], age=_years(item[1], moment.at.date()))] for item in found if item]
+        return PatientAnswers(patient, given, _NOTHING, given[0][0].assessment)
+
+    def _prefetch(self, patient: PatientRecord, moment: Moment) -> Mapping[str, Any]:
+        """What a hook call would have brought; at the end of the data, all that there is."""
+        if moment.sees_all and self.period.is_bounded and patient.is_plain:
+            return patient.whole_prefetch()
+        return patient.prefetch_at(moment.at, moment.sees_all, moment.drafts)
+
+    def _asked(
+        self,
+        patient: PatientRecord,
+        moment: Moment,
+        prefetch: Mapping[str, Any],
+        rule: Rule,
+        orders: Sequence[Mapping[str, Any]] = (),
+    ) -> tuple[Chart, Assessment]:
+        """The chart, and what a rule says of it: the only place where a replay reads a chart."""
         has_orders = moment.kind is Kind.ORDER
         drafts = [{**patient.by_name[name][-1].resource, "status": "draft"} for name in moment.drafts]
-        return build_chart(
+        reader = rule.reader()
+        chart = build_chart(
             patient_id=patient.patient_id,
-            prefetch=prefetch,
+            prefetch=_with_orders(prefetch, orders) if orders else prefetch,
             encounter_id=moment.encounter or None,
             drafts=drafts if has_orders else None,
             selections=list(moment.drafts) if has_orders and self.options.hook == "order-select" else None,
             fhir_server=self.server,
             accepted_gaps=self.accepted_gaps,
+            codes=rule.codes(reader),
         )
+        return chart, rule.assess(chart, reader, moment.at)
 
 
-def _add_orders(prefetch: dict[str, Any], orders: Sequence[Mapping[str, Any]]) -> None:
-    bundle = prefetch.setdefault("serviceRequests", {"resourceType": "Bundle", "type": "searchset"})
-    bundle["entry"] = [*bundle.get("entry", ()), *({"resource": order} for order in orders)]
+def _with_orders(prefetch: Mapping[str, Any], orders: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The prefetch with further orders in it."""
+    known = decoded(prefetch.get(_ORDERS) or {})
+    entries = [*known.get("entry", ()), *({"resource": order} for order in orders)]
+    return {**prefetch, _ORDERS: {"resourceType": "Bundle", "type": "searchset", "entry": entries}}
 
 
 def _answer(moment: Moment, assessment: Assessment, chart: Chart, rule: Rule, earlier: Sequence[Answer]) -> Answer:
@@ -161,7 +189,10 @@ def _age(chart: Chart, at: datetime) -> int | None:
     birth = chart.patient.items[0].birth if chart.patient.items else None
     if birth is None:
         return None
-    born, day = birth.latest, at.date()
+    return _years(birth.latest, at.date())
+
+
+def _years(born: date, day: date) -> int:
     years = day.year - born.year - (_day_of_year(day) < _day_of_year(born))
     return max(years, 0)
 

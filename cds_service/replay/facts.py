@@ -29,16 +29,18 @@ class Facts:
         supplied: the prefetch keys of which it has anything, or an empty file.
         server: the base address of its absolute references.
         first_lines: for each part, how many lines of its file come before it.
+        is_bounded: no entry is dated after the end.
     """
 
     data_end: datetime
     supplied: tuple[str, ...]
     server: str
     first_lines: tuple[int, ...]
+    is_bounded: bool
 
     def period(self, plan: Plan) -> Period:
         """The period of the replay."""
-        return Period.of(plan.options, self.data_end)
+        return Period.of(plan.options, self.data_end, self.is_bounded)
 
 
 def gather_facts(work: Work, plan: Plan) -> Facts:
@@ -60,11 +62,12 @@ def gather_facts(work: Work, plan: Plan) -> Facts:
         supplied=tuple(sorted(_supplied(types, plan))),
         server=_server(bases),
         first_lines=tuple(_first_lines(parts, plan)),
+        is_bounded=_is_bounded(parts),
     )
     if plan.options.since and plan.options.since > facts.data_end.date():
         raise ReplayError(f"the data end on {facts.data_end:%Y-%m-%d}, before --since")
     plain = {"data_end": facts.data_end.isoformat(), "supplied": facts.supplied, "server": facts.server}
-    write_json(work.facts, {**plain, "first_lines": facts.first_lines})
+    write_json(work.facts, {**plain, "first_lines": facts.first_lines, "is_bounded": facts.is_bounded})
     return facts
 
 
@@ -76,6 +79,7 @@ def read_facts(work: Work) -> Facts:
         tuple(found["supplied"]),
         found["server"],
         tuple(found["first_lines"]),
+        found["is_bounded"],
     )
 
 
@@ -91,6 +95,13 @@ def _data_end(parts: Sequence[Mapping[str, Any]]) -> datetime:
         if last:
             return end_of(datetime.combine(_day(last), time(), UTC))
     raise ReplayError("nothing in the export says when it was recorded: there is no moment at which to ask")
+
+
+def _is_bounded(parts: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether no entry is dated after the day on which the data end."""
+    dates = [part["dated"] for part in parts]
+    ends_with_all = 2 * sum(item["after_today"] for item in dates) > sum(item["count"] for item in dates)
+    return ends_with_all or not any(item["after_today"] for item in dates)
 
 
 def _day(written: str) -> date:

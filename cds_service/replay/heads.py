@@ -32,6 +32,7 @@ class Head:
         base: the server that an absolute reference names; empty for a relative one.
         dated: the first date that says when it was recorded or took place, as written; empty if there is none.
         updated: `meta.lastUpdated`, as written.
+        identity: the id of the resource; empty where it has none, or one that no reference could name.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Head:
     base: str = ""
     dated: str = ""
     updated: str = ""
+    identity: str = ""
 
 
 class _Reference(msgspec.Struct):
@@ -81,12 +83,14 @@ def read_head(line: bytes) -> Head | str:
     if not kind:
         return NO_RESOURCE
     updated = (found.meta.lastUpdated if found.meta else None) or ""
+    identity = found.id if found.id and _ID.fullmatch(found.id) else ""
     if kind == "Patient":
-        return Head(kind, found.id if found.id and _ID.fullmatch(found.id) else "", updated=updated)
+        return Head(kind, identity, updated=updated, identity=identity)
     subject = found.subject or found.patient
     patient, base = patient_of(subject.reference) if subject and subject.reference else ("", "")
     dated = found.recordedDate or found.issued or found.authoredOn or found.effectiveDateTime
-    return Head(kind, patient, base, dated or (found.period.start if found.period else None) or "", updated)
+    dated = dated or (found.period.start if found.period else None)
+    return Head(kind, patient, base, dated or "", updated, identity)
 
 
 def _unusual(line: bytes) -> Head | str:
@@ -99,14 +103,15 @@ def _unusual(line: bytes) -> Head | str:
     kind = resource_type_named(written) if isinstance(written, str) else ""
     if not kind:
         return NO_RESOURCE
+    identity = _text(resource.get("id"))
+    identity = identity if _ID.fullmatch(identity) else ""
     if kind == "Patient":
-        identity = _text(resource.get("id"))
-        return Head(kind, identity if _ID.fullmatch(identity) else "")
+        return Head(kind, identity, identity=identity)
     subject = resource.get("subject") or resource.get("patient")
     if isinstance(subject, list):
         subject = next((item for item in subject if item is not None), None)
     reference = _text(subject.get("reference")) if isinstance(subject, dict) else ""
-    return Head(kind, *patient_of(reference))
+    return Head(kind, *patient_of(reference), identity=identity)
 
 
 def _text(value: Any) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 
 from cds_service.replay.instants import end_of, start_moment
-from cds_service.replay.options import Options
+from cds_service.replay.options import LAST, Options
 from cds_service.replay.record import ORDERS, Entry, PatientRecord
 
 
@@ -53,18 +53,20 @@ class Period:
 
     Attributes:
         data_end: the last second of the last day that the export tells of.
+        is_bounded: no entry of the export is dated later than that.
     """
 
     since: datetime | None
     until: datetime
     data_end: datetime
+    is_bounded: bool = False
 
     @classmethod
-    def of(cls, options: Options, data_end: datetime) -> Period:
+    def of(cls, options: Options, data_end: datetime, is_bounded: bool = False) -> Period:
         """The period that was asked for, in data that end on this day."""
         since = datetime.combine(options.since, time(), UTC) if options.since else None
         until = end_of(datetime.combine(options.until, time(), UTC)) if options.until else data_end
-        return cls(since, min(until, data_end), data_end)
+        return cls(since, min(until, data_end), data_end, is_bounded)
 
     def holds(self, at: datetime) -> bool:
         return at <= self.until and (self.since is None or self.since <= at)
@@ -79,8 +81,8 @@ def moments_of(patient: PatientRecord, options: Options, period: Period) -> Sequ
     """The moments of a patient, in their order in time, each once."""
     if options.has_orders:
         found = sorted(_orders(patient, period), key=lambda item: item.at)
-        return found[-1:] if options.moments == "last" else found
-    if options.moments == "last":
+        return found[-1:] if options.moments == LAST else found
+    if options.moments == LAST:
         return [period.end]
     some = _days(patient, options.step_days, period) if options.step_days else _visits(patient, period)
     return [*sorted(some, key=lambda item: item.at), period.end]

@@ -10,6 +10,9 @@ from typing import Any
 
 PATIENT_VIEW = "patient-view"
 
+# The moments that are the end of the data only.
+LAST = "last"
+
 
 class Answers(StrEnum):
     """What becomes of the cards in the replay."""

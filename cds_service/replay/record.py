@@ -8,8 +8,12 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+import orjson
+from msgspec import Raw
+
 from cds_service.chart.elements import short_reference
 from cds_service.chart.resource_types import resource_type_of
+from cds_service.chart.undecoded import UndecodedBundle, UndecodedEntry
 from cds_service.replay.as_it_was import Later, as_it_was
 from cds_service.replay.instants import latest_moment, start_moment
 from cds_service.replay.known import Known, known_of
@@ -34,6 +38,16 @@ KEYS: Mapping[str, str] = {
 ORDERS = ("ServiceRequest", "MedicationRequest")
 
 _MERGED = "replaced-by"
+_PATIENT = "patient"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One resource as it stands in the export: its type, its id (empty where it has none), and its bytes."""
+
+    kind: str
+    identity: str
+    text: bytes
 
 
 @dataclass(slots=True)
@@ -44,6 +58,7 @@ class Entry:
     name: str
     resource: Json
     known: Known
+    text: bytes
 
 
 @dataclass
@@ -52,24 +67,24 @@ class PatientRecord:
 
     Attributes:
         patient_id: as the export names it.
-        resources: in a fixed order, whatever files they came from.
+        lines: in a fixed order, whatever files they came from; each is JSON.
         supplied: the prefetch keys of which the export has anything; of the others nothing is known.
         later: what happened after the moments of the replay.
     """
 
     patient_id: str
-    resources: Sequence[Json]
+    lines: Sequence[Line]
     supplied: Collection[str]
     later: Later = field(default_factory=Later)
 
     @cached_property
     def entries(self) -> Sequence[Entry]:
         """The resources with their names and with when they were on record."""
-        named = [(kind, resource) for resource in self.resources if (kind := resource_type_of(resource))]
+        named = [(line, resource) for line in self.lines if resource_type_of(resource := orjson.loads(line.text))]
         starts = dict(_visit_starts(named))
         found = [
-            Entry(kind, _name(kind, resource), resource, known_of(resource, kind, starts.get))
-            for kind, resource in named
+            Entry(line.kind, _name(line), resource, known_of(resource, line.kind, starts.get), line.text)
+            for line, resource in named
         ]
         self.later.last_visit = max(starts.values(), default=None)
         for entry in found:
@@ -77,6 +92,12 @@ class PatientRecord:
                 if entry.known.at is not None:
                     self.later.answered[order] = min(entry.known.at, self.later.answered.get(order, entry.known.at))
         return found
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether each resource stands there once: then all of them are what is known in the end."""
+        names = {(line.kind, line.identity) for line in self.lines}
+        return len(names) == len(self.lines)
 
     @cached_property
     def by_name(self) -> Mapping[str, Sequence[Entry]]:
@@ -91,9 +112,10 @@ class PatientRecord:
     @cached_property
     def record(self) -> Json | None:
         """The newest Patient resource, if the export has one."""
-        return next(
-            (versions[-1].resource for versions in self.by_name.values() if versions[-1].kind == "Patient"), None
-        )
+        if self.is_plain:
+            return next((orjson.loads(line.text) for line in self.lines if line.kind == "Patient"), None)
+        newest = (versions[-1] for versions in self.by_name.values())
+        return next((entry.resource for entry in newest if entry.kind == "Patient"), None)
 
     @property
     def is_merged(self) -> bool:
@@ -119,18 +141,30 @@ class PatientRecord:
             is_end: the moment is the end of the data: everything stands as the export has it.
             left_out: names of resources that are not on record yet: they are the drafts of the call.
         """
-        found: dict[str, list[Json]] = {key: [] for key in self.supplied}
+        found: dict[str, list[bytes]] = {}
         for entry in self._seen(moment, is_end):
             if entry.name in left_out or (key := KEYS.get(entry.kind)) is None:
                 continue
-            was = entry.resource
+            text = entry.text
             if not is_end:
-                was = as_it_was(was, entry.name, entry.kind, entry.known, moment, self.later)
-            found.setdefault(key, []).append(was)
-        patient = found.pop("patient", [])
-        prefetch: Json = {key: bundle(resources) for key, resources in found.items()}
-        if patient:
-            prefetch["patient"] = patient[0]
+                was = as_it_was(entry.resource, entry.name, entry.kind, entry.known, moment, self.later)
+                text = text if was is entry.resource else orjson.dumps(was)
+            found.setdefault(key, []).append(text)
+        return self._prefetch(found)
+
+    def whole_prefetch(self) -> Json:
+        """The prefetch with everything that the export holds, where each resource stands there once."""
+        found: dict[str, list[bytes]] = {}
+        for line in self.lines:
+            if key := KEYS.get(line.kind):
+                found.setdefault(key, []).append(line.text)
+        return self._prefetch(found)
+
+    def _prefetch(self, found: Mapping[str, Sequence[bytes]]) -> Json:
+        keys = {*found, *self.supplied} - {_PATIENT}
+        prefetch: Json = {key: bundle(found.get(key, ())) for key in keys}
+        if record := found.get(_PATIENT):
+            prefetch[_PATIENT] = orjson.loads(record[0])
         return prefetch
 
     def _seen(self, moment: datetime, is_end: bool) -> Iterator[Entry]:
@@ -151,26 +185,34 @@ def _in_force(versions: Sequence[Entry], moment: datetime, is_end: bool) -> Entr
     return written[-1] if written else next(iter(seen), None)
 
 
-def bundle(resources: Iterable[Json]) -> Json:
-    """A searchset Bundle, complete."""
-    entries = [{"resource": resource} for resource in resources]
-    made: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(entries)}
-    return made | {"entry": entries} if entries else made
+def bundle(resources: Sequence[bytes]) -> Any:
+    """A searchset Bundle of these resources, complete; what of it is read decides how much of it is decoded."""
+    head: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(resources)}
+    if not resources:
+        return head
+    entries = [UndecodedEntry(Raw(text)) for text in resources]
+
+    def decode(written: bytes) -> Any:
+        if written:
+            return orjson.loads(written)
+        return head | {"entry": [{"resource": orjson.loads(text)} for text in resources]}
+
+    # The Bundle as a whole was never written: no bytes stand for it.
+    return UndecodedBundle(head | {"entry": entries}, entries, b"", decode)
 
 
-def _name(kind: str, resource: Json) -> str:
-    identity = resource.get("id")
+def _name(line: Line) -> str:
     # Without an id nobody can tell two versions from two entries: each is an entry.
-    return f"{kind}/{identity}" if isinstance(identity, str) and identity else f"{kind}/#{id(resource)}"
+    return f"{line.kind}/{line.identity}" if line.identity else f"{line.kind}/#{id(line)}"
 
 
-def _visit_starts(named: Iterable[tuple[str, Json]]) -> Iterator[tuple[str, datetime]]:
+def _visit_starts(named: Iterable[tuple[Line, Json]]) -> Iterator[tuple[str, datetime]]:
     """When each Encounter began, as far as it says."""
-    for kind, resource in named:
-        period = resource.get("period") if kind == "Encounter" else None
+    for line, resource in named:
+        period = resource.get("period") if line.kind == "Encounter" else None
         start = period.get("start") if isinstance(period, dict) else None
         if isinstance(start, str) and (at := start_moment(start) or latest_moment(start)):
-            yield _name(kind, resource), at
+            yield _name(line), at
 
 
 def _answered_orders(entry: Entry) -> Iterator[str]:
