@@ -114,7 +114,9 @@ def test_two_records_or_none_of_a_patient_are_read(silence: SilentPatients) -> N
     assert silence.answer(record(OTHER)) is None
 
 
-def both_ways(export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Found, Found, list[bool]]:
+def both_ways(
+    export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moments: str
+) -> tuple[Found, Found, list[bool]]:
     """The replay with patients answered unread, the same with every chart read, and who was answered unread."""
     taken: list[bool] = []
     real = Evaluator._silent
@@ -126,9 +128,9 @@ def both_ways(export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     with monkeypatch.context() as patched:
         patched.setattr(Evaluator, "_silent", noted)
-        quick = run(export, tmp_path / "quick")
+        quick = run(export, tmp_path / "quick", moments=moments)
     monkeypatch.setattr(Evaluator, "_silent", lambda *_: None)
-    return quick, run(export, tmp_path / "whole"), taken
+    return quick, run(export, tmp_path / "whole", moments=moments), taken
 
 
 def bytes_of(found: Found) -> list[bytes]:
@@ -136,20 +138,24 @@ def bytes_of(found: Found) -> list[bytes]:
 
 
 @pytest.mark.slow
-def test_a_population_is_answered_alike_in_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_population(tmp_path / "export", 400, seed=3)
-    quick, whole, taken = both_ways(tmp_path / "export", tmp_path, monkeypatch)
-    assert sum(taken) > 150
+@pytest.mark.parametrize("moments", ["last", "visits", "days:400"])
+def test_a_population_is_answered_alike_in_both_ways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moments: str
+) -> None:
+    write_population(tmp_path / "export", 300, seed=3)
+    quick, whole, taken = both_ways(tmp_path / "export", tmp_path, monkeypatch, moments)
+    assert sum(taken) > 100
     assert bytes_of(quick) == bytes_of(whole)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("moments", ["last", "visits"])
 def test_fixtures_and_mixed_charts_are_answered_alike_in_both_ways(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moments: str
 ) -> None:
     every = [item for call in fixtures().values() for item in resources_in(call)] + mixed_charts(100, 9)
     # With an entry of the days to come, no patient is answered unread.
     every = [item for item in every if not LATER.search(orjson.dumps(item).decode())]
-    quick, whole, taken = both_ways(write_export(tmp_path / "export", every), tmp_path, monkeypatch)
+    quick, whole, taken = both_ways(write_export(tmp_path / "export", every), tmp_path, monkeypatch, moments)
     assert any(taken) and not all(taken)
     assert bytes_of(quick) == bytes_of(whole)

@@ -95,7 +95,7 @@ class Evaluator:
         """The answers about one patient, at all moments in their order."""
         moments = moments_of(patient, self.options, self.period)
         whole = Moment(self.period.data_end, Kind.END, sees_all=True)
-        if moments == [whole] and self.period.is_bounded and (silent := self._silent(patient, whole)):
+        if self.period.is_bounded and not self.options.has_orders and (silent := self._silent(patient, moments, whole)):
             return silent
         simulated = [
             SimulatedAnswers(self.options.answers, item.rule, patient.patient_id, self.pseudonyms)
@@ -123,13 +123,23 @@ class Evaluator:
         """For each rule, which patients it need not read."""
         return [SilentPatients(variant.rule, self.supplied) for variant in self.variants]
 
-    def _silent(self, patient: PatientRecord, moment: Moment) -> PatientAnswers | None:
-        """The answers about a patient of whom nothing can matter to any of the rules."""
-        found = [silence.answer(patient) for silence in self._silence]
-        if any(item is None for item in found):
-            return None
-        given = [[Answer(moment, item[0], age=_years(item[1], moment.at.date()))] for item in found if item]
-        return PatientAnswers(patient, given, _NOTHING, given[0][0].assessment)
+    def _silent(self, patient: PatientRecord, moments: Sequence[Moment], whole: Moment) -> PatientAnswers | None:
+        """The answers about a patient of whom nothing can matter to any of the rules.
+
+        What is true of the whole record is true of every part of it, but for the number of entries that were not
+        understood: who has any is read at each moment.
+        """
+        found: list[list[Answer]] = []
+        final: Assessment | None = None
+        for silence in self._silence:
+            if (answer := silence.answer(patient)) is None:
+                return None
+            assessment, birth = answer
+            if moments != [whole] and any(item.gaps for item in assessment.understanding):
+                return None
+            found.append([Answer(item, assessment, age=_years(birth, item.at.date())) for item in moments])
+            final = final or assessment
+        return PatientAnswers(patient, found, _NOTHING, final) if final else None
 
     def _prefetch(self, patient: PatientRecord, moment: Moment) -> Mapping[str, Any]:
         """What a hook call would have brought; at the end of the data, all that there is."""
