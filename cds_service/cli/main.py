@@ -21,7 +21,6 @@ from cds_service.cli.config import config
 from cds_service.cli.content import content
 from cds_service.cli.ledger import LEDGER_COMMANDS
 from cds_service.cli.readiness import READINESS_COMMANDS
-from cds_service.cli.request_file import existing
 from cds_service.cli.replay import replay
 from cds_service.cli.request_file import existing
 from cds_service.clinical.registry import services

@@ -49,8 +49,8 @@ from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     NEEDS_SITE,
     RuleValueSet,
 )
-from cds_service.clinical.rules.laboratory_units import unread_laboratory_unit
 from cds_service.clinical.rules.followed import Followed
+from cds_service.clinical.rules.laboratory_units import unread_laboratory_unit
 from cds_service.clinical.rules.sentences import CardText, OrderText
 from cds_service.clinical.rules.timeline import Timeline
 from cds_service.content.model import Content
