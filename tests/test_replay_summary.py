@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from cds_service.cli.replay import replay
 from cds_service.replay.counting import age_group
 from cds_service.replay.statistics import quantile, wilson
 from cds_service.replay.tally import Tally
@@ -277,3 +279,38 @@ def test_tallies_add_up_whatever_was_counted_where() -> None:
     one.update(Tally.of(two.plain()))
     assert one.by_word("a") == {"b": 3, "c": 1}
     assert one.count("a") == 0
+
+
+# --- What is documented
+
+DOCS = (Path(__file__).parent.parent / "docs" / "replay.md").read_text(encoding="utf-8")
+
+
+def named(value: Any, free: frozenset[str]) -> set[str]:
+    """The keys of a summary, but those that are values themselves: codes, types, reasons."""
+    if isinstance(value, Mapping):
+        keys = {str(key) for key in value}
+        return keys.union(*(named(item, free) for key, item in value.items() if key not in free))
+    return set().union(*(named(item, free) for item in value)) if isinstance(value, list) else set()
+
+
+def test_every_key_and_column_is_documented(tmp_path: Path) -> None:
+    got = found(
+        tmp_path, with_card("a", 401, metastasis(380)), of("b", condition("local 1")), vary={"new_window_days": (9,)}
+    )
+    groups = [f"by_{name}" for name in ("indicator", "reason", "age", "place", "order", "caution")]
+    counted = {"choices", "resources", "by_outcome", "known_by", "could_not_be_told", *groups}
+    counted |= {"bad_lines", "without_patient", "missing", "answered_earlier", "unreadable"}
+    keys = named(got.summary, frozenset(counted | {f"first_{name}" for name in groups})) - {"conditions"}
+    assert len(keys) > 70
+    # What is written once for several, with the beginning of their names.
+    written = {key for key in keys if not re.match("(first|repeated)_(by|per)_", key)}
+    assert not {key for key in written if f"`{key}`" not in DOCS}
+    for file in ("answers", "differences"):
+        columns = pq.read_schema(got.folder / f"{file}.parquet").names
+        assert not {column for column in columns if f"`{column}`" not in DOCS}
+
+
+def test_every_option_is_documented() -> None:
+    options = [name for option in replay.params for name in option.opts if name.startswith("--")]
+    assert not {name for name in options if f"`{name}" not in DOCS and f"{name} FOLDER" not in DOCS}
