@@ -22,6 +22,16 @@ _DIGITS = 6
 
 _QUANTILES = {"p10": 0.1, "p25": 0.25, "median": 0.5, "p75": 0.75, "p90": 0.9}
 
+# By what cards are told apart: the key, and the word of the tally.
+_BY = {
+    "by_indicator": "indicator",
+    "by_reason": "reason",
+    "by_age": "age",
+    "by_place": "place",
+    "by_order": "order",
+    "by_caution": "caution",
+}
+
 _TIMES = ("complaint-to-card", "complaint-to-imaging", "complaint-to-disease", "card-to-imaging", "card-to-disease")
 
 
@@ -70,13 +80,12 @@ def _patients(tally: Tally) -> dict[str, Any]:
 
 def _cards(tally: Tally, scope: str) -> dict[str, Any]:
     kinds = tally.by_word("cards", scope, "kind")
-    names = ("indicator", "reason", "age", "place", "order", "caution")
     return {
         "all": sum(kinds.values()),
         "first": kinds.get("first", 0),
         "repeated": kinds.get("repeated", 0),
-        **{f"by_{name}": tally.by_word("cards", scope, name) for name in names},
-        **{f"first_by_{name}": tally.by_word("first-cards", scope, name) for name in names},
+        **{key: tally.by_word("cards", scope, name) for key, name in _BY.items()},
+        **{f"first_{key}": tally.by_word("first-cards", scope, name) for key, name in _BY.items()},
     }
 
 
