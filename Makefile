@@ -33,11 +33,14 @@ CHAOS_SECONDS ?= 300
 CHAOS_WRITE ?=
 SOAK_CALLS ?= 1000000
 SOAK_WRITE ?=
+# How many patients make population writes, and where.
+SIZE ?= 10000
+OUT ?= population
 
 # Browser clients that make serve lets in: the public CDS Hooks Sandbox, on its site and run locally.
 CDS_CORS_ORIGINS ?= ["https://sandbox.cds-hooks.org","http://localhost:8080","http://127.0.0.1:8080"]
 
-.PHONY: help install serve test test-versions test-lowest coverage lint rooms fuzz bench chaos soak lock licences cards safety docs pictures clean
+.PHONY: help install serve test test-versions test-lowest coverage lint rooms fuzz bench chaos soak population lock licences cards safety docs pictures clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -107,6 +110,8 @@ chaos: $(STAMP) ## Call for CHAOS_SECONDS= while database, disk and workers are 
 
 soak: $(STAMP) ## Make SOAK_CALLS= calls and look for what is not given back (SOAK_WRITE=1 writes docs/)
 	SOAK_CALLS=$(SOAK_CALLS) SOAK_WRITE=$(SOAK_WRITE) $(BIN)/python -m tests.chaos.soak
+population: $(STAMP) ## Write made-up patients for a replay, of whom every figure is known (SIZE=, OUT=)
+	$(BIN)/python -m tests.population --size $(SIZE) --out $(OUT)
 
 cards: $(STAMP) ## Renew docs/cards.md, every kind of card as text
 	$(BIN)/python -m tests.cards

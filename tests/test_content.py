@@ -14,6 +14,8 @@ from tests.content_copies import RULE, refusal, replace_in
 CONTENT = load_content()
 
 VICTIM = "value-sets/physical-therapy.json"
+# A site's content from before there were replays has none.
+OPTIONAL = f"{RULE}/replay.toml"
 TOML_FILES = sorted(path.relative_to(content_folder()).as_posix() for path in content_folder().rglob("*.toml"))
 
 
@@ -21,7 +23,21 @@ def test_an_untouched_copy_of_the_content_is_accepted(content_copy: Path) -> Non
     assert load_content(content_copy).digest == CONTENT.digest
 
 
-@pytest.mark.parametrize("file", TOML_FILES)
+def test_without_its_words_a_replay_has_general_ones(content_copy: Path) -> None:
+    (content_copy / OPTIONAL).unlink()
+    without = load_content(content_copy).replay
+    assert without.words.disease == "the disease" and not without.figures
+    assert CONTENT.replay.words.disease == "metastasis of bone or spinal cord" and CONTENT.replay.figures
+
+
+def test_a_published_figure_that_stands_there_twice_is_named(content_copy: Path) -> None:
+    path = content_copy / OPTIONAL
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text + text[text.rindex("[[figure]]") :], encoding="utf-8")
+    assert str(refusal(content_copy)) == f"{OPTIONAL}: figure.id: 'wait-for-mri-and-result' stands there twice"
+
+
+@pytest.mark.parametrize("file", [file for file in TOML_FILES if file != OPTIONAL])
 def test_a_missing_file_is_named(content_copy: Path, file: str) -> None:
     (content_copy / file).unlink()
     assert str(refusal(content_copy)) == f"{file}: the file is missing"

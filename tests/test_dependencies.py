@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 OWN = {"cds_service", "tests"}
 
 # Rooms that are not part of a service in real use, with the extra that brings what they need.
-EXTRAS = {"demo": "demo", "workbench": "workbench"}
+EXTRAS = {"demo": "demo", "replay": "replay", "workbench": "workbench"}
 
 
 def declared(section: str, option: str) -> list[str]:

@@ -21,6 +21,7 @@ from cds_service.cli.config import config
 from cds_service.cli.content import content
 from cds_service.cli.ledger import LEDGER_COMMANDS
 from cds_service.cli.readiness import READINESS_COMMANDS
+from cds_service.cli.replay import replay
 from cds_service.cli.request_file import existing
 from cds_service.clinical.registry import services
 from cds_service.clock import utc_now
@@ -72,6 +73,7 @@ for command in (*LEDGER_COMMANDS, *READINESS_COMMANDS):
     main.add_command(command)
 main.add_command(config)
 main.add_command(content)
+main.add_command(replay)
 
 
 @main.command()

@@ -23,6 +23,7 @@ from cds_service.content.model import Content, EvidenceStatement
 from cds_service.content.orders import read_orders
 from cds_service.content.overlay_files import overlay_file_problems
 from cds_service.content.override_reasons import read_override_reasons
+from cds_service.content.replay import read_replay
 from cds_service.content.result_words import read_result_words
 from cds_service.content.rule import read_rule
 from cds_service.content.rule_source import RuleSource
@@ -151,6 +152,7 @@ def _read(files: ContentFiles, source: RuleSource) -> Content | None:
     result_words = attempt(read_result_words, files)
     override_reasons = attempt(read_override_reasons, files)
     source_attributes = attempt(files.read_own, "source-attributes")
+    replay = attempt(read_replay, files)
     if terminology is None:
         return None
     check_read_by_name(files, source, terminology)
@@ -166,6 +168,7 @@ def _read(files: ContentFiles, source: RuleSource) -> Content | None:
         or evidence_base is None
         or result_words is None
         or override_reasons is None
+        or replay is None
         or source_attributes is None
         or orders is None
         or wording is None
@@ -189,6 +192,7 @@ def _read(files: ContentFiles, source: RuleSource) -> Content | None:
         result_words=result_words,
         # Content with problems is never used; a file that cannot be read has no bytes to count.
         digest="" if files.problems.found else files.digest(),
+        replay=replay,
     )
 
 

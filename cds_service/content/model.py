@@ -9,9 +9,12 @@ from typing import Any
 
 from cds_service.content.caution_model import Cautions
 from cds_service.content.evidence_base import EvidenceBase
+from cds_service.content.replay import ReplayContent
 from cds_service.content.terminology import Terminology
 
 CodingData = Mapping[str, str]
+
+_NO_REPLAY = ReplayContent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +198,7 @@ class EvidenceStatement:
 class Content:
     """All of `cards/`, checked. `digest` names this exact content in decisions and logs.
 
-    `read_by_name` are the value sets that the rule's code reads.
+    `read_by_name` are the value sets that the rule's code reads; `replay` is for a replay over a population.
 
     One body of content is equal to itself only, so that what is derived from it can be kept beside it.
     """
@@ -213,6 +216,7 @@ class Content:
     source_attributes: Mapping[str, str]
     read_by_name: frozenset[str]
     digest: str
+    replay: ReplayContent = _NO_REPLAY
 
     @property
     def value_sets_read(self) -> frozenset[str]:

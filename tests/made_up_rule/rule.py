@@ -22,6 +22,7 @@ from cds_service.clinical.rules.assessment import (
     Outcome,
     ProposedOrder,
 )
+from cds_service.clinical.rules.followed import Followed
 from cds_service.clinical.rules.rule import RuleDefinition
 from cds_service.clinical.rules.sentences import CardText, OrderText, Sentence, What, When
 from cds_service.clinical.rules.timeline import Entry, Row, Timeline, Window
@@ -120,6 +121,10 @@ class MadeUpRule:
             Entry(item.label, item.when, item.source) for question in assessment.criteria for item in question.findings
         )
         return Timeline(day, Window("new", day, day), Window("clean", day, day), (Row("Pain", entries),))
+
+    def followed(self, assessment: Assessment) -> Followed:
+        findings = tuple(item.source for question in assessment.criteria for item in question.findings)
+        return Followed(at_risk=True, complaint=findings)
 
 
 def _findings(chart: Chart, reader: Recognizer) -> list[Finding]:

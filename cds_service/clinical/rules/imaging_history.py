@@ -83,6 +83,11 @@ class PainBegan:
     is_onset: bool = False
 
 
+def is_done(study: Study) -> bool:
+    """Whether a study was done, by its status: reported, available or completed."""
+    return study.status in _DONE.get(study.kind, ()) and not study.not_to_be_done
+
+
 def studies_since(
     began: PainBegan, chart: Chart, recognizer: Recognizer, calendar: Calendar, window: ImagingWindow
 ) -> tuple[PriorStudy, ...]:
@@ -104,7 +109,7 @@ def _counted(
         value_sets = frozenset().union(*(recognizer.ordered(concept) for concept in study.concepts))
         if not value_sets or study.not_to_be_done or study.reference in fulfilled:
             continue
-        done = study.status in _DONE.get(study.kind, ())
+        done = is_done(study)
         if done:
             # A study that was done cannot lie in the future.
             when = calendar.past(study.when)

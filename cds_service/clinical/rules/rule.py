@@ -16,6 +16,7 @@ from cds_service.chart.screening import CodeScreen
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.reading.understanding import Understanding
 from cds_service.clinical.rules.assessment import Assessment, ProposedOrder
+from cds_service.clinical.rules.followed import Followed
 from cds_service.clinical.rules.sentences import CardText, OrderText
 from cds_service.clinical.rules.timeline import Timeline
 from cds_service.content.model import Content
@@ -83,6 +84,9 @@ class Rule(Protocol):
 
     def timeline(self, assessment: Assessment) -> Timeline:
         """What the rule read in the chart of an assessment, as dated entries."""
+
+    def followed(self, assessment: Assessment) -> Followed:
+        """What a replay follows in the chart of an assessment: what was complained of, imaged and found."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from functools import lru_cache
 
 from cds_service.chart.records import Order
 from cds_service.clinical.reading.findings import Finding
@@ -25,7 +24,12 @@ from cds_service.clinical.rules.breast_cancer_back_pain.orders import (
 )
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_records import injuries
 from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note, Reason
-from cds_service.clinical.rules.breast_cancer_back_pain.studies import is_spine_mri, spine_mri_of, wanted_studies
+from cds_service.clinical.rules.breast_cancer_back_pain.studies import (
+    is_spine_mri,
+    spine_mri_of,
+    spine_mri_sets,
+    wanted_studies,
+)
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     BONE_SCANS,
@@ -94,7 +98,7 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
     relevant = _relevant_cautions(studies, still_open, raised, evidence)
     orders = proposed_orders(studies, assessment, content)
     sign_day = _first_day(flags.emergencies, calendar.today, newest=True)
-    mri = [study for study in prior if study.value_sets & _spine_mri_sets(content)]
+    mri = [study for study in prior if study.value_sets & spine_mri_sets(content)]
     outdated = [study for study in mri if sign_day and _is_from_before(study, sign_day)]
     covered_mri = spine_mri_of(item.slug for item in covered if item.state is State.ORDERED)
     if covered_mri and all(study in outdated for study in mri if not study.done and not study.is_stale):
@@ -111,7 +115,7 @@ def _with_studies(evidence: Evidence, assessment: Assessment) -> Assessment:
     partial = [study for study in mri if not study.done and not any(parts <= study.value_sets for parts in wanted_mri)]
     return replace(
         assessment,
-        chosen=chosen_order(chart, wanted_mri, proposes_mri, _spine_mri_sets(content), recognizer),
+        chosen=chosen_order(chart, wanted_mri, proposes_mri, spine_mri_sets(content), recognizer),
         removals=inadequate_drafts(chart, recognizer) if proposes_mri else (),
         open_orders=tuple(_with_order_date(study) for study in mri if not study.done) if proposes_mri else (),
         partial_orders=tuple(_with_order_date(study) for study in partial) if proposes_mri else (),
@@ -181,18 +185,11 @@ def _draft_conflicts(order: Order, raised: Sequence[RaisedCaution], evidence: Ev
     return bool(forbidden)
 
 
-# Enough for every body of content in one process; tests use the most.
-@lru_cache(maxsize=16)
-def _spine_mri_sets(content: Content) -> frozenset[str]:
-    """The value sets by which any MRI of the spine is known."""
-    return frozenset().union(*(order.known_by for slug, order in content.orders.items() if is_spine_mri(slug)))
-
-
 def _results(prior: Sequence[PriorStudy], content: Content) -> tuple[PriorStudy, ...]:
     """The studies of the spine and for staging that are quoted."""
     for_staging = (content.orders[slug].known_by for slug in content.rule.staging)
     return newest_of_each_kind(
-        prior, STUDIES_OF_THE_SPINE.union(_spine_mri_sets(content), *for_staging), WITH_OR_WITHOUT_CONTRAST
+        prior, STUDIES_OF_THE_SPINE.union(spine_mri_sets(content), *for_staging), WITH_OR_WITHOUT_CONTRAST
     )
 
 

@@ -29,6 +29,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.cancer import cancer_cri
 from cds_service.clinical.rules.breast_cancer_back_pain.card import card_text
 from cds_service.clinical.rules.breast_cancer_back_pain.conclusion import completed, decided, searched_in_vain
 from cds_service.clinical.rules.breast_cancer_back_pain.evidence import Evidence, calendar_of, read_evidence
+from cds_service.clinical.rules.breast_cancer_back_pain.followed import followed
 from cds_service.clinical.rules.breast_cancer_back_pain.imaging_plan import plan_imaging
 from cds_service.clinical.rules.breast_cancer_back_pain.infection import unread_temperature_unit
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
@@ -48,6 +49,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
     NEEDS_SITE,
     RuleValueSet,
 )
+from cds_service.clinical.rules.followed import Followed
 from cds_service.clinical.rules.laboratory_units import unread_laboratory_unit
 from cds_service.clinical.rules.sentences import CardText, OrderText
 from cds_service.clinical.rules.timeline import Timeline
@@ -140,6 +142,10 @@ class BreastCancerBackPain:
         if ours.read is None:
             raise ValueError("the assessment was not made from a chart")
         return timeline(ours.read(), ours)
+
+    def followed(self, assessment: every_rule.Assessment) -> Followed:
+        """What a replay follows in the chart of an assessment."""
+        return followed(_of_this_rule(assessment))
 
 
 def _of_this_rule(assessment: every_rule.Assessment) -> Assessment:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
 from cds_service.clinical.rules.cautions import RaisedCaution, withdrawn, without_contrast
@@ -17,6 +18,13 @@ def is_spine_mri(slug: str) -> bool:
 def spine_mri_of(slugs: Iterable[str]) -> str:
     """The MRI of the spine among the slugs, or an empty string."""
     return next((slug for slug in slugs if is_spine_mri(slug)), "")
+
+
+# Enough for every body of content in one process; tests use the most.
+@lru_cache(maxsize=16)
+def spine_mri_sets(content: Content) -> frozenset[str]:
+    """The value sets by which any MRI of the spine is known."""
+    return frozenset().union(*(order.known_by for slug, order in content.orders.items() if is_spine_mri(slug)))
 
 
 def wanted_studies(

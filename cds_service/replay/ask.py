@@ -1,0 +1,124 @@
+"""Second pass: ask the rule about every patient of one partition, and count what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cds_service.replay.counting import count_patient
+from cds_service.replay.evaluate import Evaluator, PatientAnswers
+from cds_service.replay.facts import Facts, read_facts
+from cds_service.replay.heads import NOT_JSON
+from cds_service.replay.plan import plan_in
+from cds_service.replay.record import Line, PatientRecord
+from cds_service.replay.rows import answer_rows, answers_schema, difference_rows, differences_schema, write_rows
+from cds_service.replay.tally import Tally
+from cds_service.replay.work import Work, peak_kilobytes, read_json, write_json
+
+FOREIGN = "foreign-server"
+
+
+def ask_partition(out: str, number: int) -> int:
+    """Answer for one partition; returns the peak memory of the worker (kB). What is done is not done again."""
+    folder = Path(out)
+    work, plan = Work(folder), plan_in(folder)
+    if work.answered(number).exists():
+        return peak_kilobytes()
+    facts = _facts_in(folder)
+    evaluator = _evaluator_in(folder)
+    tally, bad = Tally(), list[tuple[str, str]]()
+    rows, differences = list[dict[str, Any]](), list[dict[str, Any]]()
+    lines = _lines(work, number)
+    for (order, name), patient_id in sorted((plan.name_of(item), item) for item in lines):
+        del order
+        own = list(_lines_of(lines.pop(patient_id), facts, tally))
+        if not own:
+            continue
+        found = _answers(patient_id, own, evaluator, facts, bad)
+        rows += answer_rows(name, found)
+        differences += difference_rows(name, found, plan.variants)
+        count_patient(tally, found, evaluator)
+    write_rows(work.rows(number), rows, answers_schema())
+    if plan.variants[1:]:
+        write_rows(work.differences(number), differences, differences_schema())
+    write_json(work.answered(number), {"tally": tally.plain(), "bad": bad})
+    return peak_kilobytes()
+
+
+def _answers(
+    patient_id: str, lines: list[tuple[Line, str]], evaluator: Evaluator, facts: Facts, bad: list[tuple[str, str]]
+) -> PatientAnswers:
+    """The answers about one patient; of lines that look like JSON and are none, without these."""
+    try:
+        return evaluator.answers(PatientRecord(patient_id, [line for line, _ in lines], facts.supplied))
+    except orjson.JSONDecodeError:
+        bad += [(place, NOT_JSON) for line, place in lines if not _is_json(line.text)]
+        whole = [line for line, _ in lines if _is_json(line.text)]
+        return evaluator.answers(PatientRecord(patient_id, whole, facts.supplied))
+
+
+@cache
+def _facts_in(out: Path) -> Facts:
+    return read_facts(Work(out))
+
+
+@cache
+def _evaluator_in(out: Path) -> Evaluator:
+    plan, facts = plan_in(out), _facts_in(out)
+    return Evaluator(
+        plan.variants,
+        plan.options,
+        facts.period(plan),
+        plan.pseudonyms,
+        facts.server,
+        plan.accepted_gaps,
+        facts.supplied,
+    )
+
+
+def _lines(work: Work, number: int) -> dict[str, list[bytes]]:
+    """The lines of a partition by patient, without the patient."""
+    found: dict[str, list[bytes]] = {}
+    for line in _segments(work, number):
+        patient, _, rest = line.partition(b"\t")
+        found.setdefault(patient.decode(), []).append(rest)
+    return found
+
+
+def _segments(work: Work, number: int) -> Iterator[bytes]:
+    for part in range(len(plan_in(work.out).parts)):
+        for segment in read_json(work.part(part))["segments"]:
+            if place := segment["places"].get(str(number)):
+                with (work.part(part).parent / segment["file"]).open("rb") as file:
+                    file.seek(place[0])
+                    yield from file.read(place[1]).split(b"\n")[:-1]
+
+
+def _lines_of(found: list[bytes], facts: Facts, tally: Tally) -> Iterator[tuple[Line, str]]:
+    """The lines of one patient, each once, in an order that does not depend on the files, and where they stand."""
+    seen = set[bytes]()
+    for text, kind, identity, base, place in sorted(map(_split, found)):
+        if base and base.decode() != facts.server:
+            tally.add(FOREIGN)
+        elif text in seen:
+            tally.add("same-line-again")
+        else:
+            seen.add(text)
+            yield Line(kind.decode(), identity.decode(), text), place.decode()
+
+
+def _split(line: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    kind, identity, base, place, text = line.split(b"\t", 4)
+    return text, kind, identity, base, place
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True

@@ -1,0 +1,140 @@
+"""The files of a FHIR Bulk Data export (NDJSON), wherever they lie, and the parts in which they are read.
+
+A part is a whole compressed file or a stretch of an uncompressed one, so that several workers can share a large file.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.replay.errors import ReplayError
+
+# How the files of an export end (FHIR Bulk Data Access, file format), plain or compressed.
+PLAIN, COMPRESSED = ".ndjson", ".ndjson.gz"
+
+# A stretch of so many bytes is read by one worker: some seconds of work, and little to do again after a kill.
+PART_BYTES = 64 * 1024 * 1024
+
+# How much larger FHIR JSON is than its gzip, roughly: for the number of partitions only.
+EXPANSION = 10
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """One file: its name below the export's address, its own address, and its size in bytes as it is stored."""
+
+    name: str
+    address: str
+    size: int
+
+    @property
+    def is_compressed(self) -> bool:
+        return self.name.endswith(COMPRESSED)
+
+    @property
+    def bytes_expected(self) -> int:
+        """About how many bytes it holds once it is expanded."""
+        return self.size * EXPANSION if self.is_compressed else self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a file: the lines that begin in it. `end` is None for a file that is read as a whole."""
+
+    file: int
+    start: int = 0
+    end: int | None = None
+
+
+class Lines:
+    """The lines of one part, with their numbers in it from 1; blank ones are passed over.
+
+    Attributes:
+        read: how many lines were read so far, blank ones among them.
+        broken: why the rest of the file could not be read, or an empty string.
+    """
+
+    def __init__(self, file: ExportFile, part: Part) -> None:
+        self._file, self._part = file, part
+        self.read = 0
+        self.broken = ""
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        try:
+            with _open(self._file.address) as stored:
+                yield from self._lines(gzip.GzipFile(fileobj=stored) if self._file.is_compressed else stored)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            self.broken = "the compressed file ends early" if isinstance(error, EOFError) else "not a gzip file"
+        except OSError as error:
+            # Neither path nor content: a message of the file system may quote either.
+            self.broken = f"cannot be read ({error.strerror or type(error).__name__})"
+
+    def _lines(self, opened: Any) -> Iterator[tuple[int, bytes]]:
+        at = self._part.start
+        if at:
+            opened.seek(at - 1)
+            # A line that began before belongs to the part before.
+            at += len(opened.readline()) - 1
+        for line in opened:
+            if self._part.end is not None and at >= self._part.end:
+                return
+            at += len(line)
+            self.read += 1
+            text = line.strip()
+            if self.read == 1 and not self._part.start:
+                text = text.removeprefix(_BYTE_ORDER_MARK)
+            if text:
+                yield self.read, text
+
+
+def _open(address: str) -> Any:
+    import fsspec
+
+    return fsspec.open(address, "rb").open()
+
+
+def find_files(address: str) -> tuple[ExportFile, ...]:
+    """The NDJSON files at an address (a folder, a file, or an `fsspec` address of either), in the order of their names.
+
+    Raises:
+        ReplayError: there is nothing of the kind, or the address needs a package that is not installed.
+    """
+    import fsspec
+
+    try:
+        system, path = fsspec.core.url_to_fs(address)
+        found = system.find(path, detail=True)
+    except (ImportError, ValueError) as error:
+        raise ReplayError(f"the export cannot be reached: {error}") from error
+    except OSError as error:
+        raise ReplayError(f"the export cannot be read: {error.strerror or error}") from error
+    root = str(path).rstrip("/")
+    files = [
+        ExportFile(
+            name=str(name).removeprefix(root).lstrip("/") or str(name).rsplit("/", 1)[-1],
+            address=system.unstrip_protocol(name),
+            size=int(info.get("size") or 0),
+        )
+        for name, info in found.items()
+        if str(name).endswith((PLAIN, COMPRESSED))
+    ]
+    if not files:
+        raise ReplayError(f"there is no {PLAIN} or {COMPRESSED} file at {address}")
+    return tuple(sorted(files, key=lambda file: file.name))
+
+
+def parts_of(files: Sequence[ExportFile], part_bytes: int = PART_BYTES) -> tuple[Part, ...]:
+    """All parts of an export, file by file; empty files have one, too."""
+    parts: list[Part] = []
+    for number, file in enumerate(files):
+        if file.is_compressed or file.size <= part_bytes:
+            parts.append(Part(number))
+        else:
+            parts += [Part(number, at, at + part_bytes) for at in range(0, file.size, part_bytes)]
+    return tuple(parts)
