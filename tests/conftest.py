@@ -14,7 +14,7 @@ from cds_service import Settings
 from cds_service.app import make_app
 from tests.builders import NOW
 from tests.content_copies import copy_of_content
-from tests.skips import NO_CHROMIUM, NO_IMAGE, NO_NETWORKS, NO_POSTGRESQL
+from tests.skips import ALOUD
 
 # The marker of a test by the fixture that brings what it needs. Modules that start processes themselves say so.
 MARKERS = {
@@ -47,7 +47,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     This stands here and not beside the fixtures since a run with workers loads test modules in the workers only.
     """
     reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
-    for lacking in (NO_CHROMIUM, NO_POSTGRESQL, NO_NETWORKS, NO_IMAGE):
+    for lacking in ALOUD:
         skipped = [reason for reason in reasons if lacking in reason]
         if skipped:
             why = skipped[0].partition(lacking)[2].rstrip("')")

@@ -28,14 +28,14 @@ UNDESIRABLE = 3
 
 @dataclass(frozen=True, slots=True)
 class Hazard:
-    """One hazard as the file has it; likelihoods without and with the controls."""
+    """One hazard as the file has it; severity and likelihood `before` and `after` the controls."""
 
     id: str
     area: str
     title: str
     cause: str
     effect: str
-    severity: str
+    severity: dict[str, str]
     likelihood: dict[str, str]
     controls: tuple[str, ...]
     tests: tuple[str, ...]
@@ -43,7 +43,7 @@ class Hazard:
 
     def risk(self, when: str) -> int:
         """From 1 to 5, `before` or `after` the controls."""
-        return MATRIX[LIKELIHOODS.index(self.likelihood[when])][SEVERITIES.index(self.severity)]
+        return MATRIX[LIKELIHOODS.index(self.likelihood[when])][SEVERITIES.index(self.severity[when])]
 
 
 def hazards() -> list[Hazard]:
@@ -112,7 +112,7 @@ def _counts(log: list[Hazard]) -> str:
 def _row(hazard: Hazard) -> Iterator[str]:
     yield f"[{hazard.id}](#{_anchor(hazard)})"
     yield hazard.title
-    yield hazard.severity
+    yield _change(hazard.severity)
     yield str(hazard.risk("before"))
     yield str(hazard.risk("after"))
 
@@ -133,19 +133,23 @@ def _areas(log: list[Hazard]) -> Iterator[str]:
 
 
 def _entry(hazard: Hazard) -> str:
-    likelihoods = " → ".join(hazard.likelihood[when].replace("-", " ") for when in ("before", "after"))
     lines = [
         f"#### {_heading(hazard)}",
         "",
         f"- **Cause.** {hazard.cause}",
         f"- **Effect.** {hazard.effect}",
-        f"- **Risk.** Severity {hazard.severity}; likelihood {likelihoods}; risk {hazard.risk('before')} →"
-        f" {hazard.risk('after')}.",
+        f"- **Risk.** Severity {_change(hazard.severity)}; likelihood {_change(hazard.likelihood)}; risk"
+        f" {hazard.risk('before')} → {hazard.risk('after')}.",
         *(f"- **Control.** {control}" for control in hazard.controls),
         *([f"- **For the deploying organization.** {hazard.site}"] if hazard.site else []),
         "- **Held by** " + ", ".join(f"`tests/{test}`" for test in hazard.tests) + ".",
     ]
     return "\n".join(lines)
+
+
+def _change(estimate: dict[str, str]) -> str:
+    """An estimate before and after the controls; once where they are the same."""
+    return " → ".join(dict.fromkeys(estimate[when].replace("-", " ") for when in ("before", "after")))
 
 
 def _left(log: list[Hazard]) -> str:

@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from cds_service.app import make_app
 from cds_service.cli.main import main
 from cds_service.settings import Settings, make_settings
+from tests.skips import NO_NGINX, NO_SYSTEMD
 
 ROOT = Path(__file__).parents[1]
 UNIT = ROOT / "deploy" / "systemd" / "cds-service.service"
@@ -95,7 +96,7 @@ def unit(tmp_path: Path) -> Path:
     text = UNIT.read_text(encoding="utf-8")
     copy.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.M), encoding="utf-8")
     if shutil.which("systemd-analyze") is None:
-        pytest.skip("NOT TESTED: systemd-analyze is not installed")
+        pytest.skip(NO_SYSTEMD)
     return copy
 
 
@@ -109,7 +110,7 @@ def test_systemd_rates_the_units_exposure_as_low(unit: Path) -> None:
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", str(unit)]
     done = subprocess.run(command, capture_output=True, text=True)
     if "unrecognized option" in done.stderr:
-        pytest.skip("NOT TESTED: this systemd-analyze knows no --offline")
+        pytest.skip(NO_SYSTEMD)
     assert done.returncode == 0, done.stdout[-200:]
 
 
@@ -122,7 +123,7 @@ def test_the_unit_gives_the_service_the_time_that_it_takes_to_stop() -> None:
 # --- nginx ---
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="NOT TESTED: nginx is not installed")
+@pytest.mark.skipif(shutil.which("nginx") is None, reason=NO_NGINX)
 def test_nginx_takes_the_configuration(tmp_path: Path) -> None:
     certificate, key = _certificate(tmp_path)
     text = NGINX.read_text(encoding="utf-8")

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.skips import NO_MAKE
+
 ROOT = Path(__file__).parent.parent
 
-pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="NOT TESTED: make is not installed")
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason=NO_MAKE)
 
 
 def steps(target: str, folder: Path) -> str:

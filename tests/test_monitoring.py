@@ -17,14 +17,13 @@ import yaml
 from cds_service.app import make_app
 from cds_service.settings import make_settings
 from tests.promql import Expression
+from tests.skips import NO_PROMTOOL
 from tests.test_alerts import ALERTS, labels_of_each_series
 
 ROOT = Path(__file__).parents[1]
 DASHBOARD = json.loads((ROOT / "deploy" / "monitoring" / "grafana-dashboard.json").read_text(encoding="utf-8"))
 
-needs_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="NOT TESTED: promtool is not installed (Debian: prometheus)"
-)
+needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason=NO_PROMTOOL)
 
 
 def panels() -> list[dict[str, Any]]:
@@ -105,7 +104,7 @@ def test_prometheus_takes_rules_and_configuration(tmp_path: Path) -> None:
 @needs_promtool
 def test_alerts_fire_when_they_should_and_not_before(tmp_path: Path) -> None:
     if "version 2." not in promtool("--version"):
-        pytest.skip("NOT TESTED: the figures of the cases are those of Prometheus 2, which extrapolates otherwise")
+        pytest.skip(f"{NO_PROMTOOL}: the figures of the cases are those of Prometheus 2")
     shutil.copy(ROOT / "tests" / "alert_cases.yml", tmp_path)
     copy_rules(tmp_path)
     promtool("test", "rules", str(tmp_path / "alert_cases.yml"))

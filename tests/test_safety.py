@@ -60,13 +60,14 @@ def test_a_hazard_is_told_whole(hazard: Hazard) -> None:
     assert hazard.cause and hazard.effect and hazard.controls
     assert len(hazard.tests) >= len(hazard.controls), "a control that nothing holds"
     assert len(set(hazard.tests)) == len(hazard.tests)
-    assert hazard.severity in SEVERITIES and set(hazard.likelihood) == {"before", "after"}
+    assert set(hazard.severity) == set(hazard.likelihood) == {"before", "after"}
 
 
 @every_hazard
 def test_controls_lower_the_likelihood_and_leave_no_risk_that_must_not_be(hazard: Hazard) -> None:
     before, after = (LIKELIHOODS.index(hazard.likelihood[when]) for when in ("before", "after"))
     assert after < before
+    assert SEVERITIES.index(hazard.severity["after"]) <= SEVERITIES.index(hazard.severity["before"])
     assert hazard.risk("after") <= UNDESIRABLE
     # What is left and undesirable is for the deploying organization to lower, and it is told how.
     assert hazard.risk("after") < UNDESIRABLE or hazard.site
