@@ -14,7 +14,7 @@ from cds_service.chart.resource_types import resource_type_named
 from cds_service.chart.subjects import is_web_address, split_address
 
 # Why a line is not used.
-NOT_JSON, NO_RESOURCE = "not JSON", "not a FHIR R4 resource"
+NOT_JSON, NO_RESOURCE, TOO_DEEP = "not JSON", "not a FHIR R4 resource", "nested too deep"
 
 _PATIENT = "Patient/"
 
@@ -84,6 +84,8 @@ def read_head(line: bytes) -> Head | str:
         return _unusual(line)
     except msgspec.DecodeError:
         return NOT_JSON
+    except RecursionError:
+        return TOO_DEEP
     kind = found.resourceType if found.resourceType in _OFTEN else resource_type_named(found.resourceType)
     if not kind:
         return NO_RESOURCE
