@@ -77,6 +77,7 @@ def test_damaged_lines_are_counted_and_named_and_the_others_are_used(tmp_path: P
         (b'{"resourceType": "Diagnosis", "id": "1"}', "not a FHIR R4 resource"),
         (b'{"resourceType": 7}', "not a FHIR R4 resource"),
         (b"\xff\xfe", "not JSON"),
+        (b'{"resourceType": "Condition", "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deep"),
     ],
 )
 def test_why_a_line_is_not_used(line: bytes, why: str) -> None:

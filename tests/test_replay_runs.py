@@ -17,7 +17,9 @@ import pytest
 
 from cds_service.replay import ask, deal
 from cds_service.replay.errors import ReplayError
+from cds_service.replay.evaluate import Evaluator, PatientAnswers
 from cds_service.replay.export import parts_of
+from cds_service.replay.record import PatientRecord
 from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, Json, condition, day, encounter, patient
 from tests.replays import KEY, Found, empty_files, run, write_export
 
@@ -244,3 +246,20 @@ def test_the_summary_names_no_time_of_computation_and_no_worker(export: Path, tm
     found = replayed(export, tmp_path / "out")
     text = (found.folder / "summary.json").read_text()
     assert not any(word in text for word in ("seconds", "worker", "memory", "finished", str(tmp_path)))
+
+
+def test_a_fault_of_ours_costs_one_patient_and_is_told(
+    export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Evaluator.answers
+
+    def fails(self: Evaluator, patient: PatientRecord) -> PatientAnswers:
+        if patient.patient_id == "p-7":
+            raise ZeroDivisionError
+        return real(self, patient)
+
+    monkeypatch.setattr(Evaluator, "answers", fails)
+    found = run(export, tmp_path / "out")
+    assert found.summary["patients"]["failed"] == {"ZeroDivisionError": 1}
+    assert len(found.rows) == 59
+    assert "1 patients. They count nowhere below." in (found.folder / "report.html").read_text()

@@ -201,6 +201,8 @@ def _tell(summary: dict[str, Any], out: Path) -> None:
     click.echo(f"{cards['end']['all']:,} at the end of the data ({summary['period']['until']}).")
     if bad:
         click.echo(f"{sum(bad.values()):,} lines could not be used: see damaged-lines.csv.", err=True)
+    if failed := sum(patients["failed"].values()):
+        click.echo(f"{failed:,} patients have no answer, by a fault of this program: please report it.", err=True)
     for file in summary["export"]["broken_files"]:
         click.echo(f"{file['file']}: {file['why']}", err=True)
     click.echo(f"The results are in {out}.")

@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -30,29 +31,6 @@ _DRUG_ORDERS = "MedicationRequest"
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
-NO_PATIENT = "names no patient by an id"
-
-
-@dataclass(slots=True)
-class Dates:
-    """The last day among many dates, and how many lie after the day of the run."""
-
-    last: str = ""
-    last_by_today: str = ""
-    count: int = 0
-    after_today: int = 0
-
-    def add(self, written: str, today: str) -> None:
-        day = written[:10]
-        if not _DAY.fullmatch(day):
-            return
-        self.count += 1
-        self.last = max(self.last, day)
-        if day <= today:
-            self.last_by_today = max(self.last_by_today, day)
-        else:
-            self.after_today += 1
-
 
 @dataclass(slots=True)
 class _Dealt:
@@ -65,8 +43,8 @@ class _Dealt:
     bad: list[tuple[int, str]] = field(default_factory=list)
     without_patient: Counter[str] = field(default_factory=Counter)
     bases: Counter[str] = field(default_factory=Counter)
-    dated: Dates = field(default_factory=Dates)
-    updated: Dates = field(default_factory=Dates)
+    dated: Counter[str] = field(default_factory=Counter)
+    updated: Counter[str] = field(default_factory=Counter)
     segments: list[dict[str, Any]] = field(default_factory=list)
     buckets: dict[int, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     held: int = 0
@@ -81,11 +59,10 @@ class _Dealt:
             return
         if self.plan.patients is not None and head.patient not in self.plan.patients:
             return
-        today = self.plan.today.isoformat()
         if head.dated:
-            self.dated.add(head.dated, today)
+            self.dated[head.dated[:10]] += 1
         elif head.updated:
-            self.updated.add(head.updated, today)
+            self.updated[head.updated[:10]] += 1
         if head.kind != "Patient":
             self.bases[head.base] += 1
         prefix = f"{head.patient}\t{head.kind}\t{head.identity}\t{head.base}\t{self.number}:{line}\t".encode()
@@ -157,16 +134,19 @@ def _result(dealt: _Dealt, lines: Lines) -> Mapping[str, Any]:
         "bad": dict(Counter(why for _, why in dealt.bad)),
         "without_patient": dict(dealt.without_patient),
         "bases": dict(dealt.bases),
-        "dated": _plain(dealt.dated),
-        "updated": _plain(dealt.updated),
+        "dated": _plain(dealt.dated, dealt.plan.today),
+        "updated": _plain(dealt.updated, dealt.plan.today),
         "segments": dealt.segments,
     }
 
 
-def _plain(dates: Dates) -> Mapping[str, Any]:
+def _plain(written: Mapping[str, int], today: date) -> Mapping[str, Any]:
+    """The last day among many, and how many lie after the day of the run."""
+    days = {day: count for day, count in written.items() if _DAY.fullmatch(day)}
+    until = today.isoformat()
     return {
-        "last": dates.last,
-        "last_by_today": dates.last_by_today,
-        "count": dates.count,
-        "after_today": dates.after_today,
+        "last": max(days, default=""),
+        "last_by_today": max((day for day in days if day <= until), default=""),
+        "count": sum(days.values()),
+        "after_today": sum(count for day, count in days.items() if day > until),
     }

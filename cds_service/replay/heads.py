@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -14,16 +14,18 @@ from cds_service.chart.resource_types import resource_type_named
 from cds_service.chart.subjects import is_web_address, split_address
 
 # Why a line is not used.
-NOT_JSON, NO_RESOURCE = "not JSON", "not a FHIR R4 resource"
+NOT_JSON, NO_RESOURCE, TOO_DEEP = "not JSON", "not a FHIR R4 resource", "nested too deep"
 
 _PATIENT = "Patient/"
+
+# References to patients that are remembered: those of a patient often come one after another.
+_MOST_REMEMBERED = 100_000
 
 # An id as it can stand in a line of a partition; FHIR's own are narrower.
 _ID = re.compile(r"[^\s/?#]{1,200}")
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, gc=False):
     """What the first look at a line tells.
 
     Attributes:
@@ -68,6 +70,9 @@ class _Line(msgspec.Struct):
     effectiveDateTime: str | None = None
 
 
+# The types of which an export has most, written as R4 writes them.
+_OFTEN = frozenset({"Observation", "Condition", "Encounter", "DiagnosticReport", "Procedure", "ServiceRequest"})
+
 _DECODER = msgspec.json.Decoder(_Line)
 
 
@@ -79,7 +84,9 @@ def read_head(line: bytes) -> Head | str:
         return _unusual(line)
     except msgspec.DecodeError:
         return NOT_JSON
-    kind = resource_type_named(found.resourceType)
+    except RecursionError:
+        return TOO_DEEP
+    kind = found.resourceType if found.resourceType in _OFTEN else resource_type_named(found.resourceType)
     if not kind:
         return NO_RESOURCE
     updated = (found.meta.lastUpdated if found.meta else None) or ""
@@ -118,6 +125,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+@lru_cache(maxsize=_MOST_REMEMBERED)
 def patient_of(reference: str) -> tuple[str, str]:
     """The id of the patient behind a reference, and the server that it names; both empty where it is no patient's.
 

@@ -24,7 +24,7 @@ from cds_service.replay.options import Options
 from cds_service.replay.work import Work, read_json
 
 # A partition is held in memory by one worker, as lines; its patients are decoded one after another.
-PARTITION_BYTES = 16 * 1024 * 1024
+PARTITION_BYTES = 8 * 1024 * 1024
 _MOST_PARTITIONS = 4096
 
 

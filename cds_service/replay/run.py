@@ -89,7 +89,7 @@ def replay(
     summary = _results(work, plan, facts)
     run = {
         "fingerprint": plan.fingerprint,
-        "finished": now.isoformat(),
+        "started": now.isoformat(),
         "version": plan.version,
         "dask": version("distributed"),
         "pyarrow": version("pyarrow"),

@@ -72,6 +72,7 @@ def _patients(tally: Tally) -> dict[str, Any]:
         "at_risk": tally.count("patients-at-risk"),
         "with_card": tally.count("patients-with-card"),
         "without_record": tally.count("patients-without-record"),
+        "failed": tally.by_word("failed"),
         "merged": tally.count("patients-merged"),
         "resources_of_merged": tally.count("resources-of-merged"),
         "years_observed": _round(tally.count("days-observed") / _DAYS_OF_A_YEAR),

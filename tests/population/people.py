@@ -35,7 +35,7 @@ LATER_CODES_WITHOUT_PAIN = {150: 1}
 DAYS_TO_MRI = {20: 25, 29: 30, 45: 15}
 
 # An entry in codes of the site, for so many out of a hundred.
-LOCAL_CODES = 5
+LOCAL_CODES = 2
 
 _DAY = timedelta(days=1)
 

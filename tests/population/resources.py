@@ -19,7 +19,6 @@ OTHER_DIAGNOSES = (
     ("H26.9", "Unspecified cataract"),
     ("J45.909", "Unspecified asthma, uncomplicated"),
     ("L40.9", "Psoriasis, unspecified"),
-    ("F41.1", "Generalized anxiety disorder"),
     ("E55.9", "Vitamin D deficiency, unspecified"),
 )
 
