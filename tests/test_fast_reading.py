@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -61,7 +62,7 @@ def passed_over(body: bytes) -> dict[str, int]:
     support = SUPPORTS[0]
     rule = support.rule_of(PATIENT_VIEW)
     request = read_hook_request(decode_call(body), "patient-view")
-    found = chart_of(request, PATIENT_VIEW, request.prefetch, (), rule.codes(rule.reader()))
+    found = chart_of(request, PATIENT_VIEW, request.prefetch, (), rule.codes())
     results = found.by_prefetch_key().items()
     return {key: count for key, result in results if (count := sum(result.passed_over.counts.values()))}
 
@@ -120,15 +121,125 @@ def test_what_is_no_json_is_refused_in_the_same_words(body: bytes) -> None:
     assert said[0] == said[1]
 
 
-@pytest.mark.parametrize(
-    "odd", [b'"a":1e400,', b'"a":"\\ud800",', b'"valueQuantity":null,', b'"code":{"text":"Back pain"},', b"\n "]
-)
-def test_odd_json_in_an_entry_changes_no_answer(odd: bytes) -> None:
-    body = hook_call(50, False, NOW)
-    assert (
-        differences(SUPPORTS[0], body.replace(b'"resourceType":"Observation",', b'"resourceType":"Observation",' + odd))
-        == []
+# Members that are decoded on their own, each in an entry that is otherwise passed over.
+OBSERVED = {"resourceType": "Observation", "id": "odd", "status": "final", "effectiveDateTime": "2026-11-20"}
+RECORDED = {"resourceType": "Condition", "id": "odd", "recordedDate": "2026-11-20"}
+ORDERED = {"resourceType": "ServiceRequest", "id": "odd", "status": "active", "authoredOn": "2026-11-20"}
+PULSE = {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]}
+ALONE = [
+    *((OBSERVED, name) for name in ("code", "interpretation", "bodySite", "valueCodeableConcept")),
+    *((RECORDED, name) for name in ("code", "clinicalStatus", "verificationStatus", "category")),
+    *((ORDERED, name) for name in ("code", "reasonCode")),
+]
+LISTED = ("interpretation", "category", "reasonCode")
+
+
+def call_with(entry: dict[str, Any], *others: dict[str, Any]) -> bytes:
+    """The call of the first scenario with entries more, whose texts `<...>` stand for JSON that Python cannot write."""
+    document = json.loads(json.dumps(SCENARIOS[0].request))
+    patient = {"reference": f"Patient/{document['context']['patientId']}"}
+    keys = {"Observation": "observations", "Condition": "conditions", "DiagnosticReport": "diagnosticReports"}
+    for item in (entry, *others):
+        key = keys.get(item["resourceType"], "serviceRequests")
+        found = document["prefetch"].get(key) or {"resourceType": "Bundle"}
+        found.pop("total", None)
+        document["prefetch"][key] = found
+        full_url = item.get("fullUrl", f"urn:uuid:{item['id']}")
+        resource = {"code": PULSE, **item, "subject": patient}
+        found["entry"] = [*found.get("entry", []), {"fullUrl": full_url, "resource": resource}]
+    text = json.dumps(document)
+    return re.sub(r'"<(.*?)>"', lambda match: json.loads(f'"{match[1]}"'), text).encode()
+
+
+@pytest.mark.parametrize(("entry", "name"), ALONE, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize("odd", ["<1e400>", "<12345678901234567890123>", "<" + "[" * 400 + "]" * 400 + ">", "\ud800"])
+def test_odd_json_in_a_member_changes_no_answer(entry: dict[str, Any], name: str, odd: str) -> None:
+    member = PULSE | {"x": odd}
+    assert differences(SUPPORTS[0], call_with(entry | {name: [member] if name in LISTED else member})) == []
+
+
+@pytest.mark.parametrize("number", ["<" + "9" * 320 + ">", 2**31, 10**15, -(2**40), "<1.0>", "7"])
+def test_a_whole_number_of_any_size_is_read_as_before(number: object) -> None:
+    parts = [{"code": PULSE, "valueInteger": number}]
+    for entry in (OBSERVED | {"valueInteger": number}, OBSERVED | {"component": parts}):
+        assert differences(SUPPORTS[0], call_with(entry)) == []
+
+
+MRI = {"coding": [{"system": "http://loinc.org", "code": "24968-9"}], "text": "MRI lumbar spine without contrast"}
+
+
+@pytest.mark.parametrize("code", [[PULSE, MRI], [MRI, PULSE], [PULSE, 5], [PULSE], "MRI lumbar spine", [[PULSE]]])
+def test_a_study_with_a_list_of_codes_is_what_any_of_them_says(code: object) -> None:
+    assert differences(SUPPORTS[0], call_with(ORDERED | {"code": code})) == []
+
+
+def test_of_two_entries_at_one_address_the_last_counts() -> None:
+    url = "urn:uuid:5d0a4dc5-64d2-4d0c-8a43-7a7c6ce1f2a5"
+    report = {"resourceType": "DiagnosticReport", "id": "report", "status": "final", "basedOn": [{"reference": url}]}
+    first, last = ORDERED | {"id": "first", "fullUrl": url}, ORDERED | {"id": "last", "fullUrl": url, "code": MRI}
+    assert differences(SUPPORTS[0], call_with(first, last, report)) == []
+    assert differences(SUPPORTS[0], call_with(last, first, report)) == []
+
+
+def test_a_report_that_is_passed_over_still_tells_which_order_is_done() -> None:
+    order = ORDERED | {"id": "mri", "code": MRI}
+    report = {"resourceType": "DiagnosticReport", "id": "report", "status": "final"}
+    answers = report | {"basedOn": [{"reference": "ServiceRequest/mri"}]}
+    for body in (call_with(order, report), call_with(order, answers)):
+        assert differences(SUPPORTS[0], body) == []
+    assert answered(SUPPORTS[0], decode_call(call_with(order, report))) != answered(
+        SUPPORTS[0], decode_call(call_with(order, answers))
     )
+
+
+@pytest.mark.parametrize("copies", [2, 3])
+def test_the_same_entry_several_times_is_counted_as_before(copies: int) -> None:
+    condition = RECORDED | {"fullUrl": ""}
+    assert differences(SUPPORTS[0], call_with(*[condition] * copies)) == []
+
+
+def test_a_condition_that_also_stands_among_the_visits_is_counted_once() -> None:
+    document = json.loads(call_with(RECORDED))
+    entry = document["prefetch"]["conditions"]["entry"][-1]
+    document["prefetch"]["encounters"] = {"resourceType": "Bundle", "entry": [entry]}
+    assert differences(SUPPORTS[0], json.dumps(document).encode()) == []
+
+
+def test_a_large_number_as_an_id_is_read_as_one_whatever_stands_beside_it() -> None:
+    document = json.loads(call_with(OBSERVED | {"x": "<1e400>"}))
+    document["context"]["encounterId"] = 12345678901234567890
+    body = json.dumps(document).replace("Infinity", "1e400").encode()
+    assert differences(SUPPORTS[0], body) == []
+
+
+def with_many_names(request: dict[str, Any]) -> bytes:
+    """A call with more names of codes than are read in one, and a complaint in words."""
+    document = json.loads(json.dumps(request))
+    patient = {"reference": f"Patient/{document['context']['patientId']}"}
+    entries = []
+    for number in range(1200):
+        coding = PULSE["coding"][0] | {"display": f"Heart rate, device {number} " + "of the third floor " * 15}
+        resource = OBSERVED | {"id": f"o{number}", "code": {"coding": [coding]}, "subject": patient}
+        entries.append({"resource": resource})
+    document["prefetch"]["observations"] = {"resourceType": "Bundle", "entry": entries}
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize("name", ["row-017", "chart-order-selected-facet-injection"])
+def test_no_call_changes_the_answer_to_the_next(name: str) -> None:
+    request = next(scenario.request for scenario in SCENARIOS if scenario.name.startswith(name))
+    body, support = with_many_names(request), DecisionSupport(Settings())
+    answers = [answered(support, decode_call(body)) for _ in range(3)]
+    assert answers[0] == answers[1] == answers[2]
+
+
+def test_names_of_codes_take_nothing_from_the_text_that_the_rule_reads() -> None:
+    request = next(scenario.request for scenario in SCENARIOS if scenario.name.startswith("row-017"))
+    with_names = answered(SUPPORTS[0], decode_call(with_many_names(request)))
+    without = answered(SUPPORTS[0], decode_call(json.dumps(request).encode()))
+    assert isinstance(with_names, dict)
+    assert isinstance(without, dict)
+    assert with_names["outcome"] == without["outcome"]
 
 
 def test_a_bundle_of_a_call_is_still_undecoded_after_the_call_was_read() -> None:

@@ -295,9 +295,12 @@ class PrefetchReader:
         if not screened.places:
             return found
         found.passed_over = PassedOverEntries(resource_type, bundle, screened)
-        # The same entry twice is one: that is for those who read all of them to see.
-        names = [name for name, _ in found.names()]
-        return found if len(set(names)) == len(names) else self._unfold(bundle.decoded(), key)
+        # The same entry twice is one, and of two at one address the last counts: for those to see who read all of them.
+        names, addresses = zip(*found.names(), strict=True)
+        addresses = tuple(filter(None, addresses))
+        if len(set(names)) < len(names) or len(set(addresses)) < len(addresses):
+            return self._unfold(bundle.decoded(), key)
+        return found
 
     def _bundle(self, bundle: Json, key: str, where: str = "", depth: int = 0) -> Entries:
         """The entries of a Bundle, and of the Bundles in it (a batch-response holds search results)."""

@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar
 
 import orjson
-from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, MsgspecError, Raw, Struct, UnsetType
 from msgspec.json import Decoder
 
 from cds_service.chart.elements import EARLIEST_YEAR, Reading
@@ -58,7 +58,7 @@ class CodeScreen(Protocol):
         """
 
 
-# The type of a member without which alone an entry is as plain as it must be.
+# The type of a member that an entry must not have to be passed over; where it has one, decoding fails.
 _Absent: TypeAlias = None
 
 
@@ -85,7 +85,7 @@ class _Value(Struct, gc=False):
     valueCodeableConcept: Raw | UnsetType = UNSET
     valueString: str | None = None
     valueBoolean: bool | None = None
-    valueInteger: int | None = None
+    valueInteger: Annotated[int, Meta(ge=-(2**31), lt=2**31)] | None = None
     valueCoding: _Absent = None
     valueDateTime: _Absent = None
 
@@ -160,6 +160,11 @@ class _Study(Struct, gc=False):
 _as_observation = Decoder(_Observation).decode
 _as_condition = Decoder(_Condition).decode
 _as_study = Decoder(_Study).decode
+_as_list = Decoder(list[Raw]).decode
+
+# What is raised where an entry, or a member of it, is not what it should be, or holds what only a slower parser reads:
+# a number beyond all bounds, a member nested too deeply. Such an entry is read with care.
+_UNUSUAL = (MsgspecError, RecursionError, ValueError)
 
 # A reference that is written as it is compared.
 _PLAIN_REFERENCE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.\-]{1,64}")
@@ -250,7 +255,7 @@ class Screening:
             try:
                 item = decode(entry.resource)
                 counts_as = counted_as(item, entry.resource, told) if item.resourceType == resource_type else None
-            except (MsgspecError, RecursionError):
+            except _UNUSUAL:
                 counts_as = None
             if counts_as is None or not item.id:
                 left.append(place)
@@ -318,10 +323,7 @@ class Screening:
 
     def _are_idle(self, reasons: bytes) -> bool:
         """Whether no reason in a list can matter."""
-        listed = orjson.loads(reasons)
-        return isinstance(listed, list) and all(
-            isinstance(item, dict) and isinstance(self._counted[orjson.dumps(item)], str) for item in listed
-        )
+        return all(isinstance(self._counted[bytes(item)], str) for item in _as_list(reasons))
 
     def _is_plain_period(self, period: _Period) -> bool:
         return all(text is None or self._is_plain_date(text) for text in (period.start, period.end))
@@ -365,7 +367,7 @@ V = TypeVar("V")
 
 
 class _Found(dict[K, V]):
-    """What was found out about values that come again and again, such as the bytes of a member."""
+    """What was found out in one call about values that come again and again, such as the bytes of a member."""
 
     def __init__(self, find_out: Callable[[K], V]) -> None:
         self._find_out = find_out
@@ -376,10 +378,15 @@ class _Found(dict[K, V]):
 
 
 def plain_concept(code: bytes) -> Concept | None:
-    """A CodeableConcept in JSON; None where something is to be remarked about it."""
+    """A CodeableConcept in JSON; None where it is none, or something is to be remarked about it.
+
+    Raises:
+        ValueError: only a slower parser reads it.
+    """
     reading = Reading("")
-    concept = reading.concept(orjson.loads(code), "code")
-    return None if reading.unread else concept
+    written = orjson.loads(code)
+    concept = reading.concept(written, "code")
+    return None if reading.unread or not isinstance(written, dict) else concept
 
 
 @remembered

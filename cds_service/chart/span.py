@@ -67,8 +67,10 @@ class Span:
         return f"between {text.replace(' to ', ' and ')}" if " to " in text else f"in {text}"
 
 
-# The same days stand in chart after chart; the bound keeps odd texts from filling memory.
-@lru_cache(maxsize=10_000)
+# The longest form of an instant has some thirty signs. Only texts of this length are remembered.
+_LONGEST_DATE = 40
+
+
 def read_date(text: str) -> Span:
     """Read a FHIR `date`, `dateTime` or `instant`.
 
@@ -79,6 +81,10 @@ def read_date(text: str) -> Span:
         ValueError: it is none of these.
     """
     text = text.strip()
+    return _read_once(text) if len(text) <= _LONGEST_DATE else _read(text)
+
+
+def _read(text: str) -> Span:
     if not (partial := _PARTIAL.fullmatch(text)):
         return Span.day(_instant(text).date())
     year, month, day = (int(part) if part else None for part in partial.groups())
@@ -88,6 +94,10 @@ def read_date(text: str) -> Span:
     if day is None:
         return Span(date(year, month, 1), date(year, month, monthrange(year, month)[1]))
     return Span.day(date(year, month, day))
+
+
+# The same days stand in chart after chart.
+_read_once = lru_cache(maxsize=10_000)(_read)
 
 
 def _instant(text: str) -> datetime:

@@ -82,10 +82,14 @@ class StatusCodes:
             self._words |= {"eie": _IN_ERROR, "enteredinerror": _IN_ERROR}
         self._codes = dict(codes or {})
         self._letters = dict(letters or {})
-        self.meaning = lru_cache(_MOST_REMEMBERED)(self._meaning)
+        self._meaning_once = lru_cache(_MOST_REMEMBERED)(self._meaning)
 
-    def _meaning(self, said: str, system: str = "") -> str | None:
+    def meaning(self, said: str, system: str = "") -> str | None:
         """The status that a code, display or text stands for; `NO_STATUS` where it says so, None if nobody knows it."""
+        # Prose is not remembered.
+        return self._meaning_once(said, system) if len(said) <= _LONGEST else self._meaning(said, system)
+
+    def _meaning(self, said: str, system: str) -> str | None:
         plain = said.strip()
         if not plain:
             return NO_STATUS

@@ -193,7 +193,7 @@ class DecisionSupport:
         rule = evaluator.rule_of(call.service)
         reading = rule.reader()
         reading.still_wanted = call.check_time
-        codes = rule.codes(reading)
+        codes = rule.codes()
 
         def assess(values: Mapping[str, Any]) -> tuple[Chart, Assessment]:
             gaps = evaluator.settings.accepted_gaps

@@ -39,8 +39,8 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codec
 _as_members = Decoder(dict[str, Raw]).decode
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
-# Digits of an integer that a float keeps; longer ones are taken as floats, as orjson does.
-_LONGEST_INTEGER = 19
+# An integer of 64 bits has so many digits.
+_LONGEST_INTEGER = 20
 
 
 def charset_of(name: str) -> str:
@@ -130,7 +130,9 @@ def _decoded_with_care(body: bytes, charset: str) -> object:
 
 
 def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
+    """An integer of 64 bits; a larger one is taken as a float, as the fast parser does."""
+    number = int(digits) if len(digits) <= _LONGEST_INTEGER else None
+    return number if number is not None and -(2**63) <= number < 2**64 else float(digits)
 
 
 def _refuse(constant: str) -> NoReturn:

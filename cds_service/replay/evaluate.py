@@ -167,7 +167,7 @@ class Evaluator:
             selections=list(moment.drafts) if has_orders and self.options.hook == "order-select" else None,
             fhir_server=self.server,
             accepted_gaps=self.accepted_gaps,
-            codes=rule.codes(reader),
+            codes=rule.codes(),
         )
         return chart, rule.assess(chart, reader, moment.at)
 

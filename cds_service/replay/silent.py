@@ -95,19 +95,19 @@ class SilentPatients:
     def __init__(self, rule: Rule, supplied: Sequence[str]) -> None:
         self._rule = rule
         self._supplied = supplied
-        self._codes = rule.codes(rule.reader())
 
     @cached_property
     def _empty(self) -> Assessment:
         """The answer to a chart that is known to hold nothing."""
         prefetch: dict[str, Any] = {key: bundle(()) for key in self._supplied} | {"patient": _NOBODY}
         reader = self._rule.reader()
-        chart = build_chart("nobody", prefetch, codes=self._rule.codes(reader))
+        chart = build_chart("nobody", prefetch, codes=self._rule.codes())
         return self._rule.assess(chart, reader, _ANY_TIME)
 
     def answer(self, patient: PatientRecord) -> tuple[Assessment, date] | None:
         """The answer, and the day of birth; None where the chart is to be read."""
-        if self._codes is None or not patient.is_plain:
+        codes = self._rule.codes()
+        if codes is None or not patient.is_plain:
             return None
         by_kind: dict[str, list[Line]] = {}
         for line in patient.lines:
@@ -117,7 +117,7 @@ class SilentPatients:
         own = f"Patient/{patient.patient_id}"
         if not all(_is_idle_visit(line, own) for line in by_kind.pop("Encounter", ())):
             return None
-        screening = Screening(self._codes, Span.day(birth), own.__eq__)
+        screening = Screening(codes, Span.day(birth), own.__eq__)
         counts: dict[str, Mapping[str, int]] = {}
         for kind, lines in by_kind.items():
             screened = screening.screen(kind, [UndecodedEntry(Raw(line.text)) for line in lines])

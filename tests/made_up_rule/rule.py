@@ -78,7 +78,7 @@ class MadeUpRule:
     def reader(self) -> Recognizer:
         return Recognizer(self.content)
 
-    def codes(self, reader: Recognizer) -> None:
+    def codes(self) -> None:
         """Every entry is read."""
 
     def assess(self, chart: Chart, reader: Recognizer, now: datetime) -> Assessment:

@@ -56,20 +56,28 @@ def _value_sets_read(content: Content) -> frozenset[str]:
 
 
 class _Names:
-    """What was read in the names of codes, call after call; nothing that a person wrote is kept here."""
+    """What was read in the names of codes, call after call.
+
+    A name is what was sent as the display of a code that is known. Texts of entries and notes are never kept.
+    """
 
     def __init__(self) -> None:
         self.mentions: dict[str, tuple[Mention, ...]] = {}
         self._flags: dict[tuple[str, str], frozenset[str]] = {}
 
     def keep(self, name: str, mentions: tuple[Mention, ...]) -> None:
-        if len(self.mentions) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
-            self.mentions[name] = mentions
+        if len(name) > _LONGEST_NAME:
+            return
+        if len(self.mentions) >= _MOST_NAMES:
+            # Begun anew, so that odd names do not keep the usual ones out.
+            self.mentions.clear()
+            self._flags.clear()
+        self.mentions[name] = mentions
 
     def flags(self, name: str, family: str, reader: TextReader) -> frozenset[str]:
         """What a name that is kept says of the course of a complaint (see `TextReader.flags`)."""
         if (found := self._flags.get((name, family))) is None:
-            found = self._flags[name, family] = reader.flags(name, family, self.mentions[name])
+            found = self._flags[name, family] = reader.flags(name, family, self.mentions.get(name))
         return found
 
 
@@ -115,7 +123,7 @@ class Recognizer:
         self._left = MOST_TEXT
         self.text_match = text_match
         self.has_read_all = True
-        # Called before each text and now and then; raises where nobody waits for the answer any more.
+        # Called now and then; raises where nobody waits for the answer any more.
         self.still_wanted: StillWanted = always_wanted
         self._asked = 0
 
@@ -296,10 +304,12 @@ class Recognizer:
     def _flags_in(self, text: str, family: str) -> frozenset[str]:
         if (found := self._flags.get((text, family))) is None:
             mentions = self._mentions(text)
-            if text in self._names.mentions:
+            if not self._has_room(text):
+                found = frozenset()
+            elif text in self._names.mentions:
                 found = self._names.flags(text, family, self._text)
             else:
-                found = self._text.flags(text, family, mentions) if self._has_room(text) else frozenset()
+                found = self._text.flags(text, family, mentions)
             self._flags[text, family] = found
         return found
 

@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 from cds_service.chart.records import Chart, Concept, Condition, Observation, PrefetchResult
 from cds_service.clinical.reading.observations import component_observations, kinds_of
@@ -239,8 +238,6 @@ def _systems(concepts: Iterable[Concept]) -> Iterator[str]:
         yield WORDS
 
 
-# A hospital has some dozens of code systems; the bound keeps odd ones from filling memory.
-@lru_cache(maxsize=2_000)
 def named_system(system: str) -> str:
     """A code system as it was sent; only its host where the path may hold an id, a date or a code."""
     if _OBJECT_IDENTIFIER.fullmatch(system):

@@ -49,12 +49,8 @@ class Rule(Protocol):
     def reader(self) -> Recognizer:
         """What codes and words are read with; one for each call, so that each text is read once."""
 
-    def codes(self, reader: Recognizer) -> CodeScreen | None:
-        """Tells which codes cannot matter to the rule; None where every entry of a chart is to be read.
-
-        Args:
-            reader: of this rule, for this call.
-        """
+    def codes(self) -> CodeScreen | None:
+        """Tells for one call which codes cannot matter; None where every entry of a chart is to be read."""
 
     def assess(self, chart: Chart, reader: Recognizer, now: datetime) -> Assessment:
         """The rule's answer for one patient.

@@ -83,9 +83,10 @@ class BreastCancerBackPain:
         """What codes and words are read with."""
         return Recognizer(self.content, self.options.text_match, what_is_ordered(self.content), NARROWED)
 
-    def codes(self, reader: Recognizer) -> IrrelevantCodes:
+    def codes(self) -> IrrelevantCodes:
         """Which codes cannot matter: names of reactions to contrast are read beside the text patterns."""
-        return IrrelevantCodes(self.content, reader, (self.content.cautions.allergies.reaction,), self._bare_numbers)
+        words = (self.content.cautions.allergies.reaction,)
+        return IrrelevantCodes(self.content, self.reader(), words, self._bare_numbers)
 
     @cached_property
     def _bare_numbers(self) -> Mapping[str, BareNumber]:
