@@ -26,6 +26,9 @@ from tests.server_calls import FEEDBACK, PATH, a_call
 CLIENTS = 8
 WORKERS = 2
 
+# First so many clients call at once, a few times each: pools of threads and connections are then as large as they get.
+_BURST_CLIENTS, _BURST_CALLS = 64, 10
+
 # So often memory and descriptors are looked at.
 LOOKS = 100
 
@@ -87,6 +90,9 @@ def run_soak(folder: Path, calls: int, settle: float = SETTLE_SECONDS) -> Soak:
     try:
         processes = [psutil.Process(pid) for pid in (service.pid, *service.workers())]
         with Client() as client:
+            for path, body in ((PATH, "card.json"), (FEEDBACK, "feedback.json")):
+                burst = _BURST_CLIENTS * _BURST_CALLS
+                client.run(Job(service.port, path, str(folder / body), burst, _BURST_CLIENTS, instance="@instance"))
             for number in range(LOOKS):
                 path, body = (FEEDBACK, "feedback.json") if number % _EVERY_FEEDBACK == 4 else (PATH, "card.json")
                 share = calls // LOOKS // CLIENTS * CLIENTS
