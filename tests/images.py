@@ -64,11 +64,19 @@ class Image:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._tool = _tool(folder, "overlay")
         if not self._works():
             # On some file systems; every layer is then a copy of the one before.
             self._tool = _tool(folder, "vfs")
-        self._make_base(folder / "debootstrap.log")
+        try:
+            self._build()
+        except BaseException:
+            self.close()
+            raise
+
+    def _build(self) -> None:
+        self._make_base(self._folder / "debootstrap.log")
         self._buildah(
             "bud", "--isolation", "chroot", "--pull-never", "--format", "docker", "--tag", "cds-service",
             *(["--secret", f"id=ca,src={_AUTHORITIES}"] if _AUTHORITIES.exists() else []), str(ROOT),
@@ -79,9 +87,12 @@ class Image:
         self.config: dict[str, Any] = inspected["Docker"]["config"]
 
     def close(self) -> None:
-        """Remove containers and mounts; the files go with their folder."""
-        self._buildah("umount", "--all")
-        self._buildah("rm", "--all")
+        """Remove containers, mounts and all files: they are more than a gigabyte."""
+        for arguments in (["umount", "--all"], ["rm", "--all"]):
+            subprocess.run([*self._tool, *arguments], capture_output=True, timeout=_BUILD_SECONDS)
+        # What is still mounted there, /dev of this machine perhaps, is not to be removed with it.
+        if f" {self._folder}/" not in Path("/proc/self/mounts").read_text():
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in a container of the image, as its user."""
