@@ -114,3 +114,21 @@ def test_settings_are_those_of_the_service(export: Path, tmp_path: Path, monkeyp
     assert "0 of them with a card" in result.output
     summary = orjson.loads((tmp_path / "out" / "summary.json").read_bytes())
     assert summary["rule"]["choices"]["new_window_days"] == 2
+
+
+def test_a_list_of_patients_with_a_byte_order_mark_is_read_and_one_that_is_no_text_is_refused(
+    export: Path, tmp_path: Path
+) -> None:
+    listed = tmp_path / "patients.csv"
+    listed.write_bytes(b"\xef\xbb\xbfpt-1\r\n")
+    result = command(export, "--out", tmp_path / "out", "--workers", "1", "--patients", listed)
+    assert "1 patients" in result.output, result.output
+    listed.write_bytes(b"\xff\xfep")
+    result = command(export, "--out", tmp_path / "out-2", "--patients", listed)
+    assert result.exit_code == 2 and "is no text in UTF-8" in result.output
+
+
+def test_an_empty_folder_is_nothing_to_compare_with(export: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = command(export, "--out", tmp_path / "out", "--against", tmp_path / "empty")
+    assert result.exit_code == 1 and "neither an overlay nor a content" in result.output

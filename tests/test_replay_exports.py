@@ -179,6 +179,14 @@ def test_absolute_references_to_the_servers_own_patients_count(tmp_path: Path) -
     assert found.summary["export"]["of_another_server"] == 1
 
 
+def test_of_a_resource_of_another_server_nobody_knows_whose_it_is_and_the_answer_is_left_open(tmp_path: Path) -> None:
+    base, other = "https://ehr.example.org/fhir/", "https://other.example.org/fhir/"
+    own = [item for number in range(3) for item in of_patient(f"p-{number}", PAIN, base=base)]
+    found = replayed(tmp_path, *own, *of_patient("p-0", CANCER, base=other)[1:])
+    assert [(row["outcome"], row["missing"]) for row in found.of("p-0")] == [("undetermined", ["conditions"])]
+    assert {row["reason"] for row in found.of("p-1")} == {"no-breast-cancer-history"}
+
+
 def test_resources_that_name_no_patient_are_counted_by_type(tmp_path: Path) -> None:
     nobodys = [PAIN | {"subject": {"display": "somebody"}}, PAIN | {"subject": {"reference": "Group/g-1"}}]
     found = replayed(tmp_path, *of_patient("p-1", CANCER, PAIN), *nobodys)

@@ -23,7 +23,7 @@ def unlike(expected: Any, found: Any, where: str = "") -> Iterator[str]:
 
 @pytest.mark.slow
 def test_every_figure_of_a_seeded_population_is_found_again(tmp_path: Path) -> None:
-    expected = write_population(tmp_path / "export", 1500, seed=7)
+    expected = write_population(tmp_path / "export", 1500, seed=2)
     assert expected.card.found[365] > 2 and expected.no_card_at_risk.patients > 50
     found = run(tmp_path / "export", tmp_path / "out", moments="visits")
     assert not list(unlike(expected.plain(), found.summary))

@@ -128,7 +128,11 @@ def _day(given: datetime | None) -> date | None:
 
 
 def _listed(path: Path) -> tuple[str, ...]:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        # A list that a spreadsheet wrote begins with a byte order mark.
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise click.UsageError(f"--patients: {path} is no text in UTF-8") from None
     return tuple(sorted({line.strip().removeprefix("Patient/") for line in lines if line.strip()}))
 
 
@@ -203,6 +207,8 @@ def _tell(summary: dict[str, Any], out: Path) -> None:
         click.echo(f"{sum(bad.values()):,} lines could not be used: see damaged-lines.csv.", err=True)
     if failed := sum(patients["failed"].values()):
         click.echo(f"{failed:,} patients have no answer, by a fault of this program: please report it.", err=True)
+    if foreign := summary["export"]["of_another_server"]:
+        click.echo(f"{foreign:,} resources name a patient on another server than most: nobody knows whose.", err=True)
     for file in summary["export"]["broken_files"]:
         click.echo(f"{file['file']}: {file['why']}", err=True)
     click.echo(f"The results are in {out}.")

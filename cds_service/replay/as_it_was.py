@@ -111,20 +111,20 @@ def _procedure(resource: Json, name: str, moment: datetime, later: Later) -> Jso
     """Under way before its end."""
     period = resource.get("performedPeriod")
     ended = _end(period)
-    if ended is None or ended <= moment:
+    if not isinstance(period, dict) or ended is None or ended <= moment:
         return resource
     status = "in-progress" if resource.get("status") == "completed" else resource.get("status")
-    return {**resource, "status": status, "performedPeriod": _without(dict(period or {}), "end")}
+    return {**resource, "status": status, "performedPeriod": _without(period, "end")}
 
 
 def _visit(resource: Json, name: str, moment: datetime, later: Later) -> Json:
     """Under way before its end: its diagnoses are made in it, and its reason is there from the start."""
     period = resource.get("period")
-    ended = _end(period)
+    ended = _end(period) if isinstance(period, dict) else None
     if ended is not None and ended <= moment:
         return resource
-    if ended is not None:
-        resource = {**resource, "period": _without(dict(period or {}), "end")}
+    if ended is not None and isinstance(period, dict):
+        resource = {**resource, "period": _without(period, "end")}
         if resource.get("status") == "finished":
             resource["status"] = "in-progress"
     start = _end({"end": period.get("start")}) if isinstance(period, dict) else None

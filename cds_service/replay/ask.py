@@ -108,13 +108,13 @@ def _lines_of(found: list[bytes], facts: Facts, tally: Tally) -> Iterator[tuple[
     """The lines of one patient, each once, in an order that does not depend on the files, and where they stand."""
     seen = set[bytes]()
     for text, kind, identity, base, place in sorted(map(_split, found)):
-        if base and base.decode() != facts.server:
-            tally.add(FOREIGN)
-        elif text in seen:
+        if text in seen:
             tally.add("same-line-again")
-        else:
-            seen.add(text)
-            yield Line(kind.decode(), identity.decode(), text), place.decode()
+            continue
+        seen.add(text)
+        # Nobody knows whose it is: the reading of the chart leaves the answer open where that matters.
+        tally.add(FOREIGN, count=int(bool(base) and base.decode() != facts.server))
+        yield Line(kind.decode(), identity.decode(), text), place.decode()
 
 
 def _split(line: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:

@@ -16,6 +16,9 @@ from cds_service.replay.plan import Plan
 from cds_service.replay.record import KEYS
 from cds_service.replay.work import Work, read_json, write_json
 
+# The calendar must go on beyond the end: follow-up is counted in days after it.
+_LAST_DAY = date(9990, 1, 1)
+
 # A file that is named after a type and holds nothing says that there is nothing of this type.
 _WORD = re.compile(r"[A-Za-z]+")
 
@@ -93,7 +96,7 @@ def _data_end(parts: Sequence[Mapping[str, Any]]) -> datetime:
         after, count = (sum(item[name] for item in dates) for name in ("after_today", "count"))
         last = max(item["last" if 2 * after > count else "last_by_today"] for item in dates)
         if last:
-            return end_of(datetime.combine(_day(last), time(), UTC))
+            return end_of(datetime.combine(min(_day(last), _LAST_DAY), time(), UTC))
     raise ReplayError("nothing in the export says when it was recorded: there is no moment at which to ask")
 
 
@@ -112,7 +115,7 @@ def _day(written: str) -> date:
         try:
             return date.fromisoformat(f"{written[:7]}-01")
         except ValueError:
-            return date(int(written[:4]) or 1, 12, 31)
+            return date(max(int(written[:4]), 1), 12, 31)
 
 
 def _supplied(types: Mapping[str, int], plan: Plan) -> set[str]:

@@ -25,9 +25,9 @@ def latest_moment(text: str) -> datetime | None:
             moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
             return moment if moment.year > EARLIEST_YEAR else None
         latest = read_date(text).latest
+        return end_of(datetime.combine(latest, time(), UTC)) if latest.year > EARLIEST_YEAR else None
     except (ValueError, OverflowError):
         return None
-    return end_of(datetime.combine(latest, time(), UTC)) if latest.year > EARLIEST_YEAR else None
 
 
 @lru_cache(maxsize=65536)

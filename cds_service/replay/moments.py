@@ -93,12 +93,17 @@ def _visits(patient: PatientRecord, period: Period) -> Iterator[Moment]:
     starts: dict[datetime, str] = {}
     for versions in patient.by_name.values():
         entry = versions[-1]
-        if entry.kind == "Encounter" and entry.resource.get("status") not in _NOT_HELD:
+        if entry.kind == "Encounter" and not _has_status(entry, _NOT_HELD):
             at = _start(entry)
             if at is not None and period.holds(at):
                 identity = str(entry.resource.get("id") or "")
                 starts[at] = min(starts.get(at, identity), identity)
     return (Moment(at, Kind.VISIT, encounter) for at, encounter in starts.items())
+
+
+def _has_status(entry: Entry, statuses: frozenset[str]) -> bool:
+    status = entry.resource.get("status")
+    return isinstance(status, str) and status in statuses
 
 
 def _start(entry: Entry) -> datetime | None:
@@ -121,7 +126,7 @@ def _orders(patient: PatientRecord, period: Period) -> Iterator[Moment]:
     written: dict[datetime, list[Entry]] = {}
     for versions in patient.by_name.values():
         entry = versions[-1]
-        if entry.kind in ORDERS and entry.resource.get("status") not in _NOT_WRITTEN:
+        if entry.kind in ORDERS and not _has_status(entry, _NOT_WRITTEN):
             at = entry.known.at if isinstance(entry.resource.get("authoredOn"), str) else None
             if at is not None and period.holds(at):
                 written.setdefault(at, []).append(entry)

@@ -27,6 +27,8 @@ from cds_service.replay.work import Work, read_json
 PARTITION_BYTES = 8 * 1024 * 1024
 _MOST_PARTITIONS = 4096
 
+_CONTENT_FILES = frozenset({".toml", ".json"})
+
 
 @dataclass(frozen=True, slots=True)
 class ContentFolders:
@@ -158,7 +160,8 @@ def variants_of(options: Options, content: ContentFolders, choices: Mapping[str,
 
     Raises:
         ContentError: a content cannot be used.
-        ReplayError: a setting is varied that changes no answer; see also `service_for`.
+        ReplayError: a setting is varied that changes no answer, or there is nothing to compare with; see also
+            `service_for`.
     """
     service = service_for(options.hook)
     found = [Variant("", rule_for(service, content, choices))]
@@ -167,6 +170,8 @@ def variants_of(options: Options, content: ContentFolders, choices: Mapping[str,
             raise ReplayError(f"the setting {name} does not change an answer; there are {', '.join(sorted(known))}")
         found += [Variant(f"{name}={value}", rule_for(service, content, {**choices, name: value})) for value in values]
     if options.against:
+        if not any(path.suffix in _CONTENT_FILES for path in Path(options.against).rglob("*")):
+            raise ReplayError(f"{options.against} holds neither an overlay nor a content to compare with")
         other = content.with_overlay(options.against)
         found.append(Variant(f"content={Path(options.against).name}", rule_for(service, other, choices)))
     return tuple(found)

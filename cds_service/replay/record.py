@@ -121,7 +121,8 @@ class PatientRecord:
     def is_merged(self) -> bool:
         """Whether the record says that another took its place."""
         links = (self.record or {}).get("link")
-        return any(isinstance(link, dict) and link.get("type") == _MERGED for link in links or ())
+        listed = links if isinstance(links, list) else [links]
+        return any(isinstance(link, dict) and link.get("type") == _MERGED for link in listed)
 
     def recorded_at(self, reference: str) -> datetime | None:
         """Since when the entry with this reference is on record; a contained one is so with what contains it."""
