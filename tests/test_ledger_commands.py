@@ -355,6 +355,18 @@ def test_patient_finds_what_was_recorded_of_an_id_of_the_ehr(ledger: Ledger, mon
     assert "pt-1" not in result.output
 
 
+def test_patient_looks_among_the_patients_of_every_client(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    issuer = "https://south.example.org/fhir"
+    clients = [{"issuer": issuer, "jwks_url": "https://south.example.org/keys", "tenants": ["south"]}]
+    monkeypatch.setenv("CDS_PSEUDONYM_KEY", KEY)
+    monkeypatch.setenv("CDS_CLIENTS", json.dumps(clients))
+    monkeypatch.setenv("CDS_BASE_URL", "https://cds.example.org")
+    fill(ledger, [fired(1, at=TODAY, patient=Pseudonyms(KEY).patient(issuer, "south", "", "pt-1"))])
+    result = run("patient", "pt-1")
+    assert "1 decisions" in result.output
+    assert f"(client {issuer})" in result.output
+
+
 @pytest.mark.parametrize("other", [["--client", "x"], ["--tenant", "x"], ["--fhir-server", "https://x.example.org"]])
 def test_patient_finds_nothing_of_another_clients_patient(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, other: list[str]

@@ -7,7 +7,7 @@ code is 1; a command that was not understood ends with 2.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -230,8 +230,8 @@ def decision(decision_id: UUID) -> None:
 
 @click.command()
 @click.argument("patient_id", metavar="ID")
-@click.option("--client", default=ANONYMOUS, show_default=True, metavar="ISSUER", help="Whose patient.")
-@click.option("--tenant", default="", help="The client's tenant, if it has one.")
+@click.option("--client", metavar="ISSUER", help="Whose patient; without it, of every client of the settings.")
+@click.option("--tenant", help="The client's tenant, instead of those in the settings.")
 @click.option("--fhir-server", default="", metavar="URL", help="As the calls name it, if they do.")
 @click.option(
     "--since",
@@ -241,22 +241,35 @@ def decision(decision_id: UUID) -> None:
     show_default=True,
     help="90d, 12w, or a day.",
 )
-def patient(patient_id: str, client: str, tenant: str, fhir_server: str, since: timedelta | date) -> None:
-    """Tell what was recorded of the patient ID, as the EHR names it: its pseudonym, and one line for each call."""
+def patient(patient_id: str, client: str | None, tenant: str | None, fhir_server: str, since: timedelta | date) -> None:
+    """Tell what was recorded of the patient ID, as the EHR names it: its pseudonyms, and one line for each call."""
     settings = _settings()
     pseudonyms = pseudonyms_of(settings)
     if pseudonyms is None:
         _stop("without the setting pseudonym_key nothing of a patient is recorded")
-    pseudonym = pseudonyms.patient(client, tenant, fhir_server, patient_id)
+    names = {
+        pseudonyms.patient(issuer, known, fhir_server, patient_id): issuer
+        for issuer, tenants in _issuers(settings, client).items()
+        for known in (tenants if tenant is None else [tenant])
+    }
     now = utc_now()
     start = midnight(since) if isinstance(since, date) else now - since
-    click.echo(f"Pseudonym {pseudonym}")
+    for pseudonym, issuer in names.items():
+        click.echo(f"Pseudonym {pseudonym} (client {issuer})")
     with opened_ledger(settings) as ledger:
-        found = [entry for entry in ledger.decisions(start, now) if entry.patient == pseudonym]
+        found = [entry for entry in ledger.decisions(start, now) if entry.patient in names]
     for entry in found:
         said = f"{entry.outcome}, {entry.reason}" + (f" ({entry.answered})" if entry.answered else "")
         click.echo(f"  {entry.at:%Y-%m-%d %H:%M:%S} UTC  {entry.decision_id}  {entry.hook}: {said}")
     click.echo(f"{len(found)} decisions since {start:%Y-%m-%d}. One of them: cds-service decision ID")
+
+
+def _issuers(settings: Settings, client: str | None) -> dict[str, Collection[str]]:
+    """The clients whose patient may be meant, each with its tenants: the one that is named, or all."""
+    known: dict[str, Collection[str]] = {item.issuer: ("", *item.tenants) for item in settings.clients}
+    known[ANONYMOUS] = ("",)
+    # One that the settings no longer have may have rows still.
+    return known if client is None else {client: known.get(client, ("",))}
 
 
 @click.command()

@@ -16,7 +16,7 @@ import click
 import orjson
 from click.core import ParameterSource
 
-from cds_service.addresses import server_problem
+from cds_service.addresses import base_of, server_problem
 from cds_service.cli.config import config
 from cds_service.cli.content import content
 from cds_service.cli.ledger import LEDGER_COMMANDS
@@ -59,7 +59,11 @@ _AS_OF = click.option(
 
 
 _CLIENT = click.option(
-    "--client", default=ANONYMOUS, show_default=True, metavar="ISSUER", help="Whose earlier answers are remembered."
+    "--client",
+    default=ANONYMOUS,
+    show_default=True,
+    metavar="ISSUER",
+    help="Who asks: whose settings, FHIR servers, earlier answers.",
 )
 
 
@@ -168,12 +172,24 @@ def evaluate(
         else:
             decision = _decide(_call_for(str(fhir_server), str(patient), hook, token), as_of, client)
         if in_words:
+            if fhir_server is not None:
+                _tell_if_not_allowed(fhir_server, client)
             click.echo(explained(decision))
         else:
             _print_json(decision.response_or_error())
     except CdsError as error:
         _print_json(operation_outcome(error))
         sys.exit(_REFUSED)
+
+
+def _tell_if_not_allowed(server: str, client: str) -> None:
+    """Say of a FHIR server that nothing is read from it for this caller: the answer will only lack data."""
+    settings = _support().settings
+    servers = _caller(settings, client).fhir_servers
+    if base_of(server) not in (settings.fhir_servers if servers is None else servers):
+        whose = "the setting fhir_servers" if servers is None else f"fhir_servers of the client {client}"
+        other = "; a client may have a list of its own: name it by --client" if servers is None else ""
+        click.echo(f"Nothing is read from {base_of(server)}: {whose} does not name it{other}.", err=True)
 
 
 def _call_for(server: str, patient: str, hook: str, token: str | None) -> dict[str, Any]:
@@ -262,7 +278,16 @@ def _decide(document: object, as_of: datetime | None, client: str) -> Decision:
     if service is None:
         _stop(f"not a hook call; its 'hook' must be one of {', '.join(_HOOKS)}")
     history = OverrideHistory(partial(_earlier_feedback, support.settings), pseudonyms_of(support.settings))
-    return support.decide(HookCall(service, _moment(as_of), Caller(client)), document, history)
+    return support.decide(HookCall(service, _moment(as_of), _caller(support.settings, client)), document, history)
+
+
+def _caller(settings: Settings, client: str) -> Caller:
+    """The caller as its tokens would name it, with its FHIR servers where it has its own."""
+    known = next((item for item in settings.clients if item.issuer == client), None)
+    if known is None and client != ANONYMOUS:
+        issuers = ", ".join(item.issuer for item in settings.clients) or "none"
+        _stop(f"--client: the settings know no client '{client}'; there are {issuers}")
+    return Caller(client, fhir_servers=known.fhir_servers or None) if known else Caller()
 
 
 def _earlier_feedback(settings: Settings, client: str, tenant: str, patient: str) -> Sequence[EarlierFeedback]:
