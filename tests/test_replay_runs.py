@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cds_service.replay import ask, deal
+from cds_service.replay import ask, deal, plan
 from cds_service.replay.errors import ReplayError
 from cds_service.replay.evaluate import Evaluator, PatientAnswers
 from cds_service.replay.export import parts_of
@@ -263,3 +263,32 @@ def test_a_fault_of_ours_costs_one_patient_and_is_told(
     assert found.summary["patients"]["failed"] == {"ZeroDivisionError": 1}
     assert len(found.rows) == 59
     assert "1 patients. They count nowhere below." in (found.folder / "report.html").read_text()
+
+
+def test_a_worker_that_serves_another_replay_in_a_folder_of_the_same_name_reads_its_plan(
+    export: Path, tmp_path: Path
+) -> None:
+    first = run(export, tmp_path / "out", moments="visits")
+    assert any(row["outcome"] == "fired" for row in first.rows)
+    shutil.rmtree(tmp_path / "out")
+    second = run(export, tmp_path / "out", moments="last", new_window_days=2)
+    assert {row["moment"] for row in second.rows} == {"end"}
+    assert not any(row["outcome"] == "fired" for row in second.rows)
+
+
+def test_a_worker_that_reads_another_content_stops_the_replay(
+    export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan.Plan, "variants", property(lambda self: plan.variants_of(self.options, other, {})))
+    other = plan.ContentFolders(overlays=(str(overlay(tmp_path)),))
+    with pytest.raises(ReplayError, match="another content than this command"):
+        run(export, tmp_path / "out")
+
+
+def overlay(folder: Path) -> Path:
+    """An overlay that changes a number."""
+    own = folder / "overlay" / "breast_cancer_back_pain"
+    own.mkdir(parents=True)
+    number = '[threshold.new_window_days]\nvalue = 5\nwhy = "A trial."\nsource = "none"\n'
+    (own / "rule.toml").write_text(number)
+    return own.parent

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from cds_service.replay.counting import count_patient
+from cds_service.replay.errors import ReplayError
 from cds_service.replay.evaluate import Evaluator, PatientAnswers
 from cds_service.replay.facts import Facts, read_facts
 from cds_service.replay.heads import NOT_JSON
-from cds_service.replay.plan import plan_in
+from cds_service.replay.plan import Plan, plan_in
 from cds_service.replay.record import Line, PatientRecord
 from cds_service.replay.rows import answer_rows, answers_schema, difference_rows, differences_schema, write_rows
 from cds_service.replay.tally import Tally
@@ -29,8 +30,8 @@ def ask_partition(out: str, number: int) -> int:
     work, plan = Work(folder), plan_in(folder)
     if work.answered(number).exists():
         return peak_kilobytes()
-    facts = _facts_in(folder)
-    evaluator = _evaluator_in(folder)
+    facts = read_facts(work)
+    evaluator = _evaluator_of(plan, facts)
     tally, bad = Tally(), list[tuple[str, str]]()
     rows, differences = list[dict[str, Any]](), list[dict[str, Any]]()
     lines = _lines(work, number)
@@ -67,14 +68,10 @@ def _answers(
         return evaluator.answers(PatientRecord(patient_id, whole, facts.supplied))
 
 
-@cache
-def _facts_in(out: Path) -> Facts:
-    return read_facts(Work(out))
-
-
-@cache
-def _evaluator_in(out: Path) -> Evaluator:
-    plan, facts = plan_in(out), _facts_in(out)
+@lru_cache(maxsize=2)
+def _evaluator_of(plan: Plan, facts: Facts) -> Evaluator:
+    if tuple(variant.rule.content.digest for variant in plan.variants) != plan.digests:
+        raise ReplayError("a worker reads another content than this command: start the workers anew")
     return Evaluator(
         plan.variants,
         plan.options,

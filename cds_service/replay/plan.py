@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from cds_service.replay.errors import ReplayError
 from cds_service.replay.evaluate import Variant
 from cds_service.replay.export import ExportFile, Part, parts_of
 from cds_service.replay.options import Options
-from cds_service.replay.work import Work, read_json
+from cds_service.replay.work import Stamp, Work, read_json, stamp
 
 # A partition is held in memory by one worker, as lines; its patients are decoded one after another.
 PARTITION_BYTES = 8 * 1024 * 1024
@@ -44,7 +44,7 @@ class ContentFolders:
         return ContentFolders(self.folder, (*self.overlays, folder))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """Everything that decides on the answers.
 
@@ -195,7 +195,12 @@ def all_parts(files: Sequence[ExportFile]) -> tuple[Part, ...]:
     return parts_of(files)
 
 
-@cache
 def plan_in(out: Path) -> Plan:
-    """The plan of the replay that works there, read once per process."""
+    """The plan of the replay that works there; read once, for as long as it is the same file."""
+    return _plan_of(out, stamp(Work(out).plan))
+
+
+# A worker of a cluster serves replay after replay, in folders that may have the same name.
+@lru_cache(maxsize=4)
+def _plan_of(out: Path, _stamp: Stamp) -> Plan:
     return Plan.of(read_json(Work(out).plan))

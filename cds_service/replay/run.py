@@ -21,7 +21,7 @@ from cds_service.replay.export import find_files
 from cds_service.replay.facts import Facts, gather_facts
 from cds_service.replay.options import Options
 from cds_service.replay.page import replay_page
-from cds_service.replay.plan import ContentFolders, Plan, all_parts, partitions_for, plan_in, variants_of
+from cds_service.replay.plan import ContentFolders, Plan, all_parts, partitions_for, variants_of
 from cds_service.replay.rows import answers_schema, differences_schema, join_rows
 from cds_service.replay.summary import export_of, summary_of
 from cds_service.replay.tally import Tally
@@ -109,7 +109,6 @@ def replay(
     }
     write_json(out / RUN, run)
     work.remove()
-    plan_in.cache_clear()
     return Replayed(summary, run)
 
 

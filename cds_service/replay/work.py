@@ -18,6 +18,8 @@ import orjson
 
 FOLDER = "work"
 
+Stamp = tuple[int, int, int]
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -89,6 +91,12 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 def peak_kilobytes() -> int:
     """The most memory that this process had at a time, so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def stamp(path: Path) -> Stamp:
+    """What tells a file from another one of the same name."""
+    found = path.stat()
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def read_json(path: Path) -> Any:
