@@ -111,3 +111,25 @@ def test_a_crash_is_an_error_line_and_a_row_with_the_same_id(
     assert (line["level"], line["outcome"], line["reason"]) == ("error", "failed", "RuntimeError")
     assert line["decision_id"] == response.headers["X-Decision-Id"]
     assert line["decision_id"] in response.get_json()["issue"][0]["details"]["text"]
+
+
+# What one write to a pipe keeps in one piece on Linux: the lines of several workers are never torn.
+PIPE_BUF = 4096
+
+
+def test_a_line_is_short_however_many_code_systems_are_not_understood(client: FlaskClient, lines: Any) -> None:
+    unread = [
+        condition("local x", text="")
+        | {"code": {"coding": [{"system": f"urn:oid:1.2.{'3' * 40}.{number}", "code": "x"}]}}
+        for number in range(3000)
+    ]
+    usual = [condition(BREAST_CANCER, onset="2014"), condition(LOW_BACK_PAIN, onset=day(5)), condition("local y")]
+    client.post(
+        PATH, json=request("patient-view", supplied(*usual, *[condition("local y") for _ in range(5)], *unread))
+    )
+    (line,) = lines()
+    counted = line["not_understood"]["conditions"]
+    assert len(json.dumps(line)) < PIPE_BUF
+    # The most frequent system comes first, and nothing is left out of the sum.
+    assert next(iter(counted)) != "others"
+    assert sum(counted.values()) == 3006

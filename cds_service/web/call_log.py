@@ -15,7 +15,8 @@
 | `refusal` | why a caller was refused (401, 403, 429) |
 | `stored`, `repeated`, `unknown_cards` | of feedback |
 
-Every line has all keys; what does not apply is null.
+Every line has all keys; what does not apply is null. Of many code systems the most frequent stand in `not_understood`,
+and the rest together as `others`: the ledger has all of them.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ from cds_service.web.request_record import request_record
 
 # The lines go through this logger of the standard library, so that a host program can send them where it likes.
 LOGGER_NAME = "cds_service.requests"
+
+# Linux keeps what is written to a pipe in one piece up to 4,096 bytes (PIPE_BUF). All else in a line has some 1,000.
+_MOST_CHARACTERS = 2_000
+_AROUND_A_SYSTEM = len('"":12345,')
+OTHERS = "others"
 
 _KEYS = (
     "method",
@@ -133,6 +139,22 @@ def _log_fields(response: Response) -> dict[str, Any]:
     line["decision_id"] = str(record.response_id())
     line["refusal"] = record.refusal
     return {**line, **record.log_fields}
+
+
+def most_frequent(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """What was not understood, cut to what a line may hold: workers write to one pipe, which keeps short lines whole.
+
+    The ledger has all of it.
+    """
+    found: dict[str, dict[str, int]] = {}
+    room = _MOST_CHARACTERS
+    every = [(count, key, system) for key, systems in counts.items() for system, count in systems.items()]
+    for count, key, system in sorted(every, key=lambda each: -each[0]):
+        room -= len(system) + _AROUND_A_SYSTEM
+        name = system if room > 0 else OTHERS
+        of_key = found.setdefault(key, {})
+        of_key[name] = of_key.get(name, 0) + count
+    return found
 
 
 def _json(line: Mapping[str, Any], **_: Any) -> str:

@@ -23,6 +23,7 @@ from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.protocol.feedback import read_feedback
 from cds_service.protocol.services import Service, discovery
 from cds_service.reporting.metrics import FHIR_ANSWERED
+from cds_service.web.call_log import most_frequent
 from cds_service.web.caller_authentication import CallerAuthenticator
 from cds_service.web.messages import DECISION_HEADER, call_document, document, json_response, refusal
 from cds_service.web.request_record import request_record
@@ -108,7 +109,7 @@ class HookHandler:
         request_record().log_fields = {
             "hook_instance": instance,
             "fetched": list(decision.reads),
-            "not_understood": entry.not_understood,
+            "not_understood": most_frequent(entry.not_understood),
         }
         return entry, _response_in_mode(decision, call.mode)
 
