@@ -30,7 +30,7 @@ class Job:
     Attributes:
         port: of the server.
         path: that is called.
-        body: file with the body; `instance` in it becomes another UUID in each call.
+        body: file with the body; `instance` in it becomes another UUID in each call, so many times (-1: everywhere).
         calls: of all clients together.
         clients: as many connections call at the same time.
         tokens: one for each call, or none.
@@ -44,6 +44,7 @@ class Job:
     clients: int = 1
     tokens: Sequence[str] = ()
     instance: str = ""
+    instances: int = 1
     beside: str = ""
 
 
@@ -120,7 +121,7 @@ class _Connection:
 
 
 def _request(job: Job, body: bytes, token: str) -> bytes:
-    content = body.replace(job.instance.encode(), str(uuid4()).encode(), 1) if job.instance else body
+    content = body.replace(job.instance.encode(), str(uuid4()).encode(), job.instances) if job.instance else body
     head = [f"POST {job.path} HTTP/1.1", "Host: bench", "Content-Type: application/json"]
     head += [f"Content-Length: {len(content)}", *([f"Authorization: Bearer {token}"] if token else []), "", ""]
     return "\r\n".join(head).encode() + content

@@ -19,9 +19,13 @@ from statistics import quantiles
 import psutil
 
 from tests.bench.client import Client, Job
+from tests.builders import PATIENT_ID
 from tests.chaos.page import machine, write
 from tests.real_server import RealServer
 from tests.server_calls import FEEDBACK, PATH, a_call
+
+# Stands for an id of each call's own: of the call, of its patient, of a card.
+_ID = "@instance"
 
 CLIENTS = 8
 WORKERS = 2
@@ -82,8 +86,10 @@ def run_soak(folder: Path, calls: int, settle: float = SETTLE_SECONDS) -> Soak:
     Raises:
         RuntimeError: a call was not answered 200.
     """
-    (folder / "card.json").write_text(json.dumps(a_call() | {"hookInstance": "@instance"}))
-    (folder / "feedback.json").write_text(json.dumps({"feedback": [{"card": "@instance", "outcome": "accepted"}]}))
+    # Each call is about another patient: what is remembered of one is read in each call about that one.
+    call = json.dumps(a_call() | {"hookInstance": _ID}).replace(PATIENT_ID, _ID)
+    (folder / "card.json").write_text(call)
+    (folder / "feedback.json").write_text(json.dumps({"feedback": [{"card": _ID, "outcome": "accepted"}]}))
     soak = Soak()
     service = RealServer(folder, WORKERS, calls_per_minute=10**9, pseudonym_key="a-key-of-the-soak-with-32-letters")
     begun = time.monotonic()
@@ -92,18 +98,21 @@ def run_soak(folder: Path, calls: int, settle: float = SETTLE_SECONDS) -> Soak:
         with Client() as client:
             for path, body in ((PATH, "card.json"), (FEEDBACK, "feedback.json")):
                 burst = _BURST_CLIENTS * _BURST_CALLS
-                client.run(Job(service.port, path, str(folder / body), burst, _BURST_CLIENTS, instance="@instance"))
+                client.run(_job(service, path, folder / body, burst, _BURST_CLIENTS))
             for number in range(LOOKS):
                 path, body = (FEEDBACK, "feedback.json") if number % _EVERY_FEEDBACK == 4 else (PATH, "card.json")
                 share = calls // LOOKS // CLIENTS * CLIENTS
-                job = Job(service.port, path, str(folder / body), share, CLIENTS, instance="@instance")
-                soak.milliseconds += client.run(job).milliseconds
+                soak.milliseconds += client.run(_job(service, path, folder / body, share, CLIENTS)).milliseconds
                 time.sleep(settle)
                 soak.looks.append(_look(processes, len(soak.milliseconds)))
     finally:
         soak.seconds = time.monotonic() - begun
         service.stop()
     return soak
+
+
+def _job(service: RealServer, path: str, body: Path, calls: int, clients: int) -> Job:
+    return Job(service.port, path, str(body), calls, clients, instance=_ID, instances=-1)
 
 
 def complaints(soak: Soak) -> Iterator[str]:
