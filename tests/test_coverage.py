@@ -252,7 +252,7 @@ def test_damaged_lines_are_named_and_the_rest_is_read(tmp_path: Path, monkeypatc
     (tmp_path / "c.ndjson.gz").write_bytes(b"no gzip")
     (tmp_path / "call.json").write_text(json.dumps(request() | {"context": {}}))
     (tmp_path / "notes.txt").write_text("nothing")
-    found = json.loads(run(tmp_path, "--format", "json").output)
+    found = json.loads(run(tmp_path, "--format", "json").stdout)
     assert found["entries"]["conditions"]["entries"] == 2
     places = [place.removeprefix(f"{tmp_path}/") for place in found["damaged"]["places"]]
     assert found["damaged"]["count"] == len(places)
@@ -262,6 +262,15 @@ def test_damaged_lines_are_named_and_the_rest_is_read(tmp_path: Path, monkeypatc
     assert "c.ndjson.gz: cannot be read (is not compressed with gzip)" in places
     assert found["source"]["files_passed_over"] == 3
     assert run(lines).exit_code == 0
+
+
+def test_a_file_that_is_cut_off_ends_the_command_with_1_behind_what_was_read(tmp_path: Path) -> None:
+    whole = "".join(json.dumps(item) + "\n" for item in conditions(50)).encode()
+    (tmp_path / "Condition.ndjson.gz").write_bytes(gzip.compress(whole)[:-12])
+    result = run(tmp_path)
+    assert result.exit_code == 1
+    assert "Entries by prefetch key" in result.output
+    assert "not all was read: 1 files are damaged or cut off" in result.output
 
 
 def test_bulk_data_bundles_and_calls_are_read_from_files(tmp_path: Path) -> None:
@@ -290,6 +299,7 @@ def test_the_json_has_stable_names() -> None:
         (["docs", "--client", "https://nobody.example.org"], "--client goes with files"),
         (["setup.cfg"], "must end with .json"),
         (["no-such-file"], "does not exist"),
+        (["docs", "--since", "30d"], "--since goes with --ledger"),
     ],
 )
 def test_a_command_that_cannot_be_meant_is_refused(arguments: list[str], said: str) -> None:
