@@ -283,6 +283,15 @@ def test_bulk_data_bundles_and_calls_are_read_from_files(tmp_path: Path) -> None
     assert (source["files"], source["calls"], source["resources"]) == (3, 3, 25)
 
 
+def test_what_is_understood_by_its_words_alone_is_what_is_not_without_them() -> None:
+    words = [local("CA-7", "Malignant neoplasm of breast"), local("LBP-1", "Low back pain"), local("DX7", "Pressure")]
+    found = [*words, condition(BREAST_CANCER), condition("icd10cm I10")]
+    usual, without = counted(*found).keys["conditions"], counted(*found, settings=Settings(text_match=False))
+    assert (usual.understood, usual.by_words, without.keys["conditions"].by_words) == (3, 2, 0)
+    assert without.keys["conditions"].not_understood == usual.not_understood + usual.by_words
+    assert "conditions: 2 (40.0%) are understood by their words alone" in coverage_text(counted(*found), 5)
+
+
 def test_the_json_has_stable_names() -> None:
     found = counted(*conditions(30), *orders(30)).to_json()
     assert {"unknown_systems", "unread_codes", "prefetch_gaps", "unmapped_orders"} <= found.keys()
