@@ -252,7 +252,7 @@ def test_damaged_lines_are_named_and_the_rest_is_read(tmp_path: Path, monkeypatc
     (tmp_path / "c.ndjson.gz").write_bytes(b"no gzip")
     (tmp_path / "call.json").write_text(json.dumps(request() | {"context": {}}))
     (tmp_path / "notes.txt").write_text("nothing")
-    found = json.loads(run(tmp_path, "--format", "json").output)
+    found = json.loads(run(tmp_path, "--format", "json").stdout)
     assert found["entries"]["conditions"]["entries"] == 2
     places = [place.removeprefix(f"{tmp_path}/") for place in found["damaged"]["places"]]
     assert found["damaged"]["count"] == len(places)
@@ -264,6 +264,15 @@ def test_damaged_lines_are_named_and_the_rest_is_read(tmp_path: Path, monkeypatc
     assert run(lines).exit_code == 0
 
 
+def test_a_file_that_is_cut_off_ends_the_command_with_1_behind_what_was_read(tmp_path: Path) -> None:
+    whole = "".join(json.dumps(item) + "\n" for item in conditions(50)).encode()
+    (tmp_path / "Condition.ndjson.gz").write_bytes(gzip.compress(whole)[:-12])
+    result = run(tmp_path)
+    assert result.exit_code == 1
+    assert "Entries by prefetch key" in result.output
+    assert "not all was read: 1 files are damaged or cut off" in result.output
+
+
 def test_bulk_data_bundles_and_calls_are_read_from_files(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "Condition.ndjson.gz", "wt") as stream:
         stream.writelines(json.dumps(item) + "\n" for item in conditions(20))
@@ -272,6 +281,15 @@ def test_bulk_data_bundles_and_calls_are_read_from_files(tmp_path: Path) -> None
     write_lines(tmp_path / "calls" / "log.jsonl", *(json.dumps(item) for item in SCENARIOS[:3]))
     source = json.loads(run(tmp_path, "--format", "json").output)["source"]
     assert (source["files"], source["calls"], source["resources"]) == (3, 3, 25)
+
+
+def test_what_is_understood_by_its_words_alone_is_what_is_not_without_them() -> None:
+    words = [local("CA-7", "Malignant neoplasm of breast"), local("LBP-1", "Low back pain"), local("DX7", "Pressure")]
+    found = [*words, condition(BREAST_CANCER), condition("icd10cm I10")]
+    usual, without = counted(*found).keys["conditions"], counted(*found, settings=Settings(text_match=False))
+    assert (usual.understood, usual.by_words, without.keys["conditions"].by_words) == (3, 2, 0)
+    assert without.keys["conditions"].not_understood == usual.not_understood + usual.by_words
+    assert "conditions: 2 (40.0%) are understood by their words alone" in coverage_text(counted(*found), 5)
 
 
 def test_the_json_has_stable_names() -> None:
@@ -290,6 +308,7 @@ def test_the_json_has_stable_names() -> None:
         (["docs", "--client", "https://nobody.example.org"], "--client goes with files"),
         (["setup.cfg"], "must end with .json"),
         (["no-such-file"], "does not exist"),
+        (["docs", "--since", "30d"], "--since goes with --ledger"),
     ],
 )
 def test_a_command_that_cannot_be_meant_is_refused(arguments: list[str], said: str) -> None:

@@ -59,3 +59,10 @@ def test_a_ledger_that_was_never_made_is_an_error(tmp_path: Path, monkeypatch: p
     result = CliRunner().invoke(main, ["coverage", "--ledger"])
     assert result.exit_code == 1
     assert "there is no ledger" in result.output
+
+
+def test_a_ledger_without_a_call_of_that_time_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = quiet(1, at=NOON - timedelta(days=40))
+    result = coverage(tmp_path, monkeypatch, old, options="--since 30d")
+    assert result.exit_code == 1
+    assert "holds no call of this time" in result.output

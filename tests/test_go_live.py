@@ -88,7 +88,7 @@ def test_a_next_page_that_leads_elsewhere_fails(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [(401, "grant the scope"), (403, "patient/Condition.read"), (500, "is answered 500"), (302, "302")],
+    [(401, "none was given (--token-file"), (403, "patient/Condition.read"), (500, "is answered 500"), (302, "302")],
 )
 def test_a_refused_or_broken_query_fails_with_what_to_do(tmp_path: Path, status: int, said: str) -> None:
     outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "login"}]}
@@ -135,6 +135,31 @@ def test_entries_of_another_patient_fail(tmp_path: Path) -> None:
     assert check.result is Verdict.FAIL
     assert "1 entries are of another patient" in words(check)
     assert "somebody" not in words(check)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_that_is_refused_needs_the_scope(tmp_path: Path, status: int) -> None:
+    with a_server(handlers={"Condition": says({}, status)}) as server:
+        told = words(of(checked(server, tmp_path, asked={"token": "of-another-scope"}), "prefetch-conditions"))
+    assert "grant the scope of this type" in told and "none was given" not in told
+
+
+@pytest.mark.parametrize("has_total", [True, False])
+def test_the_answer_about_a_chart_that_is_known_to_be_cut_off_does_not_pass(tmp_path: Path, has_total: bool) -> None:
+    handler = truncated(230, 100) if has_total else truncated(None, 100, counts=True)
+    with a_server(handlers={"Condition": handler}) as server:
+        check = of(checked(server, tmp_path), "patients")
+    assert check.result is not Verdict.PASS
+    assert "conditions" in words(check)
+
+
+def test_what_is_no_fhir_server_is_named_as_such(tmp_path: Path) -> None:
+    def page(exchange: Exchange) -> None:
+        exchange.body(b"<html><body>Sign in</body></html>")
+
+    with a_server(handlers={"Condition": page}) as server:
+        told = words(of(checked(server, tmp_path), "prefetch-conditions"))
+    assert "what answers there sends no FHIR resource" in told and "server's log" not in told
 
 
 def test_entries_of_another_type_or_with_other_codes_are_named(tmp_path: Path) -> None:
@@ -205,6 +230,7 @@ def test_a_server_that_is_not_there_is_named_for_every_query(tmp_path: Path) -> 
     for name in ("capability-statement", "prefetch-conditions", "patients"):
         assert of(found, name).result is Verdict.FAIL
         assert "could not be reached" in words(of(found, name))
+    assert "the server runs and can be reached" in words(of(found, "prefetch-conditions"))
 
 
 def test_nothing_of_a_patient_stands_in_the_list(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_the_access_token_may_come_from_a_file_or_the_input_and_is_never_shown(t
         ):
             assert "2 of 2 entries" in result.output
             assert secret not in result.output
-        assert "Grant the scope" in run(server, tmp_path).output
+        assert "none was given (--token-file, or FHIR_TOKEN)" in " ".join(run(server, tmp_path).output.split())
 
 
 def test_a_token_of_a_call_is_read_from_a_file(tmp_path: Path) -> None:
@@ -93,6 +93,8 @@ def test_a_token_of_a_call_is_read_from_a_file(tmp_path: Path) -> None:
         (["--token", "a token"], "characters that no token has"),
         (["--token", "t\u00f6ken"], "characters that no token has"),
         (["--patient", ".."], "must name a patient"),
+        (["--patient", "pt 001/../x"], "must name a patient"),
+        (["--patient", "Patient/pt-1"], "without the type before it"),
         (["--vendor", "nobody"], "'nobody' is not one of"),
     ],
 )

@@ -39,6 +39,18 @@ def test_a_server_that_is_not_allowed_fails_and_is_looked_at_all_the_same(tmp_pa
     assert "fired (imaging-advised)" in words(of(found, "patients"))
 
 
+def test_what_to_do_about_a_server_that_is_not_allowed_names_the_list_that_holds(
+    tmp_path: Path, keys: KeyServer
+) -> None:
+    with a_server() as server:
+        elsewhere = client_of(keys, fhir_servers=["https://other.example.org/fhir"])
+        own = checked(server, tmp_path, base_url=BASE_URL, clients=[elsewhere])
+        general = checked(server, tmp_path, base_url=BASE_URL, clients=[client_of(keys)], fhir_servers=[])
+    assert of(own, "fhir-server-allowed").result is of(general, "fhir-server-allowed").result is Verdict.FAIL
+    assert "of this client, whose own list holds instead of the general" in words(of(own, "fhir-server-allowed"))
+    assert "add the address to the general setting" in words(of(general, "fhir-server-allowed"))
+
+
 def test_content_in_date_passes(tmp_path: Path) -> None:
     with a_server() as server:
         support = DecisionSupport(make_settings({"data_folder": str(tmp_path)}))

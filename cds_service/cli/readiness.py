@@ -28,6 +28,9 @@ from cds_service.settings import SettingsError, read_settings
 
 _TOKEN = re.compile(r"[\x21-\x7e]*")
 
+# An id of FHIR has no underscore; some servers give one all the same.
+_PATIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
 _FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
 _FORMAT = click.option(
@@ -65,22 +68,28 @@ def coverage(
         raise click.UsageError("give either files or folders, or --ledger")
     if unknown := unknown_endings(paths):
         raise click.UsageError(f"{unknown[0]}: the name must end with .json, .ndjson or .jsonl, or with .gz behind it")
+    if paths and click.get_current_context().get_parameter_source("since") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--since goes with --ledger: of files all is read")
     support = _support()
     known = [client.issuer for client in support.settings.clients]
     if issuer and (from_ledger or issuer not in known):
         raise click.UsageError(f"--client goes with files, and names one of {', '.join(known) or 'no clients'}")
     found = Coverage(support, utc_now(), client=issuer)
-    report = _of_ledger(support, since) if from_ledger else _of_files(found, paths, show_all)
+    documents = Documents(paths)
+    report = _of_ledger(support, since) if from_ledger else _of_files(found, documents, show_all)
     if form == "json":
         click.echo(orjson.dumps(report.to_json(), option=orjson.OPT_INDENT_2).decode())
     else:
         click.echo(coverage_text(report, top))
+    if from_ledger and not report.source["calls"]:
+        _stop("nothing could be read: the ledger holds no call of this time that was answered (see --since)")
     if not from_ledger and not report.source["calls"] + report.source["resources"]:
         _stop("nothing could be read: no FHIR resource and no hook call")
+    if documents.unread:
+        _stop(f"not all was read: {documents.unread:,} files are damaged or cut off, as named above")
 
 
-def _of_files(found: Coverage, paths: tuple[Path, ...], show_all: bool) -> CoverageReport:
-    documents = Documents(paths)
+def _of_files(found: Coverage, documents: Documents, show_all: bool) -> CoverageReport:
     for where, document in documents:
         found.add(where, document)
     return report_of(found, documents, show_all)
@@ -144,8 +153,11 @@ def go_live_command(
         raise click.UsageError("give either --token or --token-file")
     if token_file is not None and token_file == call_token:
         raise click.UsageError("--token-file and --call-token are two tokens, from two places")
-    if not all(patient.strip(". ") for patient in patients):
-        raise click.UsageError("--patient must name a patient by the id that the FHIR server gives")
+    if not all(_PATIENT_ID.fullmatch(patient) and patient.strip(".") for patient in patients):
+        raise click.UsageError(
+            "--patient must name a patient by the id that the FHIR server gives, without the type before it:"
+            " letters, digits, '-', '_' and '.'"
+        )
     asked = Asked(
         server=server,
         patients=patients,

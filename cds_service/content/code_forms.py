@@ -56,6 +56,11 @@ def can_be_code(system: str, code: str) -> bool:
     return bool(text) if shape is None else bool(shape.fullmatch(text))
 
 
+def has_form(system: str) -> bool:
+    """Whether it is known what a code of this system (a canonical URI) looks like; so it is of the standard ones."""
+    return system in _SHAPES or system in (_SNOMED, _LOINC)
+
+
 def has_verhoeff_digit(digits: str) -> bool:
     """Whether the last digit is the check digit of the others by Verhoeff's scheme (SNOMED CT)."""
     check = 0

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from cds_service.content.code_forms import can_be_code, is_filler
+from cds_service.content.code_forms import can_be_code, has_form, is_filler
 from cds_service.content.spelling import (
     CPT,
     ICD_CODE,
@@ -197,6 +197,17 @@ class Terminology:
         """Whether a code of a known system says no more than that there is something."""
         known = self.system(system)
         return known is not None and is_filler(known.uri, code)
+
+    def is_standard(self, system: str) -> bool:
+        """Whether a code system is one of ours of which it is known what its codes look like."""
+        known = self.system(system)
+        return known is not None and (has_form(known.uri) or bool(known.read_as))
+
+    def systems_of(self, set_ids: Iterable[str]) -> frozenset[str]:
+        """The code systems, by URI, of which these value sets list any code."""
+        sets = [self.value_sets[name] for name in set_ids if name in self.value_sets]
+        listed = (row[0] for item in sets for row in (*item.concepts, *item.categories, *item.patterns))
+        return frozenset(listed)
 
     def knows_system(self, system: str) -> bool:
         """Whether a code system is one of ours."""

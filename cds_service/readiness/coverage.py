@@ -73,11 +73,12 @@ class CodeNotes:
 
 @dataclass(slots=True)
 class KeyCounts:
-    """Entries of one prefetch key."""
+    """Entries of one prefetch key; `by_words` are those of the understood whose own codes are not read."""
 
     understood: int = 0
     irrelevant: int = 0
     not_understood: int = 0
+    by_words: int = 0
 
     @property
     def entries(self) -> int:
@@ -216,6 +217,9 @@ class Coverage:
         if not (reading.codes or reading.statuses or reading.unit):
             return
         who = hash((self._salt, patient))
+        # Of the drafts of a call only the selected ones are entries.
+        if reading.understood and reading.codes and reading.key != DRAFT_ORDERS:
+            self.keys.setdefault(reading.key, KeyCounts()).by_words += 1
         for code in reading.codes:
             notes = self.codes.add((reading.key, replace(code, code=code.code[:_LONGEST_CODE], display=""))).notes
             notes.seen.add(who)

@@ -237,6 +237,7 @@ def _counts(item: KeyCounts) -> dict[str, int]:
     return {
         "entries": item.entries,
         "understood": item.understood,
+        "read_by_words": item.by_words,
         "irrelevant": item.irrelevant,
         "not_understood": item.not_understood,
     }

@@ -82,6 +82,9 @@ def _entries(keys: Mapping[str, KeyCounts]) -> Iterator[str]:
             f"  {key:<18} {item.entries:>13,} {item.understood:>13,} {item.irrelevant:>15,}"
             f" {item.not_understood:>14,} {share:>8}"
         )
+    for key, item in keys.items():
+        if item.by_words and item.entries:
+            yield f"  {key}: {item.by_words:,} ({item.by_words / item.entries:.1%}) are understood by their words alone"
 
 
 _ORDER_COLUMNS = f"  {'entries':>11}  {'key':<18} "

@@ -52,6 +52,7 @@ class Documents:
         files: how many files were read.
         size: of what was read, in bytes, uncompressed.
         passed_over: how many files and documents of folders are neither FHIR nor hook calls.
+        unread: how many files could not be read, or not to their end.
         damage: what could not be read.
     """
 
@@ -59,6 +60,7 @@ class Documents:
     files: int = 0
     size: int = 0
     passed_over: int = 0
+    unread: int = 0
     damage: Damage = field(default_factory=Damage)
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
@@ -74,6 +76,7 @@ class Documents:
                         else:
                             self.passed_over += 1
             except (OSError, EOFError, zlib.error) as error:
+                self.unread += 1
                 self.damage.add(str(path), f"cannot be read ({_reason(error)})")
 
     def _files(self) -> Iterator[tuple[Path, bool]]:

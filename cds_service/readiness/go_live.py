@@ -141,7 +141,7 @@ def _check_server(asked: Asked, support: DecisionSupport, clock: Clock, add: Cal
     for patient in asked.patients:
         queries += probe_patient(probe, templates, patient)
     for key in templates:
-        add(prefetch_check(key, [item for item in queries if item.key == key], limits))
+        add(prefetch_check(key, [item for item in queries if item.key == key], limits, bool(asked.token)))
     add(post_check(queries), reading_time_check(queries, limits))
     bench = Bench(support, base, asked.token, asked.client, clock())
     add(outcomes_check(bench, asked.patients, queries))

@@ -88,6 +88,9 @@ def _outcomes(bench: Bench, service: Service, patient: str, queries: Sequence[Pr
         yield failed(f"{text} {listed}.", "an EHR would be answered 412: see the checks of these prefetch keys")
     elif words["sent"] != words["read"]:
         yield warned(text, "first pages say less than the whole: see the checks of the prefetch keys")
+    elif cut := ", ".join(item.key for item in queries if item.is_cut):
+        text = f"{text} It is not known of the whole chart: {cut} is cut off, and nothing in the answer says so."
+        yield warned(text, "an EHR would be answered as if there were no more: see the checks of these prefetch keys")
     else:
         yield passed(text)
 

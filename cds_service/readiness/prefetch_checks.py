@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from cds_service.chart.records import Gap
 from cds_service.ehr.limits import FhirLimits
@@ -19,25 +19,34 @@ _LONG_QUERY = 2_000
 _SCOPES = "grant the scope of this type to the token (such as patient/{kind}.read, or patient/{kind}.rs)"
 
 
-def prefetch_check(key: str, found: Sequence[ProbedQuery], limits: FhirLimits) -> Check:
+# What to do where the answer was none of a FHIR server, or none came.
+_WAYS: Mapping[Gap | None, str] = {
+    Gap.UNREACHABLE: "see that the address is right, and that the server runs and can be reached from this machine",
+    Gap.NOT_FHIR: "see the address: what answers there sends no FHIR resource (a page to sign in at, or a proxy's?)",
+}
+_NO_TOKEN = "give an access token for the FHIR server: none was given (--token-file, or FHIR_TOKEN)"
+
+
+def prefetch_check(key: str, found: Sequence[ProbedQuery], limits: FhirLimits, has_token: bool = True) -> Check:
     """Whether one prefetch query brings what it asks for, for every patient.
 
     Args:
         key: the prefetch key.
         found: the query of each patient.
         limits: of reading in one call.
+        has_token: whether the queries were sent with an access token.
     """
-    findings = [finding for item in found for finding in _query(item, limits)]
+    findings = [finding for item in found for finding in _query(item, limits, has_token)]
     if found and all(item.answer.is_good and not item.entries for item in found):
         text = "None of the patients has an entry: it was not seen that the query brings any."
         findings.append(warned(text, "name a test patient who has some (--patient)"))
     return Check(f"prefetch-{key}", f"Prefetch {key}", tuple(findings))
 
 
-def _query(item: ProbedQuery, limits: FhirLimits) -> Iterator[Finding]:
+def _query(item: ProbedQuery, limits: FhirLimits, has_token: bool) -> Iterator[Finding]:
     who = f"patient {item.patient}"
     if not item.answer.is_good:
-        yield _failure(item, who)
+        yield _failure(item, who, has_token)
         return
     slow = item.answer.seconds > _SLOW_SECONDS
     text = f"{who}: {_numbers(item)} in {item.answer.seconds * 1000:,.0f} ms."
@@ -65,9 +74,11 @@ def _numbers(item: ProbedQuery) -> str:
     return f"{item.entries:,}{total} entries{', and a next page' if item.has_next else ''}"
 
 
-def _failure(item: ProbedQuery, who: str) -> Finding:
+def _failure(item: ProbedQuery, who: str, has_token: bool) -> Finding:
     kind = item.query.partition("?")[0].partition("/")[0]
     text = f"{who}: the query {problem_text(item.answer)}."
+    if item.answer.status == 401 and not has_token:
+        return failed(text, _NO_TOKEN)
     if item.answer.problem is Gap.REFUSED:
         return failed(text, _SCOPES.format(kind=kind))
     if item.simpler is not None and item.simpler.is_good:
@@ -79,7 +90,9 @@ def _failure(item: ProbedQuery, who: str) -> Finding:
         return failed(text, f"the query has {len(item.query):,} characters: let server and proxies accept that")
     if item.answer.status in (404, 410) and not item.is_search:
         return failed(text, "the server does not know this patient: see --patient and --fhir-server")
-    return failed(text, "without it the key is unknown: see the server's log at this time")
+    return failed(
+        text, _WAYS.get(item.answer.problem, "without it the key is unknown: see the server's log at this time")
+    )
 
 
 def _completeness(item: ProbedQuery, who: str, limits: FhirLimits) -> Iterator[Finding]:

@@ -79,14 +79,19 @@ def _server(settings: Settings, clients: Sequence[TrustedClient], server: str) -
         yield failed(f"The address {problem}.", "give the base address of the FHIR server, as calls name it")
         return
     base = base_of(server)
-    lists = [(f"client {client.issuer}", client.fhir_servers or settings.fhir_servers) for client in clients]
-    for who, allowed in lists or [("calls without a token", settings.fhir_servers)]:
-        if base in allowed:
+    lists = [(f"client {client.issuer}", client.fhir_servers) for client in clients]
+    for who, own in lists or [("calls without a token", ())]:
+        if base in (own or settings.fhir_servers):
             yield passed(f"Allowed for {who}.")
+        elif own:
+            yield failed(
+                f"Not allowed for {who}: whatever a call does not bring stays unknown.",
+                "add the address to fhir_servers of this client, whose own list holds instead of the general setting",
+            )
         else:
             yield failed(
                 f"Not allowed for {who}: whatever a call does not bring stays unknown.",
-                "add the address to fhir_servers of the client, or to the general setting fhir_servers",
+                "add the address to the general setting fhir_servers; a list of the client's own holds instead of it",
             )
 
 

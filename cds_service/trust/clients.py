@@ -64,7 +64,9 @@ class TrustedClient(BaseModel):
         (), strict=False, description="Ids of the services that the client may call; all of them without any"
     )
     fhir_servers: tuple[str, ...] = Field(
-        (), strict=False, description="FHIR servers that the client may name, exact base addresses"
+        (),
+        strict=False,
+        description="FHIR servers that the client may name, exact base addresses; in place of the general list",
     )
     cors_origins: tuple[Origin, ...] = Field(
         (), strict=False, description="Web origins from which the client calls in a browser, exact"

@@ -55,6 +55,11 @@ def _value_sets_read(content: Content) -> frozenset[str]:
     return content.value_sets_read
 
 
+@lru_cache(maxsize=8)
+def _systems_read(content: Content) -> frozenset[str]:
+    return content.terminology.systems_of(content.value_sets_read)
+
+
 class _Names:
     """What was read in the names of codes, call after call.
 
@@ -111,6 +116,8 @@ class Recognizer:
         self._narrowed = narrowed
         # A code that is only in sets of other rules is as good as unknown.
         self._known = _value_sets_read(content)
+        self._systems_read = _systems_read(content)
+        self._is_known_system: dict[str, bool] = {}
         self._text = _text_reader(content)
         self.result_words = content.result_words
         self._names = _read_names(content)
@@ -140,16 +147,28 @@ class Recognizer:
         return found
 
     def is_known_code(self, coding: Coding) -> bool:
-        """Whether a coding is of a code system that content knows, and can be a code of it."""
-        return self._terminology.is_known_code(coding.system, coding.code)
+        """Whether a coding is of a code system that the rule knows, and can be a code of it."""
+        return self._terminology.is_known_code(coding.system, coding.code) and self.knows_system(coding)
 
     def is_filler(self, coding: Coding) -> bool:
         """Whether a code says no more than that there is something."""
         return self._terminology.is_filler(coding.system, coding.code)
 
     def knows_system(self, coding: Coding) -> bool:
-        """Whether a coding is of a code system that content knows."""
-        return self._terminology.knows_system(coding.system)
+        """Whether a coding is of a standard code system of the content, or of one of which the rule reads any code.
+
+        A site may name its own system. As long as none of its codes is in a value set, nobody has said what they mean,
+        and they are as unknown as before.
+        """
+        if (known := self._is_known_system.get(coding.system)) is None:
+            system = self._terminology.system(coding.system)
+            known = system is not None and (self.is_standard(coding) or system.uri in self._systems_read)
+            self._is_known_system[coding.system] = known
+        return known
+
+    def is_standard(self, coding: Coding) -> bool:
+        """Whether a coding is of a code system of the content of which it is known what its codes look like."""
+        return self._terminology.is_standard(coding.system)
 
     def system_name(self, system: str) -> str:
         """What a code system that content knows is called; an empty string for any other."""

@@ -198,10 +198,12 @@ def _counted(
             hinted += value_sets <= hints
             continue
         name = not_understood_as(concepts, reader)
-        if name == IRRELEVANT:
+        if name == IRRELEVANT and _is_standard(concepts, reader):
             irrelevant += 1
         elif any(reader.says_something(concept) for concept in concepts):
             understood += 1
+        elif name == IRRELEVANT:
+            irrelevant += 1
         else:
             unknown[name] += 1
     besides = {name: count for name, count in (dict(beside) | {HINTS: hinted}).items() if count}
@@ -220,6 +222,12 @@ def _is_known(concepts: Iterable[Concept], reader: Recognizer) -> bool:
     codings = [coding for concept in concepts for coding in concept.codings]
     known = [coding for coding in codings if reader.is_known_code(coding)]
     return bool(known) and (all(map(reader.knows_system, codings)) or not all(map(reader.is_filler, known)))
+
+
+def _is_standard(concepts: Iterable[Concept], reader: Recognizer) -> bool:
+    """Whether a code of a standard system is among those that are known; before one of the site its words count."""
+    codings = [coding for concept in concepts for coding in concept.codings]
+    return any(reader.is_known_code(coding) and reader.is_standard(coding) for coding in codings)
 
 
 def _unread(concepts: Iterable[Concept], reader: Recognizer) -> Iterator[Concept]:
