@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import ssl
+import textwrap
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args, get_origin
 
@@ -45,6 +46,9 @@ from cds_service.trust.clients import Origin, TrustedClient, check_clients
 
 _PREFIX = "CDS_"
 _FILE_VARIABLE = "CDS_CONFIG"
+
+# Of a line of a long list, in a terminal.
+_WIDTH = 100
 
 
 class LocalCoding(BaseModel):
@@ -419,11 +423,15 @@ else:
 
 
 class SettingsError(Exception):
-    """Settings are unknown or cannot be used; the message names each and says what was expected."""
+    """Settings are unknown or cannot be used; the message names each and says what was expected.
 
-    def __init__(self, *problems: str) -> None:
+    `settings` are the names of those at fault, where they are known.
+    """
+
+    def __init__(self, *problems: str, settings: Collection[str] = ()) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
+        self.settings = frozenset(settings)
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -444,8 +452,16 @@ def values_of(environment: Mapping[str, str]) -> dict[str, Any]:
     values = _from_file(environment.get(_FILE_VARIABLE))
     for name, text in environment.items():
         if name.startswith(_PREFIX) and name != _FILE_VARIABLE:
-            values[name.removeprefix(_PREFIX).lower()] = _json_or_text(text)
+            setting = name.removeprefix(_PREFIX).lower()
+            # An empty path would be the current folder; who sets the variable to nothing means to have none.
+            if text.strip() or not _is_path(setting):
+                values[setting] = _json_or_text(text)
     return values
+
+
+def _is_path(setting: str) -> bool:
+    field = Settings.model_fields.get(setting)
+    return field is not None and Path in get_args(field.annotation)
 
 
 def make_settings(values: Mapping[str, Any]) -> Settings:
@@ -453,8 +469,30 @@ def make_settings(values: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(dict(values))
     except ValidationError as error:
-        found = [_explain(problem["loc"], problem["type"], problem["msg"]) for problem in error.errors()]
-        raise SettingsError(*(problem for problems in found for problem in problems)) from error
+        problems: list[str] = []
+        at_fault: set[str] = set()
+        for item in error.errors():
+            location = item["loc"]
+            explained = _explain(location, item["type"], item["msg"])
+            problems += [f"{text}{_broken_json(location, item['input'])}" for text in explained]
+            at_fault |= {str(location[0])} if location else {_named_first(text) for text in explained}
+        raise SettingsError(*problems, settings=at_fault) from error
+
+
+def _named_first(problem: str) -> str:
+    """The setting that a problem of several settings names first."""
+    return problem.removeprefix("settings: ").partition(":")[0].partition(".")[0]
+
+
+def _broken_json(location: tuple[int | str, ...], value: object) -> str:
+    """Where a variable was to be JSON and is not, since it was then read as text; the text itself is not shown."""
+    if len(location) != 1 or not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return ""
+    try:
+        orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        return f"; what is given is not well-formed JSON ({error})"
+    return ""
 
 
 def _explain(location: tuple[int | str, ...], kind: str, message: str) -> list[str]:
@@ -470,10 +508,18 @@ def _explain_one(location: tuple[int | str, ...], kind: str, message: str) -> st
         return f"setting 'pseudonym_key': must have at least {_SHORTEST_KEY} characters"
     if kind == "extra_forbidden":
         names = _names_beside(location)
-        meant = did_you_mean(str(location[-1]), names) or f"; there are {', '.join(names)}"
+        meant = did_you_mean(str(location[-1]), names) or _all_names(names)
         return f"setting '{name}': there is no such setting{meant}"
     expected = message.replace("a valid tuple", "a list").removeprefix("Value error, ")
     return f"setting '{name}': {expected[0].lower()}{expected[1:]}"
+
+
+def _all_names(names: Sequence[str]) -> str:
+    """All that there are; a long list in lines that can be read."""
+    listed = ", ".join(names)
+    if len(listed) <= _WIDTH:
+        return f"; there are {listed}"
+    return f"; there are\n{textwrap.fill(listed, _WIDTH, initial_indent='  ', subsequent_indent='  ')}"
 
 
 def _names_beside(location: tuple[int | str, ...]) -> Sequence[str]:

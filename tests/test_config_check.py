@@ -77,8 +77,43 @@ def test_a_misspelt_name_hides_no_fault_that_needs_all_settings(tmp_path: Path) 
     [order_codings]
     """
     output = run(tmp_path, text).output
-    assert "there is no such setting; there are content_folder" in output
+    assert "setting 'colour': there is no such setting; there are\n  content_folder, " in output
+    listed = [line for line in output.splitlines() if line.startswith("  ")]
+    assert len(listed) > 5 and max(map(len, listed)) <= 100
     assert "there is no service 'gone'" in output and "there is no client 'nobody'" in output
+
+
+def test_settings_of_a_wrong_type_hide_nothing_that_does_not_fit_the_content(tmp_path: Path) -> None:
+    text = f"""
+    text_match = "yes"
+    clean_days = "many"
+    content_overlay = "{tmp_path / "absent"}"
+    """
+    output = run(tmp_path, text).output
+    assert "'text_match'" in output and "'clean_days'" in output
+    assert f"content: {tmp_path / 'absent'}: there is no such folder" in output
+    text = f"""
+    base_url = "nowhere"
+    dcis_mode = "on"
+    [[clients]]
+    issuer = "https://ehr.example.org"
+    jwks_url = "https://ehr.example.org/keys"
+    mode = "silent"
+    [order_codings]
+    mri-lumbar-spin = [{{ system = "{LOCAL["system"]}", code = "MRLS", display = "MRI" }}]
+    [override_reason_codes]
+    "7" = "imaged-elswhere"
+    """
+    output = run(tmp_path, text).output
+    assert "'base_url'" in output and "'dcis_mode'" in output
+    assert "did you mean 'mri-lumbar-spine'?" in output and "did you mean 'imaged-elsewhere'?" in output
+    assert output.splitlines()[-1] == "Error: 4 problems"
+
+
+def test_a_mode_of_nobody_hides_nothing_that_does_not_fit_the_content(tmp_path: Path) -> None:
+    text = 'accepted_gaps = ["observation"]\n[[modes]]\nclient = "nobody"\nmode = "off"\n'
+    output = run(tmp_path, text).output
+    assert "there is no client 'nobody'" in output and "did you mean 'observations'?" in output
 
 
 def test_what_does_not_fit_the_content_is_told(tmp_path: Path) -> None:

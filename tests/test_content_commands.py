@@ -148,6 +148,8 @@ def test_a_change_by_overlay_is_tested_approved_kept_by_an_upgrade_and_rolled_ba
     # Back to the version before: what was approved then is approved again. Without the overlay the release stands.
     assert state(overlay=overlay) == APPROVED
     assert state() == APPROVED
+    told = said("check", overlay)
+    assert "Approved by Dr. A" in told and "the content changed here" not in told
     lines = (overlay / "approvals.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line)["by"] for line in lines] == ["Dr. A", "Dr. B"]
 
@@ -272,7 +274,7 @@ def test_content_of_the_sites_own_needs_an_approval_from_the_first_one_on(
 @pytest.mark.parametrize("options", [("--by", " ", "--why", "x"), ("--by", "x", "--why", "")])
 def test_an_approval_needs_a_name_and_a_reason(overlay: Path, options: tuple[str, ...]) -> None:
     result = run("approve", overlay, *options)
-    assert result.exit_code == 1 and "must not be empty" in result.output
+    assert result.exit_code == 2 and "must not be empty" in result.output
 
 
 def test_approvals_that_were_written_into_are_told_and_approve_nothing(overlay: Path) -> None:
@@ -298,4 +300,30 @@ def stray(overlay: Path) -> Iterator[Path]:
 
 
 def test_an_overlay_that_changes_nothing_is_noted(stray: Path) -> None:
-    assert "the overlay changes nothing" in said("check", stray)
+    output = said("check", stray)
+    assert "the overlay changes nothing" in output and "Approved by its release" in output
+    assert "Approved by nobody" not in output
+
+
+def test_the_same_approval_twice_is_recorded_once(overlay: Path) -> None:
+    for _ in range(2):
+        output = said("approve", overlay, "--by", "Dr. A", "--why", "agreed")
+    assert "Approved already" in output
+    said("approve", overlay, "--by", "Dr. B", "--why", "agreed")
+    lines = (overlay / "approvals.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["by"] for line in lines] == ["Dr. A", "Dr. B"]
+
+
+def test_one_place_that_differs_is_one(stray: Path) -> None:
+    write(stray, WORDING, CHANGED_SENTENCE)
+    assert "; 1 place differs.\n" in said("check", stray)
+
+
+@pytest.mark.parametrize("command", [("test",), ("diff", "installed")])
+def test_of_a_faulty_next_version_the_folder_is_told(
+    folder: Path, overlay: Path, content_copy: Path, command: tuple[str, ...]
+) -> None:
+    replace_in(content_copy, RULE_FILE, "^owner = .*", "owner = 7")
+    result = run(*command, overlay, "--base", content_copy)
+    assert result.exit_code == 1 and f"{RULE_FILE}: owner" in result.output
+    assert f"the content in {content_copy}\n" in result.output.replace("The content", "the content")

@@ -161,10 +161,20 @@ def test_the_overlay_that_the_documentation_shows_can_be_used(overlay: Path) -> 
     reasons, _, systems = named.partition("[[system]]")
     write(overlay, f"{RULE}/override-reasons.toml", reasons)
     write(overlay, "code-systems.toml", f"[[system]]{systems}")
-    (codes,) = [block for block in blocks if block.strip().startswith("{")]
-    write(overlay, "value-sets/back-pain-lumbar.json", codes)
+    (own,) = [block.strip() for block in blocks if block.strip().startswith("[[system]]")]
+    write(overlay, "code-systems.toml", f"[[system]]{systems}\n{own}")
+    sets = [json.loads(block) for block in blocks if block.strip().startswith("{")]
+    for value_set in sets:
+        write(overlay, f"value-sets/{value_set['id']}.json", json.dumps(value_set))
     assert not problems(overlay)
     assert not read(overlay).notes
+
+    # The code of the hospital's own means what the page says.
+    (local,) = [
+        include for value_set in sets for include in value_set["compose"]["include"] if "/codes" in include["system"]
+    ]
+    code = local["concept"][0]["code"]
+    assert usable(overlay).terminology.value_sets_with(local["system"], code) == {"back-pain-unspecified"}
 
 
 # --- What it cannot mean
@@ -244,6 +254,13 @@ MISTAKES: dict[str, tuple[str, str, str, str]] = {
         "is not of type 'string'",
     ),
     "no TOML": (WORDING, "[summary\n", "", "not well-formed TOML"),
+    "a date without quotes": (RULE_FILE, "review_by = 2027-10-01\n", "review_by", "is text: write it in quotes"),
+    "a number that stands elsewhere": (
+        RULE_FILE,
+        changed_number(30, "egfr_recent_days"),
+        "threshold.egfr_recent_days",
+        "the setting 'egfr_recent_days'; in the content its number is 'recent_days' in the table [kidneys]",
+    ),
 }
 
 
@@ -254,6 +271,30 @@ def test_a_mistake_is_named_by_the_overlays_file_its_place_and_what_is_wanted(
     found = problems(write(overlay, file, text))
     assert all(problem.startswith(f"{overlay / file}: ") for problem in found)
     assert any(place in problem and said in problem for problem in found), found
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("code-systems.toml", "[[system]\n"),
+        ("code-systems.toml", "[[system]]\nadd = true\nuri = 7\n"),
+        (f"{RULE}/orders.toml", "[mri\n"),
+        (f"{RULE}/cautions.toml", "[[caution]\n"),
+    ],
+)
+def test_a_file_that_cannot_be_used_keeps_back_no_problem_of_another(overlay: Path, file: str, text: str) -> None:
+    write(overlay, WORDING, '[summary]\nimaging = "Order {stduy}"\n')
+    write(overlay, RULE_FILE, changed_number(9999))
+    others = set(problems(overlay))
+    assert len(others) == 2
+    found = set(problems(write(overlay, file, text)))
+    assert others < found
+    assert all(problem.startswith(f"{overlay / file}: ") for problem in found - others)
+
+
+def test_the_number_of_an_egfr_is_changed_where_it_stands(overlay: Path) -> None:
+    content = usable(write(overlay, f"{RULE}/cautions.toml", "[kidneys]\nrecent_days = 30\n"))
+    assert content.cautions.kidneys.recent_days == 30
 
 
 FILES = {

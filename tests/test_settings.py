@@ -119,6 +119,23 @@ def test_a_variable_that_is_not_json_is_read_as_text(variable: str, text: str) -
     assert str(getattr(read_settings({variable: text}), setting)) == text
 
 
+@pytest.mark.parametrize("setting", ["content_folder", "content_overlay", "data_folder", "ca_bundle"])
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_variable_is_no_path_and_the_file_holds(tmp_path: Path, setting: str, text: str) -> None:
+    variable = {f"CDS_{setting.upper()}": text}
+    assert getattr(read_settings(variable), setting) is None
+    if setting == "content_overlay":
+        environment = config(tmp_path, 'content_overlay = "/srv/overlay"') | variable
+        assert read_settings(environment).content_overlay == Path("/srv/overlay")
+
+
+def test_broken_json_in_a_variable_is_told_as_such_and_not_shown() -> None:
+    message = refusal({"CDS_CLIENTS": '[{"issuer": "TOPSECRET", }]'})
+    assert "setting 'clients'" in message and "not well-formed JSON" in message and "column" in message
+    assert "TOPSECRET" not in message
+    assert "JSON" not in refusal({"CDS_CLIENTS": "nobody"})
+
+
 @pytest.mark.parametrize("name", ["her2-or-triple-negative", "seed-strict"])
 def test_the_choice_of_two_subtypes_is_accepted_under_its_name_and_the_deprecated_one(name: str) -> None:
     settings = read_settings({"CDS_BRAIN_ANY_SUBTYPE": name})

@@ -44,12 +44,24 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
         settings = make_settings(values)
     except SettingsError as error:
         yield from error.problems
-        # What is unknown hides nothing else: the rest is checked without it.
-        known = {name: value for name, value in values.items() if name in Settings.model_fields}
-        if len(known) < len(values):
-            yield from (problem for problem in _problems(known) if problem not in error.problems)
+        rest = _without(values, error.settings)
+        if len(rest) < len(values):
+            yield from (problem for problem in _problems(rest) if problem not in error.problems)
         return
     yield from _misfits(settings)
+
+
+def _without(values: dict[str, Any], at_fault: frozenset[str]) -> dict[str, Any]:
+    """The settings that are right: what is wrong hides nothing else, and the rest is checked without it.
+
+    Clients need the address of the service, and modes name clients: where one is left out, so are those that need it.
+    """
+    gone = set(at_fault)
+    if "base_url" in gone:
+        gone.add("clients")
+    if "clients" in gone:
+        gone.add("modes")
+    return {name: value for name, value in values.items() if name not in gone}
 
 
 def _misfits(settings: Settings) -> Iterator[str]:

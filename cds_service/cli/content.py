@@ -57,15 +57,22 @@ def check(folder: Path | None, base: Path | None) -> None:
     reading = _read(place)
     click.echo(_title(place))
     approvals = _approvals(place)
-    notes = [*reading.notes, *(changed_since(approvals[-1], reading.replaced) if approvals else ())]
+    digests = [item.digest for item in reading.contents]
+    # The approval that holds, else the last one: after a roll back that is an older one.
+    found = approval_of(approvals, digests)
+    latest = found or (approvals[-1] if approvals else None)
+    notes = [*reading.notes, *(changed_since(latest, reading.replaced) if latest else ())]
     if place.overlays and not reading.replaced and not reading.problems:
         notes.append(Problem(str(place.overlays[-1]), "", "the overlay changes nothing"))
     _list("To know", notes)
     _stop_at(reading)
-    digests = [item.digest for item in reading.contents]
-    click.echo(f"No problem. Version {version_of(reading.contents)}; {len(reading.replaced)} places differ.")
-    if found := approval_of(approvals, digests):
+    count = len(reading.replaced)
+    differ = "1 place differs" if count == 1 else f"{count} places differ"
+    click.echo(f"No problem. Version {version_of(reading.contents)}; {differ}.")
+    if found:
         click.echo(f"Approved by {found.by} on {found.at:%Y-%m-%d}: {found.why}")
+    elif digests == registry.digests():
+        click.echo("Approved by its release: it is the content that came with the service.")
     elif place.overlays:
         click.echo("Approved by nobody yet: cds-service content test, then content approve.")
 
@@ -128,12 +135,15 @@ def diff(before: str, after: str, base: Path | None) -> None:
 def approve(folder: Path | None, base: Path | None, who: str, why: str) -> None:
     """Record who approves the content as it is now. What is changed afterwards is not approved."""
     if not who.strip() or not why.strip():
-        _stop("--by and --why must not be empty: the approval is recorded with them")
+        raise click.UsageError("--by and --why must not be empty: the approval is recorded with them")
     settings = _settings()
     place = _place(settings, folder, base)
     reading = _read(place)
     _stop_at(reading)
-    _approvals(place)
+    earlier = approval_of(_approvals(place), [item.digest for item in reading.contents])
+    if earlier and (earlier.by, earlier.why) == (who.strip(), why.strip()):
+        click.echo(f"Approved already: {earlier.version}, by {earlier.by} on {earlier.at:%Y-%m-%d}. Nothing was added.")
+        return
     approval = Approval(
         at=utc_now(),
         by=who.strip(),
@@ -204,6 +214,9 @@ def _read(place: ContentPlace) -> ContentReading:
 
 def _usable(place: ContentPlace) -> tuple[Content, ...]:
     reading = _read(place)
+    if reading.problems:
+        # Two are read, and problems name files of the content without its folder.
+        click.echo(_title(place))
     _stop_at(reading)
     return reading.contents
 

@@ -44,12 +44,14 @@ class Problems:
     Attributes:
         notes: what somebody should know, though the content can be used.
         unusable_sets: value sets that were told of already: what names them is not told again.
+        without_some: whether a file of an overlay was left out, since it cannot be used as a whole.
     """
 
     def __init__(self) -> None:
         self._found: dict[Problem, None] = {}
         self.notes: dict[Problem, None] = {}
         self.unusable_sets: set[str] = set()
+        self.without_some = False
 
     @property
     def found(self) -> tuple[Problem, ...]:

@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date, time
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -159,22 +160,35 @@ class ContentFiles:
                 yield path.relative_to(overlay).as_posix(), path
 
     def _checked_toml(self, file: str, name: str) -> Any:
-        data = _toml(file, _bytes_of(self.shared / file, file))
+        base = data = _toml(file, _bytes_of(self.shared / file, file))
         schema = _schema(name)
         for overlay in self.overlays:
             path = overlay / self.in_overlay(file)
-            if path.exists():
-                change = _toml(str(path), _bytes_of(path, str(path)))
+            if path.exists() and (change := self._change(path)) is not None:
                 laid = lay_over(data, change, _schema_data(name), name)
                 data = self._laid(file, path, laid)
         if refused := [self._refused(file, data, problem) for problem in schema.iter_errors(data)]:
-            raise ContentError.of(refused)
+            if data is base or not schema.is_valid(base):
+                raise ContentError.of(refused)
+            # The content itself has this file right: what else is wrong is told as well.
+            self.problems.add(*refused)
+            self.problems.without_some = True
+            return base
         return data
+
+    def _change(self, path: Path) -> dict[str, Any] | None:
+        """What an overlay's file says; None where it is not TOML, so that everything else is checked without it."""
+        change = self.problems.attempt(_overlay_toml, path)
+        if change is None:
+            self.problems.without_some = True
+        return change
 
     def _refused(self, file: str, data: Any, problem: jsonschema.ValidationError) -> Problem:
         path = list(problem.absolute_path)
         place = ".".join(map(str, path))
-        return Problem(self._at_fault(file, told_apart(data, path)), place, problem.message)
+        # TOML has dates, which JSON Schema does not know.
+        text = "is text: write it in quotes" if isinstance(problem.instance, date | time) else problem.message
+        return Problem(self._at_fault(file, told_apart(data, path)), place, text)
 
     def _with_overlay(self, file: str, path: Path, text: bytes) -> bytes:
         try:
@@ -245,6 +259,10 @@ def _toml(file: str, text: bytes) -> dict[str, Any]:
         return tomllib.loads(text.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ContentError(file, "", f"not well-formed TOML: {error}") from error
+
+
+def _overlay_toml(path: Path) -> dict[str, Any]:
+    return _toml(str(path), _bytes_of(path, str(path)))
 
 
 @cache

@@ -134,7 +134,7 @@ def read_contents(
     read = [(own, _read(own, rule)) for own, rule in zip(files, rules, strict=True)]
     whole = [(own, content) for own, content in read if content is not None]
     # Whether a set is named by a file that cannot be read, nobody can tell.
-    if len(whole) == len(rules):
+    if len(whole) == len(rules) and not problems.without_some:
         check_every_set_is_named(whole)
     return ContentReading(
         contents=() if problems.found else tuple(content for _, content in whole),

@@ -27,6 +27,12 @@ _MAY_REPEAT = frozenset({"concept"})
 
 _ADD, _REMOVE = "add", "remove"
 
+# Numbers that stand elsewhere than among those of the rule, by the name that one looks for them under.
+_ELSEWHERE = {
+    "threshold.egfr_recent_days": "it is the setting 'egfr_recent_days'; in the content its number is"
+    " 'recent_days' in the table [kidneys] of cautions.toml",
+}
+
 # What no overlay changes: which rule it is, and which release of it. The digest tells the overlaid content apart.
 _IDENTITY = {"rule": ("id", "version")}
 
@@ -105,6 +111,9 @@ class _Laid(Overlaid):
         if key in may_be or is_added:
             result[key] = _without_marks(value) if is_added else value
             self.replaced[_dotted(here)] = None
+            return
+        if elsewhere := _ELSEWHERE.get(_dotted(here)):
+            self.problems.append((_dotted(here), f"there is no '{key}' to change here; {elsewhere}"))
             return
         like = did_you_mean(key, [*result, *may_be])
         text = f"there is no '{key}' to change{like}"
