@@ -132,3 +132,39 @@ def test_an_empty_folder_is_nothing_to_compare_with(export: Path, tmp_path: Path
     (tmp_path / "empty").mkdir()
     result = command(export, "--out", tmp_path / "out", "--against", tmp_path / "empty")
     assert result.exit_code == 1 and "neither an overlay nor a content" in result.output
+
+
+def test_a_folder_that_cannot_be_made_is_named_and_no_traceback_is_shown(export: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = command(export, "--out", tmp_path / "file" / "out", "--workers", "1")
+    assert result.exit_code == 1 and "cannot be made" in result.output
+
+
+def test_a_period_before_the_data_is_refused(export: Path, tmp_path: Path) -> None:
+    result = command(export, "--out", tmp_path / "out", "--until", "1990-01-01", "--workers", "1")
+    assert result.exit_code == 1 and f"the data begin on {day(900)}, after --until" in result.output
+
+
+def test_where_until_ends_the_moments_the_end_of_the_data_is_told_beside_it(export: Path, tmp_path: Path) -> None:
+    result = command(export, "--out", tmp_path / "out", "--until", day(6), "--workers", "1")
+    assert f"({day(6)}, where --until put it: they go on until {day(5)})" in result.output
+
+
+def test_an_export_without_patients_is_no_answer_and_says_so(export: Path, tmp_path: Path) -> None:
+    (export / "Patient.ndjson").unlink()
+    result = command(export, "--out", tmp_path / "out", "--workers", "1")
+    said = "100% of the answers are undetermined; not in the export, and so unknown: patient."
+    assert said in result.output
+    assert "Most answers are open" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_listed_patients_who_are_not_in_the_export_are_told(export: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "patients.txt"
+    listed.write_text("pt-1\nsomebody-else\n")
+    result = command(export, "--out", tmp_path / "out", "--workers", "1", "--patients", listed)
+    assert "1 patients of --patients are not in the export." in result.output
+
+
+def test_all_results_are_for_their_owner_only(export: Path, tmp_path: Path) -> None:
+    command(export, "--out", tmp_path / "out", "--workers", "1", "--vary", "new_window_days=42")
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()} == {0o600}

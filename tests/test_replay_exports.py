@@ -187,6 +187,16 @@ def test_of_a_resource_of_another_server_nobody_knows_whose_it_is_and_the_answer
     assert {row["reason"] for row in found.of("p-1")} == {"no-breast-cancer-history"}
 
 
+def test_a_compressed_file_that_is_damaged_in_the_middle_is_named_as_such(tmp_path: Path) -> None:
+    export = write_export(tmp_path / "export", crowd(4))
+    first, last = (gzip.compress(b'{"resourceType": "Device"}\n'), gzip.compress(b'{"resourceType": "Device"}\n'))
+    (export / "Device.ndjson.gz").write_bytes(first + b"damage" + last)
+    found = run(export, tmp_path / "out")
+    assert found.summary["export"]["broken_files"] == [
+        {"file": "Device.ndjson.gz", "why": "the compressed file is damaged after line 1"}
+    ]
+
+
 def test_resources_that_name_no_patient_are_counted_by_type(tmp_path: Path) -> None:
     nobodys = [PAIN | {"subject": {"display": "somebody"}}, PAIN | {"subject": {"reference": "Group/g-1"}}]
     found = replayed(tmp_path, *of_patient("p-1", CANCER, PAIN), *nobodys)
@@ -274,6 +284,7 @@ def test_only_the_listed_patients_are_replayed(tmp_path: Path) -> None:
     export = write_export(tmp_path / "export", crowd(10))
     found = run(export, tmp_path / "out", patients=["p-3", "p-4", "nobody"])
     assert sorted(row["patient"] for row in found.rows) == ["p-3", "p-4"]
+    assert found.summary["patients"]["listed_not_found"] == 1
 
 
 def test_an_unreadable_file_is_named_and_the_others_are_read(tmp_path: Path) -> None:
@@ -286,7 +297,8 @@ def test_dates_after_the_day_of_the_run_do_not_move_the_end_of_the_data(tmp_path
     typo = condition(NECK_PAIN, recorded="2206-11-20")
     found = replayed(tmp_path, *of_patient("p-1", CANCER, PAIN, typo))
     assert found.summary["period"]["data_end"] == day(8)
-    assert [row["place"] for row in found.rows] == ["lumbar"]
+    # At the end everything that the export holds was recorded, whatever it says: a call would see it, too.
+    assert [row["place"] for row in found.rows] == ["several"]
 
 
 def test_data_that_were_shifted_into_the_future_as_a_whole_end_there(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ ANYTHING: list[Any] = [
     None, 17, "", [], {}, "word", [None], [[]], True, -1e300, "2026-13-45", "9999-12-31", "0001-01-01T00:00:00+14:00",
     "9999-12-31T23:59:59-14:00", "2020-02-30", "2026-11-01", {"coding": 5}, {"coding": [5]}, {"reference": 5},
     [{"reference": []}], {"start": 5}, {"start": "9999-12-31T23:59:59-14:00"}, {"end": "x"}, {"end": "2026-11-23"},
-    "2026-11-24T24:00:00Z", {"type": []}, [{"type": {}}],
+    "2026-11-24T24:00:00Z", "2026", "2062-01-01", {"type": []}, [{"type": {}}],
 ]  # fmt: skip
 
 ELEMENTS = (
@@ -77,7 +77,7 @@ def test_whatever_stands_in_a_resource_there_is_an_answer_at_every_moment(evalua
     for _ in range(700):
         patient, resources = drawn.choice(charts)
         made = spoiled(drawn, resources)
-        found = evaluator.answers(PatientRecord(patient, lines_of(made), evaluator.supplied))
+        found = evaluator.answers(PatientRecord(patient, lines_of(made), evaluator.supplied, END))
         count_patient(tally, found, evaluator)
         for row in answer_rows("somebody", found):
             assert row["outcome"] in ("fired", "suppressed", "not-applicable", "undetermined"), made

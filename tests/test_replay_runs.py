@@ -262,6 +262,10 @@ def test_a_fault_of_ours_costs_one_patient_and_is_told(
     found = run(export, tmp_path / "out")
     assert found.summary["patients"]["failed"] == {"ZeroDivisionError": 1}
     assert len(found.rows) == 59
+    lost = (found.folder / "damaged-lines.csv").read_text()
+    assert (
+        lost.count("no answer for its patient") == found.summary["export"]["bad_lines"]["no answer for its patient"] > 0
+    )
     assert "1 patients. They count nowhere below." in (found.folder / "report.html").read_text()
 
 

@@ -197,12 +197,32 @@ class _Bars:
             self._bar = None
 
 
+def _end_of(period: dict[str, str]) -> str:
+    """The last day of the moments, and that of the data where they go on."""
+    until, end = period["until"], period["data_end"]
+    return until if until == end else f"{until}, where --until put it: they go on until {end}"
+
+
+def _open_answers(summary: dict[str, Any]) -> str:
+    """What to know of a replay whose silences mean little: most answers are open, or a whole type is missing."""
+    from cds_service.replay.summary import MOSTLY
+
+    share, missing = summary["rates"]["undetermined"], ", ".join(summary["export"]["missing_keys"])
+    lead = f"{share:.0%} of the answers are undetermined" if share and share >= MOSTLY else ""
+    told = f"not in the export, and so unknown: {missing}" if missing else ""
+    return "; ".join(filter(None, (lead, told)))
+
+
 def _tell(summary: dict[str, Any], out: Path) -> None:
     """The first figures, and where the others are."""
     patients, cards, bad = summary["patients"], summary["cards"], summary["export"]["bad_lines"]
     click.echo(f"{patients['all']:,} patients, {patients['with_card']:,} of them with a card.")
     click.echo(f"{cards['openings']['all']:,} cards at {summary['rates']['openings']:,} openings of a chart,")
-    click.echo(f"{cards['end']['all']:,} at the end of the data ({summary['period']['until']}).")
+    click.echo(f"{cards['end']['all']:,} at the end of the data ({_end_of(summary['period'])}).")
+    if told := _open_answers(summary):
+        click.echo(f"Careful: {told}.", err=True)
+    if absent := patients["listed_not_found"]:
+        click.echo(f"{absent:,} patients of --patients are not in the export.", err=True)
     if bad:
         click.echo(f"{sum(bad.values()):,} lines could not be used: see damaged-lines.csv.", err=True)
     if failed := sum(patients["failed"].values()):

@@ -23,6 +23,9 @@ from cds_service.replay.work import Work, peak_kilobytes, read_json, write_json
 # What is counted of lines and of patients that have no answer.
 FOREIGN, FAILED = "foreign-server", "failed"
 
+# Why the lines of a patient without an answer stand among those that were not used.
+FAULT = "no answer for its patient"
+
 
 def ask_partition(out: str, number: int) -> int:
     """Answer for one partition; returns the peak memory of the worker (kB). What is done is not done again."""
@@ -40,15 +43,21 @@ def ask_partition(out: str, number: int) -> int:
         own = list(_lines_of(lines.pop(patient_id), facts, tally))
         if not own:
             continue
+        counts = Tally()
         try:
             found = _answers(patient_id, own, evaluator, facts, bad)
+            own_rows = list(answer_rows(name, found))
+            own_differences = list(difference_rows(name, found, plan.variants))
+            count_patient(counts, found, evaluator)
         except Exception as error:
-            # A fault of ours costs one patient, not the night; the report and the exit say that it is there.
+            # A fault of ours costs one patient, not the night; the report and the command say that it is there.
             tally.add(FAILED, type(error).__name__)
+            named = {place for place, _ in bad}
+            bad += [(place, FAULT) for _, place in own if place not in named]
             continue
-        rows += answer_rows(name, found)
-        differences += difference_rows(name, found, plan.variants)
-        count_patient(tally, found, evaluator)
+        rows += own_rows
+        differences += own_differences
+        tally.update(counts)
     write_rows(work.rows(number), rows, answers_schema())
     if plan.variants[1:]:
         write_rows(work.differences(number), differences, differences_schema())
@@ -61,11 +70,15 @@ def _answers(
 ) -> PatientAnswers:
     """The answers about one patient; of lines that look like JSON and are none, without these."""
     try:
-        return evaluator.answers(PatientRecord(patient_id, [line for line, _ in lines], facts.supplied))
+        return evaluator.answers(_record(patient_id, [line for line, _ in lines], facts))
     except orjson.JSONDecodeError:
         bad += [(place, NOT_JSON) for line, place in lines if not _is_json(line.text)]
         whole = [line for line, _ in lines if _is_json(line.text)]
-        return evaluator.answers(PatientRecord(patient_id, whole, facts.supplied))
+        return evaluator.answers(_record(patient_id, whole, facts))
+
+
+def _record(patient_id: str, lines: list[Line], facts: Facts) -> PatientRecord:
+    return PatientRecord(patient_id, lines, facts.supplied, facts.data_end)
 
 
 @lru_cache(maxsize=2)

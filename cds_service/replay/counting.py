@@ -9,6 +9,7 @@ from cds_service.clinical.rules.assessment import OVERRIDDEN_EARLIER
 from cds_service.replay.course import YIELD_DAYS, Course, course_of
 from cds_service.replay.evaluate import Answer, Evaluator, PatientAnswers
 from cds_service.replay.moments import Kind
+from cds_service.replay.observed import days_observed
 from cds_service.replay.options import LAST
 from cds_service.replay.tally import Tally
 
@@ -71,9 +72,10 @@ def _count_record(tally: Tally, found: PatientAnswers, evaluator: Evaluator) -> 
             tally.add("known", entry.kind, entry.known.source)
     for element, names in patient.later.untold.items():
         tally.add("untold", element, count=len(names))
-    start = max(filter(None, (patient.first_day, period.since)), default=None)
-    if start is not None and start < period.until:
-        tally.add("days-observed", count=(period.until - start).days + 1)
+    for doubt, kind in {entry.name: (entry.known.doubt, entry.kind) for entry in patient.entries}.values():
+        if doubt is not None:
+            tally.add("doubt", doubt, kind)
+    tally.add("days-observed", count=days_observed(patient, period))
 
 
 def _count_answer(tally: Tally, answer: Answer) -> None:

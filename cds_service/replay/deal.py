@@ -141,10 +141,11 @@ def _result(dealt: _Dealt, lines: Lines) -> Mapping[str, Any]:
 
 
 def _plain(written: Mapping[str, int], today: date) -> Mapping[str, Any]:
-    """The last day among many, and how many lie after the day of the run."""
+    """The first and the last day among many, and how many lie after the day of the run."""
     days = {day: count for day, count in written.items() if _DAY.fullmatch(day)}
     until = today.isoformat()
     return {
+        "first": min(days, default=""),
         "last": max(days, default=""),
         "last_by_today": max((day for day in days if day <= until), default=""),
         "count": sum(days.values()),

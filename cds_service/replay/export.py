@@ -70,10 +70,15 @@ class Lines:
             with _open(self._file.address) as stored:
                 yield from self._lines(gzip.GzipFile(fileobj=stored) if self._file.is_compressed else stored)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            self.broken = "the compressed file ends early" if isinstance(error, EOFError) else "not a gzip file"
+            self.broken = self._why_broken(error)
         except OSError as error:
             # Neither path nor content: a message of the file system may quote either.
             self.broken = f"cannot be read ({error.strerror or type(error).__name__})"
+
+    def _why_broken(self, error: Exception) -> str:
+        if isinstance(error, EOFError):
+            return "the compressed file ends early"
+        return f"the compressed file is damaged after line {self.read}" if self.read else "not a gzip file"
 
     def _lines(self, opened: Any) -> Iterator[tuple[int, bytes]]:
         at = self._part.start

@@ -50,7 +50,8 @@ def gather_facts(work: Work, plan: Plan) -> Facts:
     """The facts of all parts, which must be done; they are kept for the workers.
 
     Raises:
-        ReplayError: nothing in the export says when anything was, so that it has no end; or it ends before the period.
+        ReplayError: nothing in the export says when anything was, so that it has no end; or it lies
+            before or after the period.
     """
     parts = [read_json(work.part(number)) for number in range(len(plan.parts))]
     if plan.patients is not None and not any(part["segments"] for part in parts):
@@ -67,6 +68,9 @@ def gather_facts(work: Work, plan: Plan) -> Facts:
         first_lines=tuple(_first_lines(parts, plan)),
         is_bounded=_is_bounded(parts),
     )
+    first = min((part["dated"]["first"] for part in parts if part["dated"]["first"]), default="")
+    if plan.options.until and first > plan.options.until.isoformat():
+        raise ReplayError(f"the data begin on {first}, after --until")
     if plan.options.since and plan.options.since > facts.data_end.date():
         raise ReplayError(f"the data end on {facts.data_end:%Y-%m-%d}, before --since")
     plain = {"data_end": facts.data_end.isoformat(), "supplied": facts.supplied, "server": facts.server}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
 from cds_service.chart.elements import EARLIEST_YEAR
@@ -10,6 +10,9 @@ from cds_service.chart.span import read_date
 
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
+
+# As FHIR writes a day: 2026-11-24.
+_DAY_LENGTH = 10
 
 
 @lru_cache(maxsize=65536)
@@ -43,6 +46,20 @@ def start_moment(text: str) -> datetime | None:
     if not span.is_exact or span.earliest.year <= EARLIEST_YEAR:
         return None
     return datetime.combine(span.earliest, time(12), UTC)
+
+
+@lru_cache(maxsize=65536)
+def first_day(text: str) -> date | None:
+    """The first day that a date may mean, as it is written there, whatever its time zone; None for no date."""
+    try:
+        return read_date(text.strip()[:_DAY_LENGTH]).earliest
+    except (ValueError, OverflowError):
+        return None
+
+
+def is_imprecise(text: str) -> bool:
+    """Whether a date names a month or a year only."""
+    return len(text.strip()) < _DAY_LENGTH
 
 
 def end_of(day: datetime) -> datetime:

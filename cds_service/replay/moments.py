@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 
 from cds_service.replay.instants import end_of, start_moment
+from cds_service.replay.known import Source
 from cds_service.replay.options import LAST, Options
 from cds_service.replay.record import ORDERS, Entry, PatientRecord
 
@@ -93,12 +94,17 @@ def _visits(patient: PatientRecord, period: Period) -> Iterator[Moment]:
     starts: dict[datetime, str] = {}
     for versions in patient.by_name.values():
         entry = versions[-1]
-        if entry.kind == "Encounter" and not _has_status(entry, _NOT_HELD):
+        if was_held(entry):
             at = _start(entry)
             if at is not None and period.holds(at):
                 identity = str(entry.resource.get("id") or "")
                 starts[at] = min(starts.get(at, identity), identity)
     return (Moment(at, Kind.VISIT, encounter) for at, encounter in starts.items())
+
+
+def was_held(entry: Entry) -> bool:
+    """Whether it is a visit that took place."""
+    return entry.kind == "Encounter" and not _has_status(entry, _NOT_HELD)
 
 
 def _has_status(entry: Entry, statuses: frozenset[str]) -> bool:
@@ -127,7 +133,9 @@ def _orders(patient: PatientRecord, period: Period) -> Iterator[Moment]:
     for versions in patient.by_name.values():
         entry = versions[-1]
         if entry.kind in ORDERS and not _has_status(entry, _NOT_WRITTEN):
-            at = entry.known.at if isinstance(entry.resource.get("authoredOn"), str) else None
+            # Nobody knows the moment of an order that is dated by a month, or by a slip of the pen.
+            is_dated = entry.known.source is Source.RECORDED and entry.known.doubt is None
+            at = entry.known.at if is_dated else None
             if at is not None and period.holds(at):
                 written.setdefault(at, []).append(entry)
     for at, entries in written.items():

@@ -22,6 +22,7 @@ from cds_service.plots.svg import (
     stacked_bar_chart,
 )
 from cds_service.replay.course import YIELD_DAYS
+from cds_service.replay.summary import MOSTLY
 from cds_service.reporting.report_text import Words, not_understood_words
 
 _TEMPLATES = Environment(
@@ -58,6 +59,15 @@ _SOURCES = {
     "onset": "the onset alone",
     "nothing": "nothing",
 }
+
+
+_DOUBTS = {
+    "recorded_imprecisely": "a month or year that may lie after the end; seen there only",
+    "recorded_after_end": "after the end of the data; another date took its place",
+}
+
+# Outcomes as a committee reads them.
+_OUTCOMES = {"not-applicable": "Not found", "suppressed": "Suppressed", "undetermined": "Undetermined"}
 
 
 def replay_page(summary: Json, content: Content) -> str:
@@ -98,6 +108,12 @@ def replay_page(summary: Json, content: Content) -> str:
             for kind, found in summary["knowledge"]["known_by"].items()
         ],
         untold=[(element, [_count(count)]) for element, count in summary["knowledge"]["could_not_be_told"].items()],
+        mostly=MOSTLY,
+        doubts=[
+            (f"{kind}: {said}", [_count(count)])
+            for doubt, said in _DOUBTS.items()
+            for kind, count in summary["knowledge"][doubt].items()
+        ],
         damage=list(_damage(summary["export"])),
     )
 
@@ -196,7 +212,7 @@ def _outcomes(summary: Json) -> Iterator[Markup]:
     for scope, when in (("openings", "at openings of a chart"), ("end", "at the end of the data")):
         found = summary["outcomes"][scope]["by_outcome"]
         rows = [
-            (f"{outcome}: {reason}", (count,))
+            (f"{_OUTCOMES.get(outcome, _plain(outcome))}: {_plain(reason).lower()}", (count,))
             for outcome, reasons in sorted(found.items())
             if outcome != "fired"
             for reason, count in _ordered("reason", reasons)

@@ -69,12 +69,14 @@ class PatientRecord:
         patient_id: as the export names it.
         lines: in a fixed order, whatever files they came from; each is JSON.
         supplied: the prefetch keys of which the export has anything; of the others nothing is known.
+        data_end: the end of the data, which bounds the dates of recording.
         later: what happened after the moments of the replay.
     """
 
     patient_id: str
     lines: Sequence[Line]
     supplied: Collection[str]
+    data_end: datetime | None = None
     later: Later = field(default_factory=Later)
 
     @cached_property
@@ -83,7 +85,7 @@ class PatientRecord:
         named = [(line, resource) for line in self.lines if resource_type_of(resource := orjson.loads(line.text))]
         starts = dict(_visit_starts(named))
         found = [
-            Entry(line.kind, _name(line), resource, known_of(resource, line.kind, starts.get), line.text)
+            Entry(line.kind, _name(line), resource, known_of(resource, line.kind, starts.get, self.data_end), line.text)
             for line, resource in named
         ]
         self.later.last_visit = max(starts.values(), default=None)

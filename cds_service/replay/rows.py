@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,6 +137,8 @@ def join_rows(paths: Sequence[Path], out: Path, schema: pa.Schema) -> int:
 
     beside = out.with_name(f"{out.name}.new")
     count = 0
+    # Made before it is written, for its owner only, as the other results are.
+    os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
     with pq.ParquetWriter(beside, schema, compression="zstd") as writer:
         for path in paths:
             table = pq.read_table(path, schema=schema)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -154,8 +155,13 @@ def _plan(export: str, work: Work, options: Options, settings: Settings, now: da
         return earlier
     if work.out.exists() and any(work.out.iterdir()):
         raise ReplayError(f"{work.out} is not empty: give another folder for the results, or remove it")
-    work.make()
-    write_json(work.plan, plan.plain())
+    try:
+        work.make()
+        write_json(work.plan, plan.plain())
+    except OSError as error:
+        raise ReplayError(
+            f"{work.out} cannot be made or written to: {error.strerror or type(error).__name__}"
+        ) from error
     return plan
 
 
@@ -191,7 +197,8 @@ def _results(work: Work, plan: Plan, facts: Facts) -> dict[str, Any]:
             part, _, line = place.partition(":")
             late.append((int(part), int(line), why))
     parts = [read_json(work.part(number)) for number in range(len(plan.parts))]
-    summary = summary_of(tally, export_of(parts, plan, tally, len(late)), plan, facts)
+    late_bad = Counter(why for _, _, why in late)
+    summary = summary_of(tally, export_of(parts, plan, tally, late_bad), plan, facts)
     numbers = range(plan.partitions)
     join_rows([work.rows(number) for number in numbers], work.out / ANSWERS, answers_schema())
     if plan.variants[1:]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cds_service.clinical.rules.assessment import Outcome
 from cds_service.replay.counting import END, OPENINGS
 from cds_service.replay.course import YIELD_DAYS
 from cds_service.replay.facts import Facts
+from cds_service.replay.known import Doubt
 from cds_service.replay.plan import Plan
 from cds_service.replay.statistics import Share, quantile, wilson
 from cds_service.replay.tally import Tally
@@ -16,6 +18,9 @@ from cds_service.replay.tally import Tally
 FORMAT = 1
 
 _DAYS_OF_A_YEAR = 365.25
+
+# From this share on most answers are open: then a count of cards says little.
+MOSTLY = 0.5
 
 # Figures are given to so many significant digits: more would promise what no count of patients keeps.
 _DIGITS = 6
@@ -50,7 +55,7 @@ def summary_of(tally: Tally, export: dict[str, Any], plan: Plan, facts: Facts) -
             "data_end": facts.data_end.date().isoformat(),
         },
         "export": export | {"missing_keys": sorted(set(rule.prefetch) - set(facts.supplied))},
-        "patients": _patients(tally),
+        "patients": _patients(tally, plan),
         "cards": {scope: _cards(tally, scope) for scope in (OPENINGS, END)},
         "rates": _rates(tally),
         "outcomes": {scope: _outcomes(tally, scope) for scope in (OPENINGS, END)},
@@ -60,14 +65,17 @@ def summary_of(tally: Tally, export: dict[str, Any], plan: Plan, facts: Facts) -
         "knowledge": {
             "known_by": _nested(tally, "known"),
             "could_not_be_told": tally.by_word("untold"),
+            **{doubt.value: tally.by_word("doubt", doubt) for doubt in Doubt},
         },
         "compared": [_compared(tally, variant.name, variant.rule.content.version) for variant in plan.variants[1:]],
     }
 
 
-def _patients(tally: Tally) -> dict[str, Any]:
+def _patients(tally: Tally, plan: Plan) -> dict[str, Any]:
+    found = tally.count("patients") + sum(tally.by_word("failed").values())
     return {
         "all": tally.count("patients"),
+        "listed_not_found": len(plan.patients) - found if plan.patients is not None else 0,
         "asked": tally.count("patients-asked"),
         "at_risk": tally.count("patients-at-risk"),
         "with_card": tally.count("patients-with-card"),
@@ -95,7 +103,10 @@ def _rates(tally: Tally) -> dict[str, Any]:
     years = tally.count("days-observed") / _DAYS_OF_A_YEAR
     openings = sum(tally.below("outcome", OPENINGS).values())
     looked_at = sum(tally.below("outcome", END).values())
+    outcomes = [found for scope in (OPENINGS, END) for found in tally.below("outcome", scope).items()]
+    open_answers = sum(count for (outcome, _), count in outcomes if outcome == Outcome.UNDETERMINED)
     found: dict[str, Any] = {"openings": openings}
+    found["undetermined"] = _round(open_answers / (openings + looked_at)) if openings + looked_at else None
     for kind in ("all", "first", "repeated"):
         kinds = tally.by_word("cards", OPENINGS, "kind")
         cards = sum(kinds.values()) if kind == "all" else kinds.get(kind, 0)
@@ -170,13 +181,14 @@ def _nested(tally: Tally, *name: str) -> dict[str, dict[str, int]]:
     return found
 
 
-def export_of(parts: Sequence[Mapping[str, Any]], plan: Plan, tally: Tally, late_bad: int) -> dict[str, Any]:
+def export_of(
+    parts: Sequence[Mapping[str, Any]], plan: Plan, tally: Tally, late_bad: Mapping[str, int]
+) -> dict[str, Any]:
     """What the export holds, and what of it was not used and why."""
     from cds_service.replay.ask import FOREIGN
-    from cds_service.replay.heads import NOT_JSON
 
     bad = Tally((("bad", why), count) for part in parts for why, count in part["bad"].items())
-    bad.add("bad", NOT_JSON, count=late_bad)
+    bad.update(Tally((("bad", why), count) for why, count in late_bad.items()))
     types = Tally((("types", kind), count) for part in parts for kind, count in part["types"].items())
     nobody = Tally((("nobody", kind), count) for part in parts for kind, count in part["without_patient"].items())
     broken = [

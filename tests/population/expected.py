@@ -62,6 +62,7 @@ class Expected:
     unknown_patients: int = 0
 
     def add_patient(self, first_record: datetime, at_risk: bool) -> None:
+        """Count a patient, observed from the first visit or own date of recording to the end of the data."""
         self.patients += 1
         self.at_risk += at_risk
         self.days_observed += (self.end - first_record).days + 1

@@ -34,15 +34,21 @@ LATER_CODES_WITHOUT_PAIN = {150: 1}
 # Days from the first record of the pain to the MRI, each for so many out of a hundred; the others had none.
 DAYS_TO_MRI = {20: 25, 29: 30, 45: 15}
 
+# A vital sign of long ago that somebody told of, without a date of recording: it begins no observation. For so many out
+# of a hundred.
+TOLD = 5
+
 # An entry in codes of the site, for so many out of a hundred.
 LOCAL_CODES = 2
 
 _DAY = timedelta(days=1)
 
+_LONG_AGO = datetime(1985, 3, 1, 9, tzinfo=UTC)
+
 
 @dataclass
 class Person:
-    """One patient that is being made: lines by resource type, and when the first of them was on record."""
+    """One patient that is being made: lines by resource type, and the first visit or own date of recording."""
 
     number: int
     drawn: Random
@@ -141,6 +147,8 @@ def _beside(made: Person) -> datetime:
         )  # fmt: skip
         made.add("Condition", local.replace(',"display":""', "").replace(',"text":""', ""))
         made.local_codes += 1
+    if made.number % 100 < TOLD:
+        made.add("Observation", resources.told_sign(made.name("observation"), made.identity, _LONG_AGO))
     return first
 
 

@@ -75,6 +75,15 @@ def vital_sign(identity: str, owner: str, visit: str, at: datetime, drawn: Rando
     )
 
 
+def told_sign(identity: str, owner: str, at: datetime) -> str:
+    """A body height that is dated by the day on which it was measured alone, outside of any visit."""
+    return (
+        f'{{"resourceType":"Observation","id":"{identity}","status":"final","code":{{"coding":[{{"system":'
+        f'"http://loinc.org","code":"8302-2"}}]}},"subject":{{"reference":"Patient/{owner}"}},"effectiveDateTime":'
+        f'"{instant(at)}"}}'
+    )
+
+
 def visit(identity: str, owner: str, at: datetime) -> str:
     when = instant(at)
     return (
