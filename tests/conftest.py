@@ -16,6 +16,14 @@ from tests.builders import NOW
 from tests.content_copies import copy_of_content
 from tests.skips import ALOUD
 
+# Fixtures that some modules name as their plugins and others import: pytest looks into their assertions either way.
+pytest.register_assert_rewrite(
+    *(
+        f"tests.{name}"
+        for name in ("browser", "fhir_server", "http_clients", "instances", "ledger_databases", "real_server")
+    )
+)
+
 # The marker of a test by the fixture that brings what it needs. Modules that start processes themselves say so.
 MARKERS = {
     "browser": "browser",

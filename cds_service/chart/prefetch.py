@@ -154,7 +154,7 @@ class PrefetchReader:
             codes: of the rule.
             birth: of the patient, as far as it is known.
         """
-        self._screening = Screening(codes, birth, self.subjects.is_own)
+        self._screening = Screening(codes, birth, self.subjects.is_own, self._still_wanted)
 
     def pass_over_none_of(self, key: str) -> None:
         """Read every entry of a key."""

@@ -173,6 +173,9 @@ _PLAIN_REFERENCE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.\-]{1,64}")
 _MARGIN = timedelta(days=2)
 _LAST_DAY = date(9990, 1, 1)
 
+# Entries between two looks at the time: reading the names of so many new codes takes some milliseconds.
+_ENTRIES_BETWEEN_LOOKS = 16
+
 # Of a Condition without a category: it is taken for an entry of a list.
 _NO_CATEGORY = False
 
@@ -223,9 +226,17 @@ class Screening:
         codes: of the rule.
         birth: of the patient, as far as it is known.
         is_own: whether a reference is to this patient, as it is usually written.
+        still_wanted: called now and then; raises where nobody waits for the chart any more.
     """
 
-    def __init__(self, codes: CodeScreen, birth: Span | None, is_own: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        codes: CodeScreen,
+        birth: Span | None,
+        is_own: Callable[[str], bool],
+        still_wanted: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._still_wanted = still_wanted
         born = birth.latest if birth else date.min
         self._first = max(min(born, _LAST_DAY), date(EARLIEST_YEAR, 1, 1)) + _MARGIN
         # What was found out about the bytes of a member, which are the same in entry after entry.
@@ -252,6 +263,8 @@ class Screening:
         told = _Told()
         decode, counted_as = self._ways.get(resource_type, (_as_study, self._study))
         for place, entry in enumerate(entries):
+            if not place % _ENTRIES_BETWEEN_LOOKS:
+                self._still_wanted()
             try:
                 item = decode(entry.resource)
                 counts_as = counted_as(item, entry.resource, told) if item.resourceType == resource_type else None
