@@ -10,5 +10,16 @@ NO_PROMTOOL = "PROMETHEUS DID NOT READ ITS RULES (apt-get install prometheus)"
 NO_SYSTEMD = "SYSTEMD DID NOT READ ITS UNIT (systemd-analyze is not installed, or too old)"
 NO_POSTGRESQL = "NOT TESTED ON POSTGRESQL: no server could be started"
 NO_NETWORKS = "NOT TESTED IN SEPARATE NETWORKS: only root on Linux can make network namespaces"
+NO_SMALL_DISK = "NOT FILLED: only root on Linux can mount a small file system"
 
-ALOUD = (NO_CHROMIUM, NO_IMAGE, NO_MAKE, NO_NGINX, NO_PROMTOOL, NO_SYSTEMD, NO_POSTGRESQL, NO_NETWORKS)
+ALOUD = (
+    NO_CHROMIUM,
+    NO_IMAGE,
+    NO_MAKE,
+    NO_NGINX,
+    NO_PROMTOOL,
+    NO_SYSTEMD,
+    NO_POSTGRESQL,
+    NO_NETWORKS,
+    NO_SMALL_DISK,
+)

@@ -21,7 +21,9 @@ import pytest
 import requests
 
 from cds_service.ledger.store import FILE_NAME
+from tests.chaos.small_disk import filled, small_disk
 from tests.server_calls import FEEDBACK, HOST, comes_true, feedback
+from tests.skips import NO_SMALL_DISK
 
 if TYPE_CHECKING:
     from tests.ledger_databases import PostgresqlServer
@@ -202,6 +204,32 @@ def test_a_disk_that_is_full_shows_in_readiness_until_there_is_room(
     resource.prlimit(worker, resource.RLIMIT_FSIZE, usual)
     assert recovers(service)
     assert timed_call(service).status_code == 200
+
+
+def test_a_file_system_without_a_byte_left_loses_nothing_that_was_acknowledged(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    with small_disk(disk, megabytes=8) as mounted:
+        if not mounted:
+            pytest.skip(NO_SMALL_DISK)
+        service = start_service(workers=2, data_folder=str(disk))
+        assert recovers(service)
+        before = acknowledged(service, 8)
+        assert len(before) == 8
+        with filled(disk):
+            # What SQLite has set aside for its log may still hold a few rows.
+            during = set().union(*(acknowledged(service, 1) for _ in range(40)))
+            assert len(during) < 40
+            assert service.call(feedback(str(uuid4())), FEEDBACK).status_code == 503
+            assert timed_call(service).json()["cards"]
+            assert comes_true(lambda: lives_and_says(service) == (200, "down"))
+        assert recovers(service)
+        after = acknowledged(service, 8)
+        assert len(after) == 8
+        service.tell_to_stop()
+        service.exit_status()
+        assert kept_cards(disk / FILE_NAME) == before | during | after
 
 
 def kept_cards(file: Path) -> set[str]:

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-NO_SMALL_DISK = "NOT FILLED: only root on Linux can mount a small file system"
-
 _CHUNK = b"\0" * 65_536
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from cds_service.ledger.store import FILE_NAME
 from tests.chaos.disruption import Disruption, Places, Swap
-from tests.chaos.small_disk import NO_SMALL_DISK, filled, small_disk
+from tests.chaos.small_disk import filled, small_disk
+from tests.skips import NO_SMALL_DISK
 
 # The ledger grows by some megabytes in five minutes, and each restored one stays beside it.
 _MEGABYTES = 128
