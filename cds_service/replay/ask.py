@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -19,6 +20,12 @@ from cds_service.replay.record import Line, PatientRecord
 from cds_service.replay.rows import answer_rows, answers_schema, difference_rows, differences_schema, write_rows
 from cds_service.replay.tally import Tally
 from cds_service.replay.work import Work, peak_kilobytes, read_json, write_json
+
+# Where a line stands in the export: the number of a part, and that of the line in it.
+Place: TypeAlias = tuple[bytes, bytes]
+
+# A line of a partition: its text, its type, its id, the server that it names, and its place.
+_Found: TypeAlias = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
 
 # What is counted of lines and of patients that have no answer.
 FOREIGN, FAILED = "foreign-server", "failed"
@@ -53,7 +60,7 @@ def ask_partition(out: str, number: int) -> int:
             # A fault of ours costs one patient, not the night; the report and the command say that it is there.
             tally.add(FAILED, type(error).__name__)
             named = {place for place, _ in bad}
-            bad += [(place, FAULT) for _, place in own if place not in named]
+            bad += [(_written(place), FAULT) for _, place in own if _written(place) not in named]
             continue
         rows += own_rows
         differences += own_differences
@@ -66,13 +73,13 @@ def ask_partition(out: str, number: int) -> int:
 
 
 def _answers(
-    patient_id: str, lines: list[tuple[Line, str]], evaluator: Evaluator, facts: Facts, bad: list[tuple[str, str]]
+    patient_id: str, lines: list[tuple[Line, Place]], evaluator: Evaluator, facts: Facts, bad: list[tuple[str, str]]
 ) -> PatientAnswers:
     """The answers about one patient; of lines that look like JSON and are none, without these."""
     try:
         return evaluator.answers(_record(patient_id, [line for line, _ in lines], facts))
     except orjson.JSONDecodeError:
-        bad += [(place, NOT_JSON) for line, place in lines if not _is_json(line.text)]
+        bad += [(_written(place), NOT_JSON) for line, place in lines if not _is_json(line.text)]
         whole = [line for line, _ in lines if _is_json(line.text)]
         return evaluator.answers(_record(patient_id, whole, facts))
 
@@ -96,13 +103,19 @@ def _evaluator_of(plan: Plan, facts: Facts) -> Evaluator:
     )
 
 
-def _lines(work: Work, number: int) -> dict[str, list[bytes]]:
-    """The lines of a partition by patient, without the patient."""
-    found: dict[str, list[bytes]] = {}
+def _written(place: Place) -> str:
+    """A place in the export, as it is kept: part and line."""
+    part, line = place
+    return f"{part.decode()}:{line.decode()}"
+
+
+def _lines(work: Work, number: int) -> dict[str, list[_Found]]:
+    """The lines of a partition by patient."""
+    found: dict[bytes, list[_Found]] = defaultdict(list)
     for line in _segments(work, number):
-        patient, _, rest = line.partition(b"\t")
-        found.setdefault(patient.decode(), []).append(rest)
-    return found
+        patient, kind, base, part, identity, place, text = line.split(b"\t", 6)
+        found[patient].append((text, kind, identity, base, part, place))
+    return {patient.decode(): lines for patient, lines in found.items()}
 
 
 def _segments(work: Work, number: int) -> Iterator[bytes]:
@@ -114,22 +127,19 @@ def _segments(work: Work, number: int) -> Iterator[bytes]:
                     yield from file.read(place[1]).split(b"\n")[:-1]
 
 
-def _lines_of(found: list[bytes], facts: Facts, tally: Tally) -> Iterator[tuple[Line, str]]:
+def _lines_of(found: list[_Found], facts: Facts, tally: Tally) -> Iterator[tuple[Line, Place]]:
     """The lines of one patient, each once, in an order that does not depend on the files, and where they stand."""
-    seen = set[bytes]()
-    for text, kind, identity, base, place in sorted(map(_split, found)):
-        if text in seen:
+    found.sort()
+    before = b""
+    for text, kind, identity, base, part, place in found:
+        if text == before:
             tally.add("same-line-again")
             continue
-        seen.add(text)
-        # Nobody knows whose it is: the reading of the chart leaves the answer open where that matters.
-        tally.add(FOREIGN, count=int(bool(base) and base.decode() != facts.server))
-        yield Line(kind.decode(), identity.decode(), text), place.decode()
-
-
-def _split(line: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
-    kind, identity, base, place, text = line.split(b"\t", 4)
-    return text, kind, identity, base, place
+        before = text
+        if base and base.decode() != facts.server:
+            # Nobody knows whose it is: the reading of the chart leaves the answer open where that matters.
+            tally.add(FOREIGN)
+        yield Line(kind.decode(), identity.decode(), text), (part, place)
 
 
 def _is_json(text: bytes) -> bool:

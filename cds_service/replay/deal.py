@@ -23,13 +23,22 @@ from cds_service.replay.work import Work, peak_kilobytes, write_json, write_whol
 # Lines in memory before they are written out, in bytes.
 _FLUSH_BYTES = 48 * 1024 * 1024
 
-# Patients whose partition is remembered; so many take some 20 MB.
+# Patients with a type of resource of which it is remembered where their lines go; so many take some 70 MB.
 _MOST_REMEMBERED = 200_000
 
 # The order sessions of order hooks hold drugs too.
 _DRUG_ORDERS = "MedicationRequest"
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY_LETTERS = len("2026-11-28")
+
+
+@dataclass(slots=True)
+class _Owner:
+    """What lines of one type with the same patient have in common: where they go, and what stands before each."""
+
+    bucket: list[bytes]
+    prefix: bytes
 
 
 @dataclass(slots=True)
@@ -39,6 +48,7 @@ class _Dealt:
     plan: Plan
     work: Work
     number: int
+    kinds: frozenset[str]
     types: Counter[str] = field(default_factory=Counter)
     bad: list[tuple[int, str]] = field(default_factory=list)
     without_patient: Counter[str] = field(default_factory=Counter)
@@ -48,34 +58,40 @@ class _Dealt:
     segments: list[dict[str, Any]] = field(default_factory=list)
     buckets: dict[int, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     held: int = 0
-    places: dict[str, int] = field(default_factory=dict)
+    owners: dict[tuple[str, str, str], _Owner | None] = field(default_factory=dict)
 
     def add(self, line: int, text: bytes, head: Head) -> None:
-        self.types[head.kind] += 1
-        if head.kind not in KEYS and not (head.kind == _DRUG_ORDERS and self.plan.options.has_orders):
-            return
-        if not head.patient:
-            self.without_patient[head.kind] += 1
-            return
-        if self.plan.patients is not None and head.patient not in self.plan.patients:
+        kind, base = head.kind, head.base
+        self.types[kind] += 1
+        of = (kind, head.patient, base)
+        try:
+            owner = self.owners[of]
+        except KeyError:
+            owner = self._owner(*of)
+        if owner is None:
+            if kind in self.kinds and not head.patient:
+                self.without_patient[kind] += 1
             return
         if head.dated:
-            self.dated[head.dated[:10]] += 1
+            self.dated[head.dated[:_DAY_LETTERS]] += 1
         elif head.updated:
-            self.updated[head.updated[:10]] += 1
-        if head.kind != "Patient":
-            self.bases[head.base] += 1
-        prefix = f"{head.patient}\t{head.kind}\t{head.identity}\t{head.base}\t{self.number}:{line}\t".encode()
-        self.buckets[self._partition(head.patient)].append(prefix + text)
+            self.updated[head.updated[:_DAY_LETTERS]] += 1
+        if kind != "Patient":
+            self.bases[base] += 1
+        owner.bucket += (owner.prefix, head.identity.encode(), b"\t%d\t" % line, text, b"\n")
         self.held += len(text)
         if self.held > _FLUSH_BYTES:
             self.flush()
 
-    def _partition(self, patient: str) -> int:
-        if (found := self.places.get(patient)) is None:
-            if len(self.places) >= _MOST_REMEMBERED:
-                self.places.clear()
-            found = self.places[patient] = self.plan.partition_of(patient)
+    def _owner(self, kind: str, patient: str, base: str) -> _Owner | None:
+        """Of these lines; None where they are not used."""
+        if len(self.owners) >= _MOST_REMEMBERED:
+            self.owners.clear()
+        found = None
+        if kind in self.kinds and patient and (self.plan.patients is None or patient in self.plan.patients):
+            prefix = f"{patient}\t{kind}\t{base}\t{self.number}\t".encode()
+            found = _Owner(self.buckets[self.plan.partition_of(patient)], prefix)
+        self.owners[kind, patient, base] = found
         return found
 
     def flush(self) -> None:
@@ -87,13 +103,14 @@ class _Dealt:
         content: list[bytes] = []
         at = 0
         for partition in sorted(self.buckets):
-            block = b"\n".join(self.buckets[partition]) + b"\n"
+            block = b"".join(self.buckets[partition])
             places[str(partition)] = (at, len(block))
             content.append(block)
             at += len(block)
-        write_whole(path, b"".join(content))
+        write_whole(path, *content)
         self.segments.append({"file": path.name, "places": places})
         self.buckets.clear()
+        self.owners.clear()
         self.held = 0
 
 
@@ -105,7 +122,8 @@ def deal_part(out: str, number: int) -> int:
         return peak_kilobytes()
     part = plan.parts[number]
     lines = Lines(plan.files[part.file], part)
-    dealt = _Dealt(plan, work, number)
+    kinds = frozenset(KEYS) | ({_DRUG_ORDERS} if plan.options.has_orders else set())
+    dealt = _Dealt(plan, work, number, kinds)
     for line, text in lines:
         head = read_head(text) if text.isascii() or _is_utf_8(text) else NOT_JSON
         if isinstance(head, Head):

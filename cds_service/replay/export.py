@@ -9,6 +9,7 @@ import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from cds_service.replay.errors import ReplayError
@@ -23,6 +24,9 @@ PART_BYTES = 64 * 1024 * 1024
 EXPANSION = 10
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# Of an uncompressed file so many bytes are read at a time.
+_READ_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +85,29 @@ class Lines:
         return f"the compressed file is damaged after line {self.read}" if self.read else "not a gzip file"
 
     def _lines(self, opened: Any) -> Iterator[tuple[int, bytes]]:
-        at = self._part.start
-        if at:
-            opened.seek(at - 1)
-            # A line that began before belongs to the part before.
-            at += len(opened.readline()) - 1
-        for line in opened:
-            if self._part.end is not None and at >= self._part.end:
-                return
-            at += len(line)
+        for line in opened if self._file.is_compressed else chain.from_iterable(self._stretches(opened)):
             self.read += 1
             text = line.strip()
             if self.read == 1 and not self._part.start:
                 text = text.removeprefix(_BYTE_ORDER_MARK)
             if text:
                 yield self.read, text
+
+    def _stretches(self, opened: Any) -> Iterator[list[bytes]]:
+        """The lines that begin in this part, some megabytes at a time: a line costs no call of its own."""
+        at, end = self._part.start, self._part.end
+        if at:
+            opened.seek(at - 1)
+            # A line that began before belongs to the part before.
+            at += len(opened.readline()) - 1
+        while end is None or at < end:
+            found = opened.read(_READ_BYTES if end is None else min(_READ_BYTES, end - at))
+            if not found:
+                return
+            if not found.endswith(b"\n"):
+                found += opened.readline()
+            at += len(found)
+            yield found.removesuffix(b"\n").split(b"\n")
 
 
 def _open(address: str) -> Any:

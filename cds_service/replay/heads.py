@@ -45,19 +45,19 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     identity: str = ""
 
 
-class _Reference(msgspec.Struct):
+class _Reference(msgspec.Struct, gc=False):
     reference: str | None = None
 
 
-class _Meta(msgspec.Struct):
+class _Meta(msgspec.Struct, gc=False):
     lastUpdated: str | None = None
 
 
-class _Period(msgspec.Struct):
+class _Period(msgspec.Struct, gc=False):
     start: str | None = None
 
 
-class _Line(msgspec.Struct):
+class _Line(msgspec.Struct, gc=False):
     resourceType: str
     id: str | None = None
     subject: _Reference | None = None

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import orjson
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from cds_service.chart.elements import short_reference
 from cds_service.chart.resource_types import resource_type_of
@@ -41,8 +41,7 @@ _MERGED = "replaced-by"
 _PATIENT = "patient"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True, gc=False):
     """One resource as it stands in the export: its type, its id (empty where it has none), and its bytes."""
 
     kind: str

@@ -74,12 +74,12 @@ class Work:
         return self.folder / "answers" / f"{number:05}-differences.parquet"
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, *content: bytes) -> None:
     """Write a file that appears at once and whole, for its owner only."""
     beside = path.with_name(f"{path.name}.{os.getpid()}.new")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
+        file.writelines(content)
     beside.replace(path)
 
 
