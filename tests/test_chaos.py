@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -110,7 +111,7 @@ def test_an_answer_that_must_not_come_is_found(
 
 def test_a_connection_may_be_lost_where_a_worker_was_killed_and_liveness_is_asked_again(campaign: Campaign) -> None:
     campaign.kills.append(1.05)
-    campaign.respawned = 1
+    campaign.ended = [-signal.SIGKILL]
     answered(campaign, "card", LOST)
     answered(campaign, "live", LOST)
     answered(campaign, "live, again", 200, began=1.2)
@@ -132,10 +133,10 @@ def test_readiness_that_lies_and_a_ledger_that_does_not_come_back_are_found(camp
 
 
 def test_the_end_of_the_service_counts(campaign: Campaign) -> None:
-    campaign.status, campaign.respawned = 1, 2
+    campaign.status, campaign.ended = 1, [-signal.SIGSEGV, -signal.SIGKILL]
     campaign.errors = "Killing worker-1 after it refused to gracefully stop"
     assert told(campaign) == [
-        "0 workers were killed, and 2 ended unexpectedly",
+        "0 workers were killed, and 2 ended unexpectedly (status -11)",
         "the service ended with status 1 when it was told to stop",
         "standard error has 'refused to gracefully stop'",
     ]
@@ -150,7 +151,7 @@ def short(campaign: Campaign, steps: Sequence[str]) -> None:
     assert len(campaign.record.acknowledged) > 0
     assert [step.name for step in campaign.steps] == steps
     assert all(step.recovered is not None for step in campaign.steps)
-    assert campaign.respawned == len(campaign.kills) > 0
+    assert campaign.ended == [-signal.SIGKILL] * len(campaign.kills) != []
     assert campaign.status == 0
     text = chaos_text([campaign])
     assert all(f"| {name} | 1 |" in text for name in steps)

@@ -124,6 +124,15 @@ def test_a_worker_that_ends_alone_is_told_and_started_again(service: RealServer)
     assert (event["level"], event["pid"], event["exit_status"], event["worker"]) == ("error", ended, 0, 1)
 
 
+def test_a_worker_that_crashes_says_where_and_is_started_again(service: RealServer) -> None:
+    crashed = service.workers()[0]
+    os.kill(crashed, signal.SIGSEGV)
+    assert comes_true(lambda: service.started() == 3)
+    assert unexpected(service) == [crashed]
+    assert "Fatal Python error: Segmentation fault" in service.errors()
+    assert service.call().status_code == 200
+
+
 def test_workers_that_are_killed_at_the_same_moment_are_all_started_again(start_service: StartService) -> None:
     service = start_service(workers=4)
     killed = service.workers()

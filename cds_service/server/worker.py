@@ -15,6 +15,7 @@ its own words.
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 import io
 import logging
@@ -90,6 +91,8 @@ def create_worker_app() -> Front:
         SettingsError, ContentError: see `create_app`.
     """
     log_to_standard_output()
+    # Where a library crashes, the process ends without a word: standard error then says where each thread was.
+    faulthandler.enable()
     sys.setswitchinterval(_TURN_SECONDS)
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 100)
     return front_for(read_settings(), for_good=True)

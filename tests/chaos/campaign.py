@@ -55,7 +55,7 @@ class Campaign:
 
     Attributes:
         kills: when a worker was killed (`time.monotonic`).
-        respawned: workers that were started again.
+        ended: the exit statuses of the workers that ended, and were started again.
         switched: changes of mode.
         status: the exit status of the service that was told to stop in the end.
     """
@@ -65,7 +65,7 @@ class Campaign:
     record: Record = field(default_factory=Record)
     steps: list[Step] = field(default_factory=list)
     kills: list[float] = field(default_factory=list)
-    respawned: int = 0
+    ended: list[int] = field(default_factory=list)
     switched: int = 0
     status: int | None = None
     errors: str = ""
@@ -97,7 +97,8 @@ def run_campaign(
         service.kill()
         campaign.seconds = time.monotonic() - begun
         campaign.errors = service.errors()
-        campaign.respawned = sum(event["event"] == "a worker ended unexpectedly" for event in service.events())
+        ended = (event for event in service.events() if event["event"] == "a worker ended unexpectedly")
+        campaign.ended = [event["exit_status"] for event in ended]
     return campaign
 
 

@@ -49,7 +49,7 @@ def _of(campaign: Campaign) -> Iterator[str]:
     yield ""
     yield (
         f"Feedback acknowledged: {len(campaign.record.acknowledged):,} cards, of which {kept:,} were found in the"
-        f" ledger. Workers killed: {len(campaign.kills)}, started again: {campaign.respawned}. Modes switched:"
+        f" ledger. Workers killed: {len(campaign.kills)}, started again: {len(campaign.ended)}. Modes switched:"
         f" {campaign.switched}." + (f" {campaign.database.skipped}." if campaign.database.skipped else "")
     )
     yield ""

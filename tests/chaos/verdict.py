@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from uuid import UUID
@@ -71,11 +72,15 @@ def complaints(campaign: Campaign) -> Iterator[str]:
             yield f"{kind}: {len(silent)} connections lost while no worker was killed ({_during(campaign, silent[0])})"
     yield from _of_probes(campaign)
     yield from _of_steps(campaign)
-    if campaign.respawned != len(campaign.kills):
-        yield f"{len(campaign.kills)} workers were killed, and {campaign.respawned} ended unexpectedly"
+    if campaign.ended != [-signal.SIGKILL] * len(campaign.kills):
+        others = sorted({status for status in campaign.ended if status != -signal.SIGKILL})
+        yield (
+            f"{len(campaign.kills)} workers were killed, and {len(campaign.ended)} ended unexpectedly"
+            + (f" (status {', '.join(map(str, others))})" if others else "")
+        )
     if campaign.status != 0:
         yield f"the service ended with status {campaign.status} when it was told to stop"
-    for word in ("refused to gracefully stop", "Traceback"):
+    for word in ("refused to gracefully stop", "Traceback", "Fatal Python error"):
         if word in campaign.errors:
             yield f"standard error has '{word}'"
 
