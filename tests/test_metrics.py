@@ -19,12 +19,11 @@ from cds_service.chart.records import Gap
 from cds_service.ledger.entries import DecisionEntry, Mode
 from cds_service.reporting.metrics import (
     FHIR_RESULTS,
-    FOLDER_VARIABLE,
     LEDGER_OPERATIONS,
     Metrics,
     Vocabulary,
-    metrics_folder,
 )
+from cds_service.reporting.metrics_folder import FOLDER_VARIABLE, metrics_folder
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CARD = UUID(int=1)
@@ -179,6 +178,7 @@ def worker(folder: Path, calls: int) -> subprocess.Popen[str]:
 
 def test_each_of_two_processes_tells_what_both_counted() -> None:
     with metrics_folder() as folder:
+        assert folder
         first, second = worker(folder, 3), worker(folder, 4)
         for process in (first, second):
             assert process.stdout is not None and process.stdout.readline() == "counted\n"
@@ -193,7 +193,7 @@ def test_each_of_two_processes_tells_what_both_counted() -> None:
 
 def test_what_a_worker_counted_stays_after_it_has_ended() -> None:
     with metrics_folder() as folder:
-        assert "cds_calls_total" in worker(folder, 5).communicate("\n")[0]
+        assert folder and "cds_calls_total" in worker(folder, 5).communicate("\n")[0]
         later = worker(folder, 1).communicate("\n")[0]
     assert re.search(r'^cds_calls_total\{.*outcome="fired".*\} 6\.0$', later, re.MULTILINE)
 
@@ -202,7 +202,7 @@ def test_what_a_worker_counted_stays_after_it_has_ended() -> None:
 _FORKING = """
 import multiprocessing
 import cds_service
-from cds_service.reporting.metrics import metrics_folder
+from cds_service.reporting.metrics_folder import metrics_folder
 from cds_service.reporting.metrics import Metrics, Vocabulary
 def count():
     Metrics("1", Vocabulary({})).http_error(500)
@@ -223,6 +223,46 @@ def test_forked_workers_count_together_when_the_folder_was_named_before_them() -
     assert 'cds_http_errors_total{status="500"} 3.0' in told
 
 
+# As `_FORKING`, with a file system that has no room for what one of the workers counts.
+_WITHOUT_ROOM = """
+import multiprocessing, resource
+import cds_service
+from cds_service.reporting.metrics_folder import metrics_folder
+from cds_service.reporting.metrics import Metrics, Vocabulary
+def count(room):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+    metrics = Metrics("1", Vocabulary({}))
+    metrics.http_error(500)
+    print(metrics.exposition()[0].decode(), flush=True)
+with metrics_folder() as folder:
+    forks = multiprocessing.get_context("fork")
+    for room in (10**7, 600_000, 100):
+        process = forks.Process(target=count, args=(room,))
+        process.start()
+        process.join()
+        print(room, process.exitcode, sorted({file.stat().st_size for file in folder.iterdir()}))
+"""
+
+
+def test_a_worker_for_whose_counts_there_is_no_room_lives_and_tells_what_the_others_count() -> None:
+    command = [sys.executable, "-c", _WITHOUT_ROOM]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent)
+    ends = [line for line in run.stdout.splitlines() if line.startswith(("1", "6"))]
+    assert ends == ["10000000 0 [524288]", "600000 0 [524288]", "100 0 [524288]"]
+    assert re.findall(r'^cds_http_errors_total{status="500"} (.*)$', run.stdout, re.MULTILINE) == ["1.0", "2.0", "2.0"]
+    assert "missing in the metrics: no room" in run.stderr
+
+
+def test_without_a_folder_each_worker_counts_for_itself(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a-file").touch()
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "a-file" / "folder"))
+    with metrics_folder() as folder:
+        assert folder is None and FOLDER_VARIABLE not in os.environ
+    assert "each worker counts for itself" in caplog.text
+
+
 def test_the_library_is_not_imported_before_the_first_metrics_are_made() -> None:
     code = "import sys, cds_service.reporting.metrics; sys.exit('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -236,7 +276,7 @@ def test_a_folder_that_is_named_too_late_stops_the_start(monkeypatch: pytest.Mon
 
 def test_the_folder_is_fresh_named_by_the_variable_and_gone_afterwards() -> None:
     with metrics_folder() as folder:
-        assert folder.is_dir() and not list(folder.iterdir())
+        assert folder and folder.is_dir() and not list(folder.iterdir())
         assert os.environ[FOLDER_VARIABLE] == str(folder)
     assert not folder.exists()
     assert FOLDER_VARIABLE not in os.environ

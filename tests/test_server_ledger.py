@@ -78,6 +78,13 @@ def recovers(service: RealServer) -> bool:
     return comes_true(lambda: all(lives_and_says(service) == (200, "ok") for _ in range(5)))
 
 
+def has_a_successor(service: RealServer, pid: int) -> bool:
+    """Whether a worker that is killed is followed by another, which starts."""
+    before = service.started()
+    service.end_worker(pid)
+    return comes_true(lambda: service.started() == before + 1)
+
+
 # --- PostgreSQL
 
 
@@ -230,6 +237,26 @@ def test_a_file_system_without_a_byte_left_loses_nothing_that_was_acknowledged(
         service.tell_to_stop()
         service.exit_status()
         assert kept_cards(disk / FILE_NAME) == before | during | after
+
+
+def test_workers_start_and_answer_where_the_disk_of_all_files_is_full(
+    start_service: StartService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = tmp_path / "disk"
+    with small_disk(disk, megabytes=16) as mounted:
+        if not mounted:
+            pytest.skip(NO_SMALL_DISK)
+        monkeypatch.setenv("TMPDIR", str(disk))
+        service = start_service(workers=2, data_folder=str(disk / "data"))
+        assert recovers(service)
+        with filled(disk):
+            for pid in service.workers():
+                assert has_a_successor(service, pid)
+                assert timed_call(service).json()["cards"]
+            assert "cds_rule_info" in service.get("/metrics").text
+        assert recovers(service)
+        ended = [event["exit_status"] for event in service.events() if "exit_status" in event]
+        assert ended == [-signal.SIGKILL] * 2
 
 
 def kept_cards(file: Path) -> set[str]:

@@ -5,29 +5,25 @@ Every label value is one of a closed set: those below, or those of the `Vocabula
 stays bounded).
 
 Workers count in files of one folder, named by `PROMETHEUS_MULTIPROC_DIR`, and any of them answers for all (multiprocess
-mode of prometheus-client). The library decides on that mode when it is imported; it is therefore imported no earlier
-than a `Metrics` is made, and `metrics_folder` must be entered before. Without the variable, one process counts for
-itself.
+mode of prometheus-client, see `metrics_folder`). The library decides on that mode when it is imported; it is therefore
+imported no earlier than a `Metrics` is made, and the folder must be there before. Without the variable, one process
+counts for itself.
 """
 
 from __future__ import annotations
 
 import builtins
 import os
-import shutil
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from tempfile import mkdtemp
 
 from cds_service.chart.records import Gap
 from cds_service.ledger.entries import UNANSWERED, UNLISTED, AnswerChange, DecisionEntry, Mode
+from cds_service.reporting.metrics_folder import FOLDER_VARIABLE, take_room
 from cds_service.reporting.report_text import IN_PLACE_OF_A_SYSTEM, UNNAMED
-
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 OTHER = "other"
 NONE = "none"
@@ -92,11 +88,15 @@ class Metrics:
         Raises:
             RuntimeError: `PROMETHEUS_MULTIPROC_DIR` was set too late, and workers would each count for themselves.
         """
-        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 
         self._vocabulary = vocabulary
         self._reasons = _ERRORS.union(vocabulary.reasons)
         self._folder = os.environ.get(FOLDER_VARIABLE)
+        if self._folder:
+            if not values.ValueClass._multiprocess:
+                raise RuntimeError(f"{FOLDER_VARIABLE} must be set before prometheus_client is imported")
+            take_room(Path(self._folder))
         self._registry = own = CollectorRegistry()
         self._calls = Counter(
             "cds_calls_total",
@@ -165,10 +165,7 @@ class Metrics:
         for operation in LEDGER_OPERATIONS:
             self._failures.labels(operation)
         for service in vocabulary.hooks:
-            # Workers count each kind of metric in a file of its own: all are made now, and not when a disk is full.
             self._seconds.labels(service)
-        if self._folder and not any(Path(self._folder).glob("*.db")):
-            raise RuntimeError(f"{FOLDER_VARIABLE} must be set before prometheus_client is imported")
 
     def call(self, entry: DecisionEntry) -> None:
         """Count one call, its time, and its card if one was sent."""
@@ -247,27 +244,6 @@ class Metrics:
 
     def _service(self, service: str) -> str:
         return _known(service, self._vocabulary.hooks)
-
-
-@contextmanager
-def metrics_folder() -> Iterator[Path]:
-    """A fresh folder in which workers count together, named to them by `PROMETHEUS_MULTIPROC_DIR`.
-
-    To be entered before workers start and before a `Metrics` is made in this process; left when all have ended. A
-    folder that the variable names already is used and emptied of what an earlier run counted, and is not removed.
-    """
-    given = os.environ.get(FOLDER_VARIABLE)
-    folder = Path(given) if given else Path(mkdtemp(prefix="cds-metrics-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    for left_over in folder.glob("*.db"):
-        left_over.unlink()
-    os.environ[FOLDER_VARIABLE] = str(folder)
-    try:
-        yield folder
-    finally:
-        if not given:
-            del os.environ[FOLDER_VARIABLE]
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _known(value: str, values: Collection[str]) -> str:

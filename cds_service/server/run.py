@@ -13,7 +13,7 @@ import click
 
 from cds_service.decision.open_ledger import modes_of, open_ledger
 from cds_service.ledger.store import LedgerDown
-from cds_service.reporting.metrics import metrics_folder
+from cds_service.reporting.metrics_folder import metrics_folder
 from cds_service.server.start_lines import mode_line, modes_in_force
 from cds_service.settings import Settings
 from cds_service.web.call_log import log_to_standard_output

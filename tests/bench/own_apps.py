@@ -24,7 +24,7 @@ from flask import Flask, Response, jsonify, request
 
 from cds_service.app import WsgiApp
 from cds_service.decision.recorder import LedgerRecorder
-from cds_service.reporting.metrics import metrics_folder
+from cds_service.reporting.metrics_folder import metrics_folder
 from cds_service.server.run import serve
 from cds_service.server.worker import Front, create_worker_app
 from cds_service.settings import read_settings
