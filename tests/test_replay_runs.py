@@ -116,12 +116,13 @@ def test_a_cluster_gives_the_bytes_of_one_process(export: Path, tmp_path: Path, 
     assert bytes_of(alone.folder) == bytes_of(elsewhere.folder)
 
 
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense", "tls://127.0.0.1"])
 def test_a_scheduler_that_does_not_answer_is_named_as_the_fault(
-    export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setattr("cds_service.replay.engine._CONNECT_SECONDS", 1)
     with pytest.raises(ReplayError, match="scheduler does not answer"):
-        replayed(export, tmp_path / "out", scheduler="tcp://127.0.0.1:9")
+        replayed(export, tmp_path / "out", scheduler=address)
 
 
 class Killed(Exception):

@@ -18,6 +18,7 @@ from cds_service.replay.heads import NOT_JSON
 from cds_service.replay.plan import Plan, plan_in
 from cds_service.replay.record import Line, PatientRecord
 from cds_service.replay.rows import answer_rows, answers_schema, difference_rows, differences_schema, write_rows
+from cds_service.replay.segments import read_block
 from cds_service.replay.tally import Tally
 from cds_service.replay.work import Work, peak_kilobytes, read_json, write_json
 
@@ -120,11 +121,8 @@ def _lines(work: Work, number: int) -> dict[str, list[_Found]]:
 
 def _segments(work: Work, number: int) -> Iterator[bytes]:
     for part in range(len(plan_in(work.out).parts)):
-        for segment in read_json(work.part(part))["segments"]:
-            if place := segment["places"].get(str(number)):
-                with (work.part(part).parent / segment["file"]).open("rb") as file:
-                    file.seek(place[0])
-                    yield from file.read(place[1]).split(b"\n")[:-1]
+        for turn in range(read_json(work.part(part))["segments"]):
+            yield from read_block(work.segment(part, turn), number).split(b"\n")[:-1]
 
 
 def _lines_of(found: list[_Found], facts: Facts, tally: Tally) -> Iterator[tuple[Line, Place]]:

@@ -18,6 +18,7 @@ from cds_service.replay.export import Lines
 from cds_service.replay.heads import NOT_JSON, Head, read_head
 from cds_service.replay.plan import Plan, plan_in
 from cds_service.replay.record import KEYS
+from cds_service.replay.segments import write_segment
 from cds_service.replay.work import Work, peak_kilobytes, write_json, write_whole
 
 # Lines in memory before they are written out, in bytes.
@@ -55,7 +56,7 @@ class _Dealt:
     bases: Counter[str] = field(default_factory=Counter)
     dated: Counter[str] = field(default_factory=Counter)
     updated: Counter[str] = field(default_factory=Counter)
-    segments: list[dict[str, Any]] = field(default_factory=list)
+    segments: int = 0
     buckets: dict[int, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     held: int = 0
     owners: dict[tuple[str, str, str], _Owner | None] = field(default_factory=dict)
@@ -98,17 +99,9 @@ class _Dealt:
         """Write the lines at hand into a segment, those of a partition together."""
         if not self.buckets:
             return
-        path = self.work.segment(self.number, len(self.segments))
-        places: dict[str, tuple[int, int]] = {}
-        content: list[bytes] = []
-        at = 0
-        for partition in sorted(self.buckets):
-            block = b"".join(self.buckets[partition])
-            places[str(partition)] = (at, len(block))
-            content.append(block)
-            at += len(block)
-        write_whole(path, *content)
-        self.segments.append({"file": path.name, "places": places})
+        blocks = [b"".join(self.buckets.get(partition, ())) for partition in range(self.plan.partitions)]
+        write_segment(self.work.segment(self.number, self.segments), blocks)
+        self.segments += 1
         self.buckets.clear()
         self.owners.clear()
         self.held = 0

@@ -6,6 +6,7 @@ A task is a number; what belongs to it lies in files. Nothing of a patient goes 
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -95,6 +96,7 @@ def engine(workers: int, scheduler: str | None) -> Iterator[Engine]:
     logging.getLogger("distributed").setLevel(logging.ERROR)
     if scheduler is not None:
         try:
+            _look_for(scheduler)
             client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             raise ReplayError("the Dask scheduler does not answer at the address that was given") from error
@@ -106,3 +108,18 @@ def engine(workers: int, scheduler: str | None) -> Iterator[Engine]:
     processes = {"n_workers": workers, "threads_per_worker": 1, "silence_logs": logging.CRITICAL}
     with LocalCluster(**processes, **local) as cluster, Client(cluster, set_as_default=False) as client:
         yield OnDask(client)
+
+
+def _look_for(scheduler: str) -> None:
+    """See that something listens at an address; a client that finds nothing would end a minute later only.
+
+    Raises:
+        OSError: nothing does.
+        ValueError: it is no address.
+    """
+    from distributed.comm.addressing import parse_address, parse_host_port
+
+    protocol, place = parse_address(scheduler)
+    host, port = parse_host_port(place)
+    if protocol in ("tcp", "tls"):
+        socket.create_connection((host, port), _CONNECT_SECONDS).close()
