@@ -22,7 +22,6 @@ and the rest together as `others`: the ledger has all of them.
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -35,6 +34,7 @@ from cds_service.reporting.metrics import Metrics
 from cds_service.reporting.summary import shown_digest
 from cds_service.settings import Settings
 from cds_service.trust.proxies import HEADERS, client_address
+from cds_service.web.log_output import standard_output
 from cds_service.web.messages import DECISION_HEADER
 from cds_service.web.request_record import request_record
 
@@ -163,7 +163,7 @@ def _json(line: Mapping[str, Any], **_: Any) -> str:
 
 def log_to_standard_output() -> None:
     """Send all log lines of the service to standard output as they are, one line each."""
-    handler = logging.StreamHandler(sys.stdout)
+    handler = standard_output()
     handler.setFormatter(_OneLine())
     root = logging.getLogger("cds_service")
     root.handlers[:] = [handler]
