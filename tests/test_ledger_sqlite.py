@@ -148,3 +148,19 @@ def test_an_address_of_no_durable_database_is_refused_without_repeating_it(url: 
     with pytest.raises(ValueError, match="the ledger's URL") as raised:
         Ledger(url)
     assert "secret-word" not in str(raised.value)
+
+
+@pytest.mark.parametrize("table", ["decision", "feedback"])
+def test_a_table_that_takes_no_rows_shows_when_it_is_tried_to_write(ledger: Ledger, folder: Path, table: str) -> None:
+    ledger.try_writing()
+    ledger.record_decision(a_decision())
+    ledger.record_feedback([feedback_entry()])
+    ledger.try_writing()
+    with closing(sqlite3.connect(folder / FILE_NAME)) as other:
+        counts = [other.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("decision", "feedback")]
+        assert counts == [1, 1]
+        other.execute(f"CREATE TRIGGER none BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END")
+        with pytest.raises(LedgerDown, match="cannot be written"):
+            ledger.try_writing()
+        other.execute("DROP TRIGGER none")
+    ledger.try_writing()

@@ -108,6 +108,22 @@ def test_a_worker_that_starts_while_the_ledger_is_down_knows_what_was_switched_o
     assert after.modes.mode("a", "x") is Mode.OFF
 
 
+def test_what_was_switched_off_stays_off_when_the_ledger_is_made_anew_until_somebody_switches_it(
+    tmp_path: Path,
+) -> None:
+    memory = tmp_path / "modes.json"
+    running = Switchboard(memory)
+    running.changes = [change("off")]
+    assert running.modes.mode("a", "x") is Mode.OFF
+    running.changes, running.seconds = [], REFRESH_SECONDS
+    started = Switchboard(memory)
+    boards = (running, started)
+    assert [board.modes.mode("a", "x") for board in boards] == [Mode.OFF, Mode.OFF]
+    for board in boards:
+        board.changes, board.seconds = [change("live")], 2 * REFRESH_SECONDS
+    assert [board.modes.mode("a", "x") for board in boards] == [Mode.LIVE, Mode.LIVE]
+
+
 @pytest.mark.parametrize("content", ["", "{", "[{}]", '[{"mode": "gone"}]'])
 def test_a_memory_of_modes_that_cannot_be_read_is_none(tmp_path: Path, content: str) -> None:
     memory = tmp_path / "modes.json"

@@ -168,3 +168,18 @@ def test_listed_patients_who_are_not_in_the_export_are_told(export: Path, tmp_pa
 def test_all_results_are_for_their_owner_only(export: Path, tmp_path: Path) -> None:
     command(export, "--out", tmp_path / "out", "--workers", "1", "--vary", "new_window_days=42")
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("value", ["{}", "[]", '{"a":1}'])
+def test_a_value_that_no_setting_of_the_rule_can_have_is_refused(export: Path, tmp_path: Path, value: str) -> None:
+    result = command(export, "--out", tmp_path / "out", "--vary", f"mri_extent={value}")
+    assert result.exit_code == 2
+    assert "a value must be a number, a word, true or false" in result.output
+
+
+def test_types_that_are_not_read_are_told_in_the_report(export: Path, tmp_path: Path) -> None:
+    write_export(export, [{"resourceType": "Medication", "id": "1"}, {"resourceType": "MedicationRequest", "id": "1"}])
+    assert command(export, "--out", tmp_path / "out", "--workers", "1").exit_code == 0
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "Medication: a type that is not read" in report
+    assert "MedicationRequest: a type that is not read" in report

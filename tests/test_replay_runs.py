@@ -227,6 +227,14 @@ def test_another_replay_is_not_mixed_with_an_unfinished_one(
         replayed(export, tmp_path / "out", answers="accept")
     with pytest.raises(ReplayError, match="another replay, unfinished"):
         replayed(export, tmp_path / "out", new_window_days=30)
+    # As many bytes as before.
+    path = export / "Condition.ndjson"
+    path.write_bytes(path.read_bytes())
+    with pytest.raises(ReplayError, match="another export, or a changed one"):
+        replayed(export, tmp_path / "out")
+    (tmp_path / "out" / "work" / "plan.json").write_bytes(b"{")
+    with pytest.raises(ReplayError, match="is damaged"):
+        replayed(export, tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
     assert replayed(export, tmp_path / "out", answers="accept").rows
 

@@ -41,7 +41,10 @@ def _varied(context: click.Context, option: click.Parameter, given: Sequence[str
         name, equals, values = text.partition("=")
         if not equals or not values:
             raise click.BadParameter(f"'{text}' is not NAME=VALUE,VALUE")
-        found[name] = tuple(dict.fromkeys(map(_json_or_text, values.split(","))))
+        each = [_json_or_text(value) for value in values.split(",")]
+        if any(isinstance(value, dict | list) for value in each):
+            raise click.BadParameter(f"'{text}': a value must be a number, a word, true or false")
+        found[name] = tuple(dict.fromkeys(each))
     return found
 
 

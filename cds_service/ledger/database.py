@@ -30,7 +30,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from cds_service.ledger.allowance import seconds_left, spent
 from cds_service.ledger.deadline import abort_after
-from cds_service.ledger.down import LedgerDown, cause
+from cds_service.ledger.down import LedgerDown, cause, is_read_only
 from cds_service.ledger.engines import (
     DURABLE,
     POSTGRESQL,
@@ -238,6 +238,9 @@ class Database:
                     self.file.check()
                 yield
         except (DBAPIError, PoolTimeout, self._engine().dialect.loaded_dbapi.Error) as error:
+            if what == "written" and is_read_only(error):
+                # A connection that was opened while nothing could be written stays so: later ones may not be.
+                self.close()
             raise LedgerDown(f"the ledger cannot be {what} ({cause(error)})") from None
 
     @contextmanager

@@ -41,3 +41,10 @@ def cause(error: Exception) -> str:
     code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
     code = code or next((cause for words, cause in _CAUSES.items() if words in str(error)), None)
     return f"{name}, {code}" if code else name
+
+
+def is_read_only(error: Exception) -> bool:
+    """Whether the database, as this connection has it, can be read only (PostgreSQL: read_only_sql_transaction)."""
+    error = getattr(error, "orig", None) or error
+    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or ""
+    return code.startswith("SQLITE_READONLY") or code == "25006"

@@ -46,6 +46,11 @@ _SHARE_FOR_A_CONNECTION = 0.5
 _SHORTEST_CONNECT_SECONDS = 2
 
 
+# What each connection keeps of the file. The system keeps it too; of SQLite's own 2 MB for each of so many connections
+# a worker would go on growing for a million calls.
+_CACHE_KILOBYTES = 256
+
+
 def sqlite_engine(file: Path, busy_seconds: float) -> Engine:
     """An engine for a SQLite file that exists. Connections may pass from thread to thread, one at a time."""
     # Opening must not create a file: `migrate` does, with its permissions.
@@ -60,6 +65,7 @@ def sqlite_engine(file: Path, busy_seconds: float) -> Engine:
             # On macOS a sync ends in the memory of the disk, where this is not asked for; elsewhere it means nothing.
             connection.execute("PRAGMA fullfsync = ON")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA cache_size = {-_CACHE_KILOBYTES:d}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG_PAGES:d}")
         except sqlite3.Error:
             connection.close()

@@ -2,7 +2,7 @@
 
 A change is a row of the ledger. Every worker looks for changes every two seconds, so that a switch takes effect in all
 of them within seconds and a call costs nothing for it. What was last read is kept in a file too: a worker that starts
-while the ledger is down does not forget that a service was switched off.
+while the ledger is down does not forget that a service was switched off, nor does one that finds a ledger made anew.
 """
 
 from __future__ import annotations
@@ -123,7 +123,10 @@ class Modes:
         try:
             # In the order in which they were made, whatever the clocks of their machines said; the last one first.
             changes = list(reversed(list(self._read())))
-            if changes != self._changes:
+            if not changes and (known := self._changes or _saved(self._memory)):
+                # A change is never deleted: it is another ledger, made anew. What was switched off stays off.
+                self._changes = known
+            elif changes != self._changes:
                 self._follow(changes)
         except Exception as error:
             if self._changes is None:

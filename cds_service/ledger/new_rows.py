@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy import Connection, Dialect, Table, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cds_service.ledger.prepared import Prepared
@@ -17,6 +17,15 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     # By default SQLAlchemy does not ask PostgreSQL for the number of rows.
     insert = _inserted(table, connection.dialect).execution_options(preserve_rowcount=True)
     return connection.execute(insert, rows).rowcount if rows else 0
+
+
+def insert_again(connection: Connection, table: Table) -> None:
+    """Insert a row that is there already, if there is one: nothing changes, and what keeps rows out shows."""
+    again = select(*table.columns).limit(1)
+    names = table.columns.keys()
+    # SQLite reads what follows the table as part of a join, unless a condition stands between.
+    insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    connection.execute(insert.from_select(names, again.where(true()), include_defaults=False).on_conflict_do_nothing())
 
 
 def new_row(table: Table) -> Prepared:

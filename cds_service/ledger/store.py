@@ -31,7 +31,7 @@ from cds_service.ledger.feedback_rows import (
     write_feedback,
 )
 from cds_service.ledger.migration import check_revision, migrate
-from cds_service.ledger.new_rows import insert_new, new_row
+from cds_service.ledger.new_rows import insert_again, insert_new, new_row
 from cds_service.ledger.tables import decision, feedback, mode_change, seen_token
 
 __all__ = ["Ledger", "LedgerDown", "Pruned"]
@@ -94,7 +94,8 @@ class Ledger:
         """Raise LedgerDown where rows cannot be written.
 
         Written, and deleted again, are used tokens of long ago, with the room of some calls. Decisions and feedback are
-        not made up: of their tables it is asked, on PostgreSQL, whether another has locked them.
+        not made up: of each table a row that is there is inserted once more, which changes nothing and fails where
+        inserting does.
         """
         past = datetime.fromtimestamp(0, UTC)
         rows = [{"token": uuid4().hex, "expires_at": past} for _ in range(PAGE_ROWS)]
@@ -102,6 +103,8 @@ class Ledger:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("LOCK TABLE decision, feedback IN ROW EXCLUSIVE MODE"))
             insert_new(connection, seen_token, rows)
+            for table in (decision, feedback):
+                insert_again(connection, table)
         with self._database.writing() as connection:
             connection.execute(delete(seen_token).where(seen_token.c.expires_at == past))
 

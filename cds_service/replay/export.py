@@ -23,6 +23,9 @@ PART_BYTES = 64 * 1024 * 1024
 # How much larger FHIR JSON is than its gzip, roughly: for the number of partitions only.
 EXPANSION = 10
 
+# What stores tell of a version of a file: local folders and S3, Google, Azure and others.
+_CHANGED = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated")
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # Of an uncompressed file so many bytes are read at a time.
@@ -31,11 +34,19 @@ _READ_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """One file: its name below the export's address, its own address, and its size in bytes as it is stored."""
+    """One file.
+
+    Attributes:
+        name: below the export's address.
+        address: its own.
+        size: in bytes, as it is stored.
+        changed: when it was last changed, or what else its store tells one version from another by.
+    """
 
     name: str
     address: str
     size: int
+    changed: str = ""
 
     @property
     def is_compressed(self) -> bool:
@@ -137,6 +148,7 @@ def find_files(address: str) -> tuple[ExportFile, ...]:
             name=str(name).removeprefix(root).lstrip("/") or str(name).rsplit("/", 1)[-1],
             address=system.unstrip_protocol(name),
             size=int(info.get("size") or 0),
+            changed=str(next((info[name] for name in _CHANGED if info.get(name)), "")),
         )
         for name, info in found.items()
         if str(name).endswith((PLAIN, COMPRESSED))

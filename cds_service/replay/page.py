@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 from typing import Any
 
@@ -22,6 +23,8 @@ from cds_service.plots.svg import (
     stacked_bar_chart,
 )
 from cds_service.replay.course import YIELD_DAYS
+from cds_service.replay.options import PATIENT_VIEW
+from cds_service.replay.record import KEYS, ORDERS
 from cds_service.replay.summary import MOSTLY
 from cds_service.reporting.report_text import Words, not_understood_words
 
@@ -114,7 +117,7 @@ def replay_page(summary: Json, content: Content) -> str:
             for doubt, said in _DOUBTS.items()
             for kind, count in summary["knowledge"][doubt].items()
         ],
-        damage=list(_damage(summary["export"])),
+        damage=list(_damage(summary["export"], _types_read(summary["hook"]))),
     )
 
 
@@ -287,7 +290,11 @@ def _compared(item: Json, summary: Json) -> tuple[str, Sequence[str]]:
     ]
 
 
-def _damage(export: Json) -> Iterator[tuple[str, Sequence[str]]]:
+def _types_read(hook: str) -> AbstractSet[str]:
+    return KEYS.keys() if hook == PATIENT_VIEW else {*KEYS, *ORDERS}
+
+
+def _damage(export: Json, read: AbstractSet[str]) -> Iterator[tuple[str, Sequence[str]]]:
     """What of the export was not used, and why."""
     for why, count in export["bad_lines"].items():
         yield f"Lines: {why}", [_count(count)]
@@ -295,5 +302,8 @@ def _damage(export: Json) -> Iterator[tuple[str, Sequence[str]]]:
         yield f"{kind}: names no patient by an id", [_count(count)]
     if export["of_another_server"]:
         yield "Resources of patients of another server", [_count(export["of_another_server"])]
+    for kind, count in export["resources"].items():
+        if kind not in read:
+            yield f"{kind}: a type that is not read", [_count(count)]
     for file in export["broken_files"]:
         yield f"{file['file']}: {file['why']}", ["the rest of the file"]

@@ -149,9 +149,15 @@ def _plan(export: str, work: Work, options: Options, settings: Settings, now: da
         digests=tuple(item.rule.content.digest for item in variants),
     )
     if work.plan.exists():
-        earlier = Plan.of(read_json(work.plan))
+        try:
+            earlier = Plan.of(read_json(work.plan))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ReplayError(f"{work.folder} is damaged, and its replay cannot go on: remove {work.out}") from error
         if earlier.fingerprint != plan.fingerprint or (key and earlier.key != plan.key):
-            raise ReplayError(f"{work.out} holds another replay, unfinished: give another folder, or remove it")
+            differs = "another export, or a changed one" if earlier.files != plan.files else "other options or settings"
+            raise ReplayError(
+                f"{work.out} holds another replay, unfinished ({differs}): give another folder, or remove it"
+            )
         return earlier
     if work.out.exists() and any(work.out.iterdir()):
         raise ReplayError(f"{work.out} is not empty: give another folder for the results, or remove it")
