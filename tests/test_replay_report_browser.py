@@ -66,7 +66,7 @@ def test_the_page_is_accessible_and_never_scrolls_sideways(page: Page, address: 
 def test_the_page_shows_the_figures_in_the_words_of_the_rule(page: Page, address: str) -> None:
     page.goto(address)
     assert page.locator(".tiles dt").all_inner_texts() == [
-        "Patients", "With a card", "First cards", "Cards", "Yield", "Days from back pain",
+        "Patients", "With a card", "First cards", "Cards", "Yield", "Days",
     ]  # fmt: skip
     expect(
         page.get_by_role("img", name="Patients with a new code of metastasis of bone or spinal cord")

@@ -239,6 +239,18 @@ def test_another_replay_is_not_mixed_with_an_unfinished_one(
     assert replayed(export, tmp_path / "out", answers="accept").rows
 
 
+def test_two_commands_do_not_work_in_one_folder_at_the_same_time(
+    export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def again(_out: str, _number: int) -> int:
+        replayed(export, tmp_path / "out")
+        return 0
+
+    monkeypatch.setattr("cds_service.replay.run.ask_partition", again)
+    with pytest.raises(ReplayError, match="another command is replaying into"):
+        replayed(export, tmp_path / "out")
+
+
 def test_pseudonyms_are_those_of_the_site_or_of_the_run_and_no_result_holds_an_id(export: Path, tmp_path: Path) -> None:
     keyed = replayed(export, tmp_path / "keyed")
     other = replayed(export, tmp_path / "other", pseudonym_key="another key 0123456789 abcdefghij")

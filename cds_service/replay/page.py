@@ -161,10 +161,12 @@ def _tiles(summary: Json, words: ReplayWords) -> Iterator[tuple[str, str, str]]:
     share = year["share"]
     beside = f"of {_count(year['followed'])} followed for a year have a code of {words.disease} within it"
     yield "Yield", f"{100 * share['value']:.1f} %" if share else _NONE, beside
-    mri = summary["time"]["complaint-to-imaging"]
-    card = summary["time"]["complaint-to-card"]["median"]
-    beside = f"median to {words.imaging}; to the card {_NONE if card is None else f'{card} days'}"
-    yield f"Days from {words.complaint}", _NONE if mri["median"] is None else _count(mri["median"]), beside
+    # Of the same patients: two medians of different ones would not tell which came first.
+    gained = summary["time"]["card-to-imaging"]
+    beside = f"from the card to {words.imaging}, median of {_count(gained['patients'])} who had both"
+    if gained["median"] is not None and gained["median"] < 0:
+        beside += ": it came before the card"
+    yield "Days", _days(gained["median"]), beside
 
 
 def _how_often(summary: Json, content: Content, words: Words) -> Iterator[Markup]:
@@ -256,7 +258,7 @@ def _time_plot(summary: Json, spans: Mapping[str, str]) -> Markup:
     rows = [
         (title, (summary["time"][name]["median"],))
         for name, title in spans.items()
-        if (summary["time"][name]["median"] or -1) >= 0
+        if summary["time"][name]["median"] is not None and summary["time"][name]["median"] >= 0
     ]
     drawn = Figures("times", "Median days", "From and to", ("Days",), rows, "days")
     return figure(drawn, for_each_width(bar_chart, drawn))

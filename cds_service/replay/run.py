@@ -81,7 +81,7 @@ def replay(
     started = time.perf_counter()
     work = Work(out)
     plan = _plan(export, work, options, settings, now)
-    with engine(means.workers, means.scheduler) as runner:
+    with work.alone(), engine(means.workers, means.scheduler) as runner:
         dealt = _stage(runner, work, deal_part, _left(work.part, len(plan.parts)), "reading", progress)
         facts = _facts(work, plan)
         left = _left(work.answered, plan.partitions)

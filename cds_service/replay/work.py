@@ -6,15 +6,19 @@ was. The folder holds copies of patients' data while the replay runs: it is for 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+
+from cds_service.replay.errors import ReplayError
 
 FOLDER = "work"
 
@@ -35,6 +39,23 @@ class Work:
         """Make the folders; only their owner may look into them."""
         for folder in (self.folder, self.folder / "parts", self.folder / "answers"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other commands out of the folder; the lock ends with this process, however it ends.
+
+        Raises:
+            ReplayError: another command works there.
+        """
+        with (self.folder / "lock").open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ReplayError(f"another command is replaying into {self.out}: wait for it, or end it") from error
+            except OSError:
+                # Some shared file systems have no locks.
+                pass
+            yield
 
     def remove(self) -> None:
         """Remove everything that is no result."""
