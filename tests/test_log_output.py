@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from cds_service.web.call_log import log_to_standard_output
 from cds_service.web.log_output import MOST_KEPT_BYTES, UnwaitingHandler, standard_output, writer_to
-from tests.server_calls import comes_true
+from tests.real_server import environment
+from tests.server_calls import HOST, PATIENCE_SECONDS, comes_true, free_port
 
 if TYPE_CHECKING:
     from tests.real_server import StartService
@@ -179,3 +182,26 @@ def test_a_service_whose_log_nobody_reads_answers_every_call_and_stops(start_ser
     assert service.get("/health/ready").status_code == 200
     service.tell_to_stop()
     assert service.exit_status() == 0
+
+
+@pytest.mark.slow
+def test_a_service_without_standard_error_starts_and_stops(tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "cds_service", "serve", "--port", str(port)]
+    without_error = ["sh", "-c", 'exec "$@" 2>&-', "sh"]
+    settings = environment({"data_folder": str(tmp_path / "data")})
+    with (tmp_path / "out.txt").open("wb") as out:
+        service = subprocess.Popen([*without_error, *command], stdout=out, env=settings)
+    try:
+        assert comes_true(lambda: answers(port))
+        service.terminate()
+        assert service.wait(PATIENCE_SECONDS) == 0
+    finally:
+        service.kill()
+
+
+def answers(port: int) -> bool:
+    try:
+        return requests.get(f"http://{HOST}:{port}/health/live", timeout=PATIENCE_SECONDS).ok
+    except requests.ConnectionError:
+        return False

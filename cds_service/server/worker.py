@@ -23,6 +23,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -91,8 +92,10 @@ def create_worker_app() -> Front:
         SettingsError, ContentError: see `create_app`.
     """
     log_to_standard_output()
-    # Where a library crashes, the process ends without a word: standard error then says where each thread was.
-    faulthandler.enable()
+    # Where a library crashes, the process ends without a word: standard error then says where each thread was, if there
+    # is one.
+    with suppress(RuntimeError, ValueError, OSError):
+        faulthandler.enable()
     sys.setswitchinterval(_TURN_SECONDS)
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 100)
     return front_for(read_settings(), for_good=True)
