@@ -36,15 +36,22 @@ def cause(error: Exception) -> str:
     """What went wrong: the type of the driver's error, with the database's code or a cause of ours."""
     if isinstance(error, PoolTimeout):
         return "no free connection"
-    error = getattr(error, "orig", None) or error
+    error = _of_driver(error)
     name = type(error).__name__
-    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
-    code = code or next((cause for words, cause in _CAUSES.items() if words in str(error)), None)
+    code = _code(error) or next((cause for words, cause in _CAUSES.items() if words in str(error)), None)
     return f"{name}, {code}" if code else name
 
 
 def is_read_only(error: Exception) -> bool:
     """Whether the database, as this connection has it, can be read only (PostgreSQL: read_only_sql_transaction)."""
-    error = getattr(error, "orig", None) or error
-    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or ""
+    code = _code(_of_driver(error))
     return code.startswith("SQLITE_READONLY") or code == "25006"
+
+
+def _of_driver(error: Exception) -> Exception:
+    return getattr(error, "orig", None) or error
+
+
+def _code(error: Exception) -> str:
+    """The database's code of an error of its driver; empty where it has none."""
+    return getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or ""

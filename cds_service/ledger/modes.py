@@ -123,10 +123,12 @@ class Modes:
         try:
             # In the order in which they were made, whatever the clocks of their machines said; the last one first.
             changes = list(reversed(list(self._read())))
+            if changes == self._changes:
+                return
             if not changes and (known := self._changes or _saved(self._memory)):
                 # A change is never deleted: it is another ledger, made anew. What was switched off stays off.
                 self._changes = known
-            elif changes != self._changes:
+            else:
                 self._follow(changes)
         except Exception as error:
             if self._changes is None:

@@ -21,11 +21,9 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
 
 def insert_again(connection: Connection, table: Table) -> None:
     """Insert a row that is there already, if there is one: nothing changes, and what keeps rows out shows."""
-    again = select(*table.columns).limit(1)
-    names = table.columns.keys()
     # SQLite reads what follows the table as part of a join, unless a condition stands between.
-    insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
-    connection.execute(insert.from_select(names, again.where(true()), include_defaults=False).on_conflict_do_nothing())
+    row = select(*table.columns).where(true()).limit(1)
+    connection.execute(_inserted(table, connection.dialect).from_select(table.columns.keys(), row))
 
 
 def new_row(table: Table) -> Prepared:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from sqlalchemy import URL, Column, RowMapping, Table, delete, func, insert, select, text
+from sqlalchemy import URL, Column, RowMapping, Table, delete, func, insert, select
 
 from cds_service.clock import utc_now
 from cds_service.ledger.database import BACKGROUND_SECONDS, PAGE_ROWS, Database
@@ -100,8 +100,6 @@ class Ledger:
         past = datetime.fromtimestamp(0, UTC)
         rows = [{"token": uuid4().hex, "expires_at": past} for _ in range(PAGE_ROWS)]
         with self._database.writing() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("LOCK TABLE decision, feedback IN ROW EXCLUSIVE MODE"))
             insert_new(connection, seen_token, rows)
             for table in (decision, feedback):
                 insert_again(connection, table)

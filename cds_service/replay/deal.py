@@ -17,7 +17,7 @@ from typing import Any
 from cds_service.replay.export import Lines
 from cds_service.replay.heads import NOT_JSON, Head, read_head
 from cds_service.replay.plan import Plan, plan_in
-from cds_service.replay.record import KEYS
+from cds_service.replay.record import types_read
 from cds_service.replay.segments import write_segment
 from cds_service.replay.work import Work, peak_kilobytes, write_json, write_whole
 
@@ -26,9 +26,6 @@ _FLUSH_BYTES = 48 * 1024 * 1024
 
 # Patients with a type of resource of which it is remembered where their lines go; so many take some 70 MB.
 _MOST_REMEMBERED = 200_000
-
-# The order sessions of order hooks hold drugs too.
-_DRUG_ORDERS = "MedicationRequest"
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DAY_LETTERS = len("2026-11-28")
@@ -115,8 +112,7 @@ def deal_part(out: str, number: int) -> int:
         return peak_kilobytes()
     part = plan.parts[number]
     lines = Lines(plan.files[part.file], part)
-    kinds = frozenset(KEYS) | ({_DRUG_ORDERS} if plan.options.has_orders else set())
-    dealt = _Dealt(plan, work, number, kinds)
+    dealt = _Dealt(plan, work, number, types_read(plan.options.has_orders))
     for line, text in lines:
         head = read_head(text) if text.isascii() or _is_utf_8(text) else NOT_JSON
         if isinstance(head, Head):

@@ -24,7 +24,7 @@ from cds_service.plots.svg import (
 )
 from cds_service.replay.course import YIELD_DAYS
 from cds_service.replay.options import PATIENT_VIEW
-from cds_service.replay.record import KEYS, ORDERS
+from cds_service.replay.record import types_read
 from cds_service.replay.summary import MOSTLY
 from cds_service.reporting.report_text import Words, not_understood_words
 
@@ -117,7 +117,7 @@ def replay_page(summary: Json, content: Content) -> str:
             for doubt, said in _DOUBTS.items()
             for kind, count in summary["knowledge"][doubt].items()
         ],
-        damage=list(_damage(summary["export"], _types_read(summary["hook"]))),
+        damage=list(_damage(summary["export"], types_read(has_orders=summary["hook"] != PATIENT_VIEW))),
     )
 
 
@@ -290,10 +290,6 @@ def _compared(item: Json, summary: Json) -> tuple[str, Sequence[str]]:
         _count(sum(item["cards"]["openings"].values())),
         f"{_count(year['found'])} of {_count(year['followed'])}: {_share(year['share'])}",
     ]
-
-
-def _types_read(hook: str) -> AbstractSet[str]:
-    return KEYS.keys() if hook == PATIENT_VIEW else {*KEYS, *ORDERS}
 
 
 def _damage(export: Json, read: AbstractSet[str]) -> Iterator[tuple[str, Sequence[str]]]:

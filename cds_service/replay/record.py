@@ -41,6 +41,11 @@ _MERGED = "replaced-by"
 _PATIENT = "patient"
 
 
+def types_read(has_orders: bool) -> frozenset[str]:
+    """The types of an export that are read; `has_orders`: the hook is called with draft orders."""
+    return frozenset(KEYS).union(ORDERS if has_orders else ())
+
+
 class Line(Struct, frozen=True, gc=False):
     """One resource as it stands in the export: its type, its id (empty where it has none), and its bytes."""
 

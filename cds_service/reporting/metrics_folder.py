@@ -55,23 +55,22 @@ def metrics_folder() -> Iterator[Path | None]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def take_room(folder: Path) -> bool:
-    """Take the room for what this process counts in a folder; whether there was enough.
+def take_room(folder: Path) -> None:
+    """Take the room for what this process counts in a folder.
 
-    To be called before the first metric of the process is made. Where there was not, the process counts in its own
-    memory, what it counts is missing in `/metrics`, and the log says so.
+    To be called before the first metric of the process is made. Where there is not enough, the process counts in its
+    own memory, what it counts is missing in `/metrics`, and the log says so.
     """
+    files = [folder / f"{kind}_{os.getpid()}.db" for kind in _FILES]
     try:
-        for kind in _FILES:
-            _fill(folder / f"{kind}_{os.getpid()}.db")
+        for file in files:
+            _fill(file)
     except OSError as error:
-        for kind in _FILES:
+        for file in files:
             with suppress(OSError):
-                (folder / f"{kind}_{os.getpid()}.db").unlink(missing_ok=True)
+                file.unlink(missing_ok=True)
         _count_alone()
         _log.error("what this worker counts is missing in the metrics: no room for its files (%s)", error.strerror)
-        return False
-    return True
 
 
 def _fill(file: Path) -> None:
