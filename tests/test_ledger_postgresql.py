@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, event
 
+from cds_service.decision.ledger_keeper import LedgerKeeper
+from cds_service.ledger import migrations
+from cds_service.ledger.database import Database
+from cds_service.ledger.down import OldTables
+from cds_service.ledger.migration import migrate
 from cds_service.ledger.store import Ledger, LedgerDown
 from tests.ledger_rows import NOW, a_decision, feedback_entry, numbered
 
@@ -72,6 +81,56 @@ def test_a_server_that_falls_silent_in_a_transaction_is_given_up(ledger: Ledger,
     with pytest.raises(LedgerDown), ledger._database.writing() as connection, _stopped(_backends(postgresql)):
         connection.exec_driver_sql("SELECT 1")
     ledger.ping()
+
+
+def test_a_server_that_falls_silent_after_the_login_holds_no_preparation_up(postgresql: PostgresqlServer) -> None:
+    ledger = Ledger(postgresql.new_database(), busy_seconds=_SHORT)
+    with ExitStack() as until_the_end:
+
+        def fall_silent(connection: Connection) -> None:
+            until_the_end.enter_context(_stopped(_backends(postgresql)))
+
+        event.listen(Engine, "begin", fall_silent, once=True)
+        until_the_end.callback(event.remove, Engine, "begin", fall_silent)
+        begun = time.monotonic()
+        with pytest.raises(LedgerDown, match="cannot be read"):
+            ledger.prepare()
+        # Far from the minute that a migration may take.
+        assert time.monotonic() - begun < 15
+    ledger.prepare()
+    ledger.ping()
+    ledger.close()
+
+
+def test_a_database_that_was_made_again_empty_is_taken_up_by_who_looks_after_it(postgresql: PostgresqlServer) -> None:
+    url = postgresql.new_database()
+    ledger = Ledger(url, busy_seconds=_SHORT)
+    keeper = LedgerKeeper(ledger)
+    assert keeper.problem() is None
+    ledger.close()
+    name = url.partition("?")[0].rpartition("/")[2]
+    postgresql.run(f"DROP DATABASE {name} WITH (FORCE)")
+    assert keeper.problem()
+    postgresql.run(f"CREATE DATABASE {name}")
+    assert keeper.problem() is None
+    assert ledger.record_feedback([feedback_entry()]).stored == 1
+    ledger.close()
+
+
+def test_tables_of_a_version_before_are_brought_up_to_date_by_who_looks_after_them(
+    postgresql: PostgresqlServer,
+) -> None:
+    url = postgresql.new_database()
+    first = ScriptDirectory(str(Path(migrations.__file__).parent)).get_bases()[0]
+    migrate(Database(url, _SHORT), revision=first)
+    ledger = Ledger(url, busy_seconds=_SHORT)
+    with pytest.raises(OldTables, match="run cds-service migrate"):
+        ledger.ping()
+    keeper = LedgerKeeper(ledger)
+    keeper.failed("decision", LedgerDown("undefined column"))
+    assert keeper.problem() is None
+    ledger.ping()
+    ledger.close()
 
 
 def test_a_connection_that_the_server_has_closed_is_replaced(ledger: Ledger, postgresql: PostgresqlServer) -> None:

@@ -28,6 +28,10 @@ class OtherTables(LedgerDown):
     """The tables are not those of this version; what is written may still fit them."""
 
 
+class OldTables(OtherTables):
+    """They are of an older version, or none: to prepare the ledger makes them those of this one."""
+
+
 class FileChanged(LedgerDown):
     """The SQLite file is no longer the one that was opened: what is written there is lost."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import socket
 from functools import partial
@@ -14,6 +15,7 @@ import click
 from cds_service.decision.open_ledger import modes_of, open_ledger
 from cds_service.ledger.store import LedgerDown
 from cds_service.reporting.metrics_folder import metrics_folder
+from cds_service.server.ledger_at_start import LEDGER_WAS_THERE
 from cds_service.server.start_lines import mode_line, modes_in_force
 from cds_service.settings import Settings
 from cds_service.web.call_log import log_to_standard_output
@@ -122,6 +124,7 @@ def _prepare_ledger(settings: Settings) -> None:
     problems: list[str] = []
     try:
         ledger.prepare(_LEDGER_SECONDS)
+        os.environ[LEDGER_WAS_THERE] = "1"
     except LedgerDown as error:
         click.echo(f"The ledger cannot be used: {error}", err=True)
     try:

@@ -19,6 +19,7 @@ import faulthandler
 import gc
 import io
 import logging
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -37,6 +38,7 @@ from cds_service.clock import utc_now
 from cds_service.errors import CdsError, TookTooLong, Unauthorized
 from cds_service.protocol.outcome import operation_outcome
 from cds_service.server.large_bodies import LargeBodies
+from cds_service.server.ledger_at_start import LEDGER_WAS_THERE
 from cds_service.server.liveness import asks_whether_it_lives, it_lives
 from cds_service.server.stopping import Stopping
 from cds_service.server.warm_up import warm_up
@@ -114,7 +116,7 @@ def front_for(settings: Settings, for_good: bool = False) -> Front:
     """
     app = make_app(settings)
     if for_good:
-        app.extensions[RECORDER].watch(_LEDGER_SECONDS)
+        app.extensions[RECORDER].watch(_LEDGER_SECONDS, expected=LEDGER_WAS_THERE in os.environ)
         warm_up(app.extensions[SUPPORT], utc_now())
     app.before_request(partial(_refuse_late, settings.call_seconds))
     # The workbench, which only development has, is asked without a token.
