@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -186,6 +187,17 @@ def test_a_file_that_was_removed_is_made_again_only_where_that_is_wanted(ledger:
     ledger.prepare()
     ledger.record_feedback([feedback_entry(1)])
     assert kept(ledger) == {numbered("card", 1)}
+
+
+def test_files_that_another_user_made_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / f"{FILE_NAME}.lock").touch()
+
+    def another_users(*how: Any) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "open", another_users)
+    with pytest.raises(LedgerDown, match="made by another user"):
+        Ledger.sqlite(tmp_path).prepare()
 
 
 def test_a_file_that_was_never_there_is_made(tmp_path: Path) -> None:

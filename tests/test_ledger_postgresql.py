@@ -117,6 +117,23 @@ def test_a_database_that_was_made_again_empty_is_taken_up_by_who_looks_after_it(
     ledger.close()
 
 
+def test_a_database_that_was_read_only_for_a_while_is_written_to_again(postgresql: PostgresqlServer) -> None:
+    url = postgresql.new_database()
+    name = url.partition("?")[0].rpartition("/")[2]
+    ledger = Ledger(url, busy_seconds=_SHORT)
+    ledger.prepare()
+    postgresql.run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    ledger.close()
+    # Its connections know it from now on, whatever the database is set to later.
+    with pytest.raises(LedgerDown, match="25006"):
+        ledger.record_feedback([feedback_entry()])
+    with pytest.raises(LedgerDown, match="25006"):
+        ledger.record_decision(a_decision())
+    postgresql.run(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    assert ledger.record_feedback([feedback_entry()]).stored == 1
+    ledger.close()
+
+
 def test_tables_of_a_version_before_are_brought_up_to_date_by_who_looks_after_them(
     postgresql: PostgresqlServer,
 ) -> None:

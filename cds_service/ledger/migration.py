@@ -123,6 +123,8 @@ def _migration_lock(file: Path, patience_seconds: float) -> Iterator[None]:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
+        if isinstance(error, PermissionError) and file.exists():
+            raise LedgerDown("the ledger's files were made by another user, and are only for that one") from None
         raise LedgerDown(f"the ledger's folder cannot be written ({type(error).__name__})") from None
     try:
         _acquire(lock, patience_seconds)
