@@ -204,6 +204,14 @@ def test_a_database_that_is_not_there_is_told(postgresql: PostgresqlServer) -> N
         Ledger(postgresql.url("nowhere")).ping()
 
 
+def test_a_server_that_takes_no_more_connections_is_told_as_such(postgresql: PostgresqlServer) -> None:
+    url = postgresql.new_database()
+    postgresql.run("CREATE ROLE crowded LOGIN CONNECTION LIMIT 0")
+    with pytest.raises(LedgerDown, match="too many connections"):
+        Ledger(url.replace("postgres:@", "crowded:@")).ping()
+    postgresql.run("DROP ROLE crowded")
+
+
 def test_what_the_server_says_of_a_value_does_not_reach_the_error(ledger: Ledger) -> None:
     mark = numbered("mark", 1).hex
     with pytest.raises(LedgerDown, match="22P02") as raised:

@@ -13,6 +13,8 @@ _CAUSES = {
     "translate host": "unknown host",
     "No such file": "no such socket",
     "does not exist": "no such database or user",
+    "too many": "too many connections",
+    "connection slots": "too many connections",
     "closed": "connection lost",
 }
 
