@@ -169,6 +169,7 @@ class Database:
         if self.file is not None:
             with self._asked("written", BACKGROUND_SECONDS), self._driven() as connection:
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                self.file.write_note()
 
     def close(self) -> None:
         """Close this process's connections that nobody uses; the next use opens new ones."""

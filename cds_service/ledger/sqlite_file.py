@@ -49,7 +49,19 @@ class SqliteFile:
         """
         found = {path: _identity(path) for path in (self._log, self._index)}
         self._known_companions = {path: known for path, known in found.items() if known is not None}
-        self._write_note()
+        self.write_note()
+
+    def write_note(self) -> None:
+        """Note what is known, where that is not noted, or no more. A full disk shall not stop those who read."""
+        known = self._all_known()
+        if known == self._note() or self.has_changed():
+            return
+        with suppress(OSError):
+            lock = os.open(self.lock, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                os.pwrite(lock, json.dumps(known).encode().ljust(_NOTE_BYTES), 0)
+            finally:
+                os.close(lock)
 
     def forget_companions(self) -> None:
         """This process has log and index open no more: others may come instead."""
@@ -166,18 +178,6 @@ class SqliteFile:
     def _all_known(self) -> dict[str, _Identity]:
         known = {path.name: identity for path, identity in (self._known_companions or {}).items()}
         return known | ({self.path.name: self._known} if self._known else {})
-
-    def _write_note(self) -> None:
-        """Note what is known, where that is not noted yet. A disk that is full shall not stop those who read."""
-        known = self._all_known()
-        if known == self._note():
-            return
-        with suppress(OSError):
-            lock = os.open(self.lock, os.O_WRONLY)
-            try:
-                os.pwrite(lock, json.dumps(known).encode().ljust(_NOTE_BYTES), 0)
-            finally:
-                os.close(lock)
 
 
 def _identity(path: Path) -> _Identity | None:
