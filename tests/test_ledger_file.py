@@ -149,6 +149,38 @@ def test_a_log_that_is_put_back_after_it_was_missed_changes_nothing(ledger: Ledg
     assert in_file(file) == {str(numbered("card", number)) for number in (1, 2, 3)}
 
 
+@pytest.mark.parametrize("gone_first", [True, False])
+def test_an_older_log_that_is_put_in_place_is_not_read(ledger: Ledger, file: Path, gone_first: bool) -> None:
+    ledger.record_feedback([feedback_entry(1)])
+    log, older = file.with_name(f"{FILE_NAME}-wal"), file.with_name("older")
+    older.write_bytes(log.read_bytes())
+    ledger.record_feedback([feedback_entry(2)])
+    if gone_first:
+        log.unlink()
+        ledger.prepare()
+        ledger.record_feedback([feedback_entry(3)])
+    older.replace(log)
+    with pytest.raises(FileChanged):
+        ledger.record_feedback([feedback_entry(4)])
+    ledger.prepare()
+    ledger.record_feedback([feedback_entry(5)])
+    ledger.close()
+    assert in_file(file) == {str(numbered("card", number)) for number in ((1, 2, 3, 5) if gone_first else (1, 2, 5))}
+
+
+def test_an_older_log_that_is_put_in_place_while_nobody_looks_is_not_read(ledger: Ledger, file: Path) -> None:
+    ledger.record_feedback([feedback_entry(1)])
+    log, older = file.with_name(f"{FILE_NAME}-wal"), file.with_name("older")
+    older.write_bytes(log.read_bytes())
+    ledger.record_feedback([feedback_entry(2)])
+    ledger.close()
+    older.replace(log)
+    another = Ledger.sqlite(file.parent)
+    another.prepare()
+    assert kept(another) == {numbered("card", 1), numbered("card", 2)}
+    another.close()
+
+
 def test_a_log_is_not_left_while_a_connection_uses_it(file: Path) -> None:
     ledger = Ledger(f"sqlite:///{file}", busy_seconds=0.2)
     ledger.record_feedback([feedback_entry(1)])

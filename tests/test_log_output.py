@@ -123,6 +123,15 @@ def test_a_socket_that_nobody_reads_holds_nobody_up() -> None:
         assert in_time(log, 20_000)
 
 
+def test_a_terminal_that_nobody_reads_holds_nobody_up() -> None:
+    reading, terminal = os.openpty()
+    try:
+        assert in_time(a_log(terminal), 20_000)
+    finally:
+        os.close(reading)
+        os.close(terminal)
+
+
 def test_a_file_has_every_line(tmp_path: Path) -> None:
     with (tmp_path / "log.txt").open("wb") as file:
         assert in_time(a_log(file.fileno()), 1_000)

@@ -61,6 +61,9 @@ BODIES = {
     "lists": (listed(b"[]", MOST_VALUES // 2 - 10), 400),
     "objects of one member": (listed(b'{"a":1}', MOST_VALUES // 3 - 10), 400),
     "objects in objects": (listed(deep(100), MOST_VALUES // 201 - 10), 400),
+    "halves of characters": (b'["\\ud800",%s]' % listed(b"[1.5]", 490_000)[1:-1], 400),
+    "numbers beyond all bounds": (b'[1e400,"%s",%s]' % ("\N{GRINNING FACE}".encode() * 100_000, b"[1.5]"), 400),
+    "texts with emoji": (listed(b'"%s"' % "text \N{GRINNING FACE}".encode(), MOST_VALUES // 2 - 10), 400),
     "words": (call_with(b'{"resourceType":"Bundle","type":"searchset","entry":%s}' % listed(IN_WORDS, 19_900)), 200),
     "one long text": (call_with(b'"%s"' % (b"a" * 9_000_000 + "\N{GRINNING FACE}".encode())), 412),
 }

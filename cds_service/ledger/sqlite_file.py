@@ -92,14 +92,12 @@ class SqliteFile:
         return not self.path.exists() and (self.was_taken or _size(self.lock) > 0)
 
     def log_is_taken_up(self) -> bool:
-        """Whether another process works with another log of the same file already: it has made it, and noted it or
-        written to it."""
+        """Whether another process works with another log of the same file already: it has made it, and noted it."""
         noted = self._note()
-        for path, known in (self._known_companions or {}).items():
-            found = _identity(path)
-            if found not in (None, known) and (found == noted.get(path.name) or _size(path) > 0):
-                return True
-        return False
+        return any(
+            (found := _identity(path)) not in (None, known) and found == noted.get(path.name)
+            for path, known in (self._known_companions or {}).items()
+        )
 
     def log_is_left(self) -> bool:
         """Whether the log that is known stands where it stood."""
@@ -127,20 +125,26 @@ class SqliteFile:
                 path.unlink()
 
     def set_companions_aside(self) -> None:
-        """Rename the log of a file that is no more: SQLite would read it into the one that took its place.
+        """Rename a log that is not the file's own: SQLite would read it into the file, and ruin it.
 
-        To be called with the lock. A log that came with the new file is another one than was noted, and stays; one that
-        stands beside no file belongs to none.
+        To be called with the lock. Beside another file than was noted that is the log that was noted; a log that came
+        with the new file is another, and stays. Beside the file that was noted it is any other log with something in
+        it: an older one, that was put back. One that stands beside no file belongs to none.
         """
         known = self._all_known() if self._known_companions else self._note()
-        file = _identity(self.path)
-        if file is not None and known.get(self.path.name) in (None, file):
-            return
-        for path in (self._log, self._index):
-            found = _identity(path)
-            if found is not None and (file is None or found == known.get(path.name)):
-                with suppress(OSError):
-                    path.replace(path.with_name(f"{path.name}.replaced"))
+        file, log = _identity(self.path), _identity(self._log)
+        noted, noted_log = known.get(self.path.name), known.get(self._log.name)
+        if file is None:
+            alien = {self._log, self._index}
+        elif noted is None:
+            alien = set()
+        elif file != noted:
+            alien = {path for path in (self._log, self._index) if _identity(path) == known.get(path.name)}
+        else:
+            alien = {self._log, self._index} if log != noted_log and _size(self._log) else set()
+        for path in alien:
+            with suppress(OSError):
+                path.replace(path.with_name(f"{path.name}.replaced"))
 
     @contextmanager
     def kept_log(self) -> Iterator[None]:

@@ -143,6 +143,8 @@ class SqliteHolder:
         """Bring the log into the file, unless another process did; whether nothing that counts is left in it."""
         if self._holder is None or self._file.log_is_taken_up():
             return True
+        # What stands there is nobody's: an older log, perhaps, that was put in its place.
+        self._file.set_companions_aside()
         try:
             if self._holder.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
                 return False

@@ -84,6 +84,10 @@ _LEDGER_SECONDS = 5.0
 # of them garbage, and was decoded in three times the time. What lies about for longer meanwhile is a few megabytes.
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
+# So many collections of what is new between two of what outlived one, and as many of these between two of everything.
+# What was in use at a collection outlives it: by every hundredth of everything memory grew without end.
+_COLLECTIONS_BETWEEN_LARGER_ONES = 5
+
 _log = logging.getLogger(__name__)
 
 
@@ -99,8 +103,12 @@ def create_worker_app() -> Front:
     with suppress(RuntimeError, ValueError, OSError):
         faulthandler.enable()
     sys.setswitchinterval(_TURN_SECONDS)
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 100)
-    return front_for(read_settings(), for_good=True)
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, _COLLECTIONS_BETWEEN_LARGER_ONES, _COLLECTIONS_BETWEEN_LARGER_ONES)
+    front = front_for(read_settings(), for_good=True)
+    # What is there now stays: to look at it in each collection of everything would take a tenth of a second.
+    gc.collect()
+    gc.freeze()
+    return front
 
 
 def front_for(settings: Settings, for_good: bool = False) -> Front:

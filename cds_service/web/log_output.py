@@ -150,20 +150,21 @@ class UnwaitingHandler(logging.Handler):
 
 
 def writer_to(descriptor: int) -> Write:
-    """What writes to a pipe or a socket without waiting, and as usual to a file or a terminal."""
+    """What writes to a pipe, a socket or a terminal without waiting, and as usual to a file."""
     kind = os.fstat(descriptor).st_mode
     if stat.S_ISSOCK(kind):
         # systemd gives a service its journal so.
         return partial(_send, descriptor)
-    if stat.S_ISFIFO(kind):
+    # A terminal that is held (Ctrl-S), or whose other end nobody reads, is as full as a pipe.
+    if stat.S_ISFIFO(kind) or os.isatty(descriptor):
         with suppress(OSError):
             descriptor = _opened_once_more(descriptor)
     return lambda data: os.write(descriptor, data)
 
 
-def _opened_once_more(pipe: int) -> int:
-    """A pipe that does not wait: that shall be true of who opens it so, and of nobody else who has it."""
-    return os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY | os.O_NONBLOCK)
+def _opened_once_more(stream: int) -> int:
+    """A pipe or terminal that does not wait: that shall be true of who opens it so, and of nobody else who has it."""
+    return os.open(f"/proc/self/fd/{stream}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def _send(descriptor: int, data: bytes) -> int:
