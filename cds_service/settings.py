@@ -116,7 +116,8 @@ class Settings(BaseModel):
     max_json_values: int = Field(
         MOST_VALUES,
         ge=10_000,
-        description="Most JSON values of a body, an object counted twice; a chart of 10 MB has 700,000 at most",
+        description="Most JSON values of a body, an object counted twice, and a member twice more where objects have"
+        " more than 8; a chart of 10 MB has 700,000 at most",
     )
     max_bundle_entries: int = Field(20_000, ge=10, description="Most entries of one Bundle in a call")
     call_seconds: float = Field(

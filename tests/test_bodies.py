@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cds_service.app import make_app
-from cds_service.errors import InvalidRequest, WrongMediaType
+from cds_service.errors import InvalidRequest, TooMuch, WrongMediaType
 from cds_service.protocol.json_body import charset_of, decode
 from cds_service.settings import Settings
 from tests.builders import BREAST_CANCER, LOW_BACK_PAIN, NOW, condition, day, observation, request, supplied
@@ -166,6 +166,34 @@ def test_a_body_that_says_that_it_is_not_compressed_is_read(client: FlaskClient,
 
 def test_a_compressed_body_that_does_not_say_so_is_no_json(client: FlaskClient) -> None:
     assert send(client, gzip.compress(CALL.encode()))[0] == 400
+
+
+# --- What is large
+
+LARGE = b",".join([b'{"value":[1.5]}'] * 80_000)
+
+
+def test_half_a_character_hides_no_large_chart() -> None:
+    found = decode(rb'["\ud83d","\\ud83d","\ud83d\ude00",%s]' % LARGE)
+    assert isinstance(found, list)
+    assert found[:3] == ["\ufffd", r"\ud83d", "\U0001f600"]
+    assert len(found) == 80_003
+
+
+def test_a_byte_order_mark_hides_no_large_chart() -> None:
+    assert decode(codecs.BOM_UTF8 + b"[%s]" % LARGE) == [{"value": [1.5]}] * 80_000
+
+
+def test_what_the_slow_parser_alone_reads_is_refused_where_it_is_large() -> None:
+    with pytest.raises(TooMuch, match="a number beyond all bounds"):
+        decode(b"[1e400,%s]" % LARGE)
+    with pytest.raises(TooMuch):
+        decode(b"[%s]" % LARGE, "latin-1")
+
+
+def test_a_large_body_that_is_no_json_is_told_as_such() -> None:
+    with pytest.raises(InvalidRequest, match="must be valid JSON"):
+        decode(b"[%s,NaN]" % LARGE)
 
 
 # --- No body is a fault of ours

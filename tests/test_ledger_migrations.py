@@ -108,7 +108,7 @@ def test_a_ledger_without_tables_is_not_ready(empty_url: str) -> None:
 def test_a_ledger_of_an_earlier_version_is_not_ready_until_it_is_migrated(database: Database, empty_url: str) -> None:
     migrate(database, "0001")
     ledger = Ledger(empty_url)
-    with pytest.raises(LedgerDown, match="migrations"):
+    with pytest.raises(LedgerDown, match="run cds-service migrate"):
         ledger.ping()
     ledger.prepare()
     ledger.ping()

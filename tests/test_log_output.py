@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,6 +123,15 @@ def test_a_socket_that_nobody_reads_holds_nobody_up() -> None:
         assert in_time(log, 20_000)
 
 
+def test_a_terminal_that_nobody_reads_holds_nobody_up() -> None:
+    reading, terminal = os.openpty()
+    try:
+        assert in_time(a_log(terminal), 20_000)
+    finally:
+        os.close(reading)
+        os.close(terminal)
+
+
 def test_a_file_has_every_line(tmp_path: Path) -> None:
     with (tmp_path / "log.txt").open("wb") as file:
         assert in_time(a_log(file.fileno()), 1_000)
@@ -184,20 +195,75 @@ def test_a_service_whose_log_nobody_reads_answers_every_call_and_stops(start_ser
     assert service.exit_status() == 0
 
 
-@pytest.mark.slow
-def test_a_service_without_standard_error_starts_and_stops(tmp_path: Path) -> None:
+# The same for both streams, in a pipe that is full from the start.
+_FULL = """
+import os, sys
+reading, writing = os.pipe()
+os.set_inheritable(reading, True)
+os.set_blocking(writing, False)
+try:
+    while os.write(writing, b"x" * 4096):
+        pass
+except BlockingIOError:
+    os.set_blocking(writing, True)
+os.dup2(writing, 1)
+os.dup2(writing, 2)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+# Standard error on a disk without a byte left.
+_NO_ROOM = """
+import os, sys
+os.dup2(os.open("/dev/full", os.O_WRONLY), 2)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@contextmanager
+def served(prefix: list[str], folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A service of two workers whose streams are what the prefix makes of them, and its port."""
     port = free_port()
-    command = [sys.executable, "-m", "cds_service", "serve", "--port", str(port)]
-    without_error = ["sh", "-c", 'exec "$@" 2>&-', "sh"]
-    settings = environment({"data_folder": str(tmp_path / "data")})
-    with (tmp_path / "out.txt").open("wb") as out:
-        service = subprocess.Popen([*without_error, *command], stdout=out, env=settings)
+    command = [sys.executable, "-m", "cds_service", "serve", "--port", str(port), "--workers", "2"]
+    with (folder / "out.txt").open("wb") as out:
+        settings = environment({"data_folder": str(folder / "data")})
+        service = subprocess.Popen([*prefix, *command], stdout=out, env=settings)
     try:
         assert comes_true(lambda: answers(port))
+        yield service, port
         service.terminate()
         assert service.wait(PATIENCE_SECONDS) == 0
     finally:
         service.kill()
+        service.wait()
+
+
+def children(pid: int) -> set[int]:
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+def has_another(pid: int, before: set[int]) -> bool:
+    return len(children(pid) - before) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are found in /proc")
+@pytest.mark.parametrize("streams", [_FULL, _NO_ROOM], ids=["a full pipe", "a full disk"])
+def test_a_service_whose_standard_error_takes_nothing_starts_replaces_a_worker_and_stops(
+    tmp_path: Path, streams: str
+) -> None:
+    with served([sys.executable, "-c", streams], tmp_path) as (service, port):
+        for _ in range(2):
+            assert comes_true(lambda: len(children(service.pid)) == 2)
+            (ended, *_) = before = children(service.pid)
+            os.kill(ended, signal.SIGKILL)
+            assert comes_true(partial(has_another, service.pid, before))
+            assert comes_true(lambda: answers(port))
+
+
+@pytest.mark.slow
+def test_a_service_without_standard_error_starts_and_stops(tmp_path: Path) -> None:
+    with served(["sh", "-c", 'exec "$@" 2>&-', "sh"], tmp_path):
+        pass
 
 
 def answers(port: int) -> bool:

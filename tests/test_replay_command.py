@@ -31,7 +31,7 @@ def test_it_says_what_it_found_and_where_the_results_are(export: Path, tmp_path:
     out = tmp_path / "out"
     result = command(export, "--out", out, "--moments", "last", "--workers", "1")
     assert result.exit_code == 0, result.output
-    assert "1 patients, 1 of them with a card." in result.output
+    assert "1 patient, 1 of them with a card." in result.output
     assert f"The results are in {out}." in result.output
     names = {path.name for path in out.iterdir()}
     assert names == {"answers.parquet", "summary.json", "run.json", "report.html", "damaged-lines.csv"}
@@ -41,7 +41,19 @@ def test_lines_that_could_not_be_used_are_told(export: Path, tmp_path: Path) -> 
     path = export / "Condition.ndjson"
     path.write_bytes(path.read_bytes() + b"{\n")
     result = command(export, "--out", tmp_path / "out", "--workers", "1")
-    assert "1 lines could not be used: see damaged-lines.csv." in result.output
+    assert "Not used: 1 line, see damaged-lines.csv." in result.output
+
+
+def test_what_is_not_read_is_named(export: Path, tmp_path: Path) -> None:
+    (export / "manifest.json").write_text("{}")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (export / "more").symlink_to(elsewhere)
+    out = tmp_path / "out"
+    result = command(export, "--out", out, "--workers", "1")
+    assert "Not read, for they are no NDJSON files: manifest.json, more/." in result.output
+    assert orjson.loads((out / "summary.json").read_bytes())["export"]["passed_over"] == ["manifest.json", "more/"]
+    assert "manifest.json: no NDJSON file" in (out / "report.html").read_text()
 
 
 def test_the_patients_of_a_list_alone_are_replayed(export: Path, tmp_path: Path) -> None:
@@ -64,7 +76,7 @@ def test_moments_that_are_none_are_refused(export: Path, tmp_path: Path, moments
     [
         ("new_window_days", "is not NAME=VALUE"),
         ("new_window_days=0", "greater than or equal to 1"),
-        ("new_windows=7", "there is no such setting"),
+        ("new_windows=7", "there are brain_any_subtype, clean_days,"),
         ("mri_extent=all", "mri_extent"),
         ("calls_per_minute=7", "does not change an answer"),
     ],
@@ -122,7 +134,7 @@ def test_a_list_of_patients_with_a_byte_order_mark_is_read_and_one_that_is_no_te
     listed = tmp_path / "patients.csv"
     listed.write_bytes(b"\xef\xbb\xbfpt-1\r\n")
     result = command(export, "--out", tmp_path / "out", "--workers", "1", "--patients", listed)
-    assert "1 patients" in result.output, result.output
+    assert "1 patient" in result.output, result.output
     listed.write_bytes(b"\xff\xfep")
     result = command(export, "--out", tmp_path / "out-2", "--patients", listed)
     assert result.exit_code == 2 and "is no text in UTF-8" in result.output
@@ -162,7 +174,7 @@ def test_listed_patients_who_are_not_in_the_export_are_told(export: Path, tmp_pa
     listed = tmp_path / "patients.txt"
     listed.write_text("pt-1\nsomebody-else\n")
     result = command(export, "--out", tmp_path / "out", "--workers", "1", "--patients", listed)
-    assert "1 patients of --patients are not in the export." in result.output
+    assert "Not in the export: 1 patient of --patients." in result.output
 
 
 def test_all_results_are_for_their_owner_only(export: Path, tmp_path: Path) -> None:

@@ -231,6 +231,17 @@ def test_of_several_versions_the_one_of_the_moment_is_seen(tmp_path: Path) -> No
     assert outcomes(tmp_path, CANCER, *versions) == ("fired", "not-applicable")
 
 
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_of_two_versions_of_one_moment_the_higher_number_is_the_newer(tmp_path: Path, newest_first: bool) -> None:
+    refuted = condition(LOW_BACK_PAIN, onset=day(20), recorded=day(18), verification="refuted")
+    versions = [
+        PAIN | {"meta": {"versionId": "9", "lastUpdated": at(18)}},
+        refuted | {"id": PAIN["id"], "meta": {"versionId": "10", "lastUpdated": at(18)}},
+    ]
+    told = outcomes(tmp_path, CANCER, *(reversed(versions) if newest_first else versions))
+    assert told == ("not-applicable", "not-applicable")
+
+
 def rows_of(found: Found) -> list[str]:
     return [row["outcome"] for row in found.of(PATIENT_ID)]
 

@@ -287,7 +287,7 @@ def test_a_fault_of_ours_costs_one_patient_and_is_told(
     assert (
         lost.count("no answer for its patient") == found.summary["export"]["bad_lines"]["no answer for its patient"] > 0
     )
-    assert "1 patients. They count nowhere below." in (found.folder / "report.html").read_text()
+    assert "1 patient. They count nowhere below." in (found.folder / "report.html").read_text()
 
 
 def test_a_worker_that_serves_another_replay_in_a_folder_of_the_same_name_reads_its_plan(

@@ -136,6 +136,23 @@ def test_cards_count_by_openings_and_by_years_first_and_repeated(tmp_path: Path)
     assert got["rates"]["first_per_1000_patient_years"] == pytest.approx(1000 / years, rel=1e-4)
 
 
+def test_a_rate_of_a_few_years_stands_in_the_summary_and_not_in_the_report(tmp_path: Path) -> None:
+    of_one = found(tmp_path, with_card("a", 401))
+    assert of_one.summary["rates"]["first_per_1000_patient_years"] > 0
+    report = (of_one.folder / "report.html").read_text()
+    assert '<dt>First cards</dt><dd class="count">none</dd>' in report
+
+
+def test_visits_without_a_moment_at_which_they_began_are_counted(tmp_path: Path) -> None:
+    imprecise = visit(15) | {"id": "v-1", "period": {"start": day(15)[:7]}}
+    slip = visit(15) | {"id": "v-2", "period": {"start": f"{day(15)}T10:00:60Z"}}
+    never = visit(15) | {"id": "v-3", "status": "cancelled", "period": {}}
+    got = summary(tmp_path, of("a", CANCER, imprecise, slip, never, visit(5)))
+    assert got["knowledge"]["visits_without_start"] == 2
+    # That of the fifth day, and the one of somebody else.
+    assert got["rates"]["openings"] == 2
+
+
 def test_a_new_episode_years_later_is_a_first_card_again(tmp_path: Path) -> None:
     first = condition(LOW_BACK_PAIN, onset=day(700), recorded=day(698), clinical="resolved", abatementDateTime=day(650))
     second = condition(LOW_BACK_PAIN, onset=day(20), recorded=day(18))

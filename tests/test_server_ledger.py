@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -276,7 +277,19 @@ def backed_up(file: Path) -> Path:
 def acknowledged(service: RealServer, count: int) -> set[str]:
     """Send feedback to so many cards; the cards of what was acknowledged."""
     cards = [str(uuid4()) for _ in range(count)]
-    return {card.replace("-", "") for card in cards if service.call(feedback(card), FEEDBACK).status_code == 200}
+    return {card.replace("-", "") for card in cards if is_acknowledged(service, card)}
+
+
+def is_acknowledged(service: RealServer, card: str) -> bool:
+    return service.call(feedback(card), FEEDBACK).status_code == 200
+
+
+def sent_until_acknowledged(service: RealServer, count: int) -> set[str]:
+    """As an EHR sends feedback: again, where one of the workers had first to notice that the file was exchanged."""
+    cards = [str(uuid4()) for _ in range(count)]
+    for card in cards:
+        assert comes_true(partial(is_acknowledged, service, card))
+    return {card.replace("-", "") for card in cards}
 
 
 @pytest.mark.parametrize("removed_first", [False, True])
@@ -318,3 +331,72 @@ def test_a_file_that_was_removed_is_not_made_again_under_the_service(start_servi
     shutil.move(file.with_name("elsewhere.sqlite3"), file)
     assert recovers(service)
     assert timed_call(service).status_code == 200
+
+
+@pytest.mark.parametrize("killed", [1, 2])
+def test_a_backup_that_is_restored_while_workers_start_is_not_mixed_with_the_old_log(
+    start_service: StartService, killed: int
+) -> None:
+    service = start_service(workers=2)
+    assert recovers(service)
+    file = service.data / FILE_NAME
+    before = acknowledged(service, 4)
+    backup = backed_up(file)
+    assert len(acknowledged(service, 8)) == 8
+    started = service.started()
+    for pid in service.workers()[:killed]:
+        service.end_worker(pid)
+    backup.replace(file)
+    assert comes_true(lambda: service.started() == started + killed)
+    assert recovers(service)
+    after = sent_until_acknowledged(service, 8)
+    with closing(sqlite3.connect(file)) as other:
+        assert other.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    service.tell_to_stop()
+    service.exit_status()
+    assert kept_cards(file) == before | after
+
+
+@pytest.mark.parametrize("names", [("-wal",), ("-shm",), ("-wal", "-shm")])
+def test_what_was_acknowledged_into_a_log_that_is_taken_away_is_in_the_file(
+    start_service: StartService, names: tuple[str, ...]
+) -> None:
+    service = start_service(workers=2)
+    assert recovers(service)
+    file = service.data / FILE_NAME
+    kept: set[str] = set()
+    for _ in range(3):
+        kept |= acknowledged(service, 16)
+        for name in names:
+            file.with_name(f"{FILE_NAME}{name}").unlink()
+        kept |= acknowledged(service, 8)
+        assert recovers(service)
+        kept |= sent_until_acknowledged(service, 8)
+    for pid in service.workers():
+        assert has_a_successor(service, pid)
+    assert recovers(service)
+    service.tell_to_stop()
+    service.exit_status()
+    assert kept_cards(file) == kept
+
+
+def test_a_data_folder_that_was_moved_away_is_missed_and_not_made_anew(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    service = start_service(workers=2, data_folder=str(tmp_path / "data"))
+    assert recovers(service)
+    before = acknowledged(service, 8)
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    assert acknowledged(service, 8) == set()
+    for pid in service.workers():
+        assert has_a_successor(service, pid)
+    assert comes_true(lambda: lives_and_says(service) == (200, "down"))
+    assert acknowledged(service, 8) == set()
+    assert timed_call(service).json()["cards"]
+    assert not (tmp_path / "data").exists()
+    (tmp_path / "elsewhere").rename(tmp_path / "data")
+    assert recovers(service)
+    after = acknowledged(service, 8)
+    service.tell_to_stop()
+    service.exit_status()
+    assert kept_cards(tmp_path / "data" / FILE_NAME) == before | after

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -155,6 +156,19 @@ def test_a_worker_that_ends_again_and_again_does_not_end_the_service(service: Re
 
 
 # --- What is told
+
+
+def test_all_workers_that_are_killed_again_and_again_are_started_again(start_service: StartService) -> None:
+    service = start_service(workers=2)
+    for round_number in range(1, 4):
+        for pid in service.workers():
+            service.end_worker(pid)
+        assert comes_true(partial(has_started, service, 2 * (round_number + 1)))
+    assert service.call().status_code == 200
+
+
+def has_started(service: RealServer, workers: int) -> bool:
+    return service.started() == workers
 
 
 def test_every_line_of_standard_output_is_json_from_the_start_to_the_stop(service: RealServer) -> None:

@@ -36,6 +36,10 @@ TRUTHS = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no":
 # A status has one concept; a list of more than this is none.
 _MOST_PARTS = 20
 
+# A concept has a coding for each code system in use, some ten. Each is looked up in all value sets: a hundred thousand
+# of them in one concept take longer than a call may.
+_MOST_CODINGS = 500
+
 
 def short_reference(reference: str) -> str:
     """`https://ehr.example.org/fhir/Patient/7/_history/2` is `Patient/7`; `urn:uuid:…` and `#…` stay as they are."""
@@ -110,7 +114,11 @@ class Reading:
     def _codings(self, value: object, element: str) -> tuple[tuple[Coding, ...], str]:
         """The codings that have a code, and the first display among those that have none."""
         read, words = [], ""
-        for item in self.items(value, element):
+        for place, item in enumerate(self.items(value, element)):
+            if place == _MOST_CODINGS:
+                self.cannot(element, f"has more than {_MOST_CODINGS} codings")
+                self.spoiled = self.spoiled or element == "code"
+                break
             code, system, display = item.get("code"), item.get("system"), item.get("display")
             named = display.strip() if isinstance(display, str) else ""
             if isinstance(code, str) and code.strip(" |"):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
+from weakref import proxy
 
 from cds_service.chart.elements import Json, Reading, short_reference
 from cds_service.chart.outcomes import judge
@@ -145,7 +146,9 @@ class PrefetchReader:
         self._identifiers: frozenset[Identifier] | None = None
         self._screening: Screening | None = None
         self._read_whole: set[str] = set()
-        self.subjects = Subjects(patient_id, server, self.name_behind, self.identifiers)
+        # Weakly: what refers to itself keeps its call, of up to 10 MB, in memory until garbage is collected.
+        me: PrefetchReader = proxy(self)
+        self.subjects = Subjects(patient_id, server, lambda url: me.name_behind(url), lambda: me.identifiers())
 
     def pass_over(self, codes: CodeScreen, birth: Span | None) -> None:
         """From now on, pass over entries whose codes cannot matter to the rule.

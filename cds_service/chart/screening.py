@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar
 
 import orjson
@@ -245,12 +246,8 @@ class Screening:
         self._concepts = _Found(_is_plain_concept)
         self._lists = _Found(_are_plain_concepts)
         self._categories = _Found(_category)
-        self._reasons = _Found(self._are_idle)
+        self._reasons = _Found(partial(_are_idle, self._counted))
         self._owned = _Found(is_own)
-        self._ways: Mapping[str, _Way] = {
-            "Observation": (_as_observation, self._observation),
-            "Condition": (_as_condition, self._condition),
-        }
 
     def screen(self, resource_type: str, entries: Sequence[UndecodedEntry]) -> Screened:
         """The entries of one Bundle; those of another type than this are all left to be read."""
@@ -261,7 +258,7 @@ class Screening:
         names: list[str] = []
         counted: list[str] = []
         told = _Told()
-        decode, counted_as = self._ways.get(resource_type, (_as_study, self._study))
+        decode, counted_as = self._way(resource_type)
         for place, entry in enumerate(entries):
             if not place % _ENTRIES_BETWEEN_LOOKS:
                 self._still_wanted()
@@ -277,6 +274,15 @@ class Screening:
             names.append(f"{resource_type}/{item.id}")
             counted.append(counts_as)
         return Screened(left, places, names, Counter(counted), Counter(told.recorded), frozenset(told.fulfills))
+
+    def _way(self, resource_type: str) -> _Way:
+        """How entries of a type are decoded and judged. Asked for each Bundle, and not kept: an object that holds its
+        own methods, and through them the call, would stay in memory until garbage is collected."""
+        if resource_type == "Observation":
+            return _as_observation, self._observation
+        if resource_type == "Condition":
+            return _as_condition, self._condition
+        return _as_study, self._study
 
     def _observation(self, item: _Observation, _: Raw, __: _Told) -> str | None:
         is_plain = (
@@ -334,10 +340,6 @@ class Screening:
         told.fulfills.extend(answered)
         return counts_as
 
-    def _are_idle(self, reasons: bytes) -> bool:
-        """Whether no reason in a list can matter."""
-        return all(isinstance(self._counted[bytes(item)], str) for item in _as_list(reasons))
-
     def _is_plain_period(self, period: _Period) -> bool:
         return all(text is None or self._is_plain_date(text) for text in (period.start, period.end))
 
@@ -388,6 +390,11 @@ class _Found(dict[K, V]):
     def __missing__(self, value: K) -> V:
         found = self[value] = self._find_out(value)
         return found
+
+
+def _are_idle(counted: Mapping[bytes, object], reasons: bytes) -> bool:
+    """Whether no reason in a list can matter, by what each counts as."""
+    return all(isinstance(counted[bytes(item)], str) for item in _as_list(reasons))
 
 
 def plain_concept(code: bytes) -> Concept | None:

@@ -44,6 +44,7 @@ from cds_service.server.run import address_to_listen_on, port_problem, run_serve
 from cds_service.server.start_lines import start_lines
 from cds_service.settings import Settings, SettingsError, read_settings
 from cds_service.trust.exposure import start_problem
+from cds_service.web.log_output import say
 
 # Exit codes beside 0: 1 the service answered with an error or found fault; 2 the command was not understood.
 _REFUSED = 1
@@ -108,9 +109,9 @@ def serve(host: str, port: int, workers: int, insecure: bool, end_with_parent: b
     url = url_of(address, port)
     # Standard output is for the log, which is JSON.
     for line in start_lines(address, url, settings):
-        click.echo(line, err=True)
+        say(line)
     for warning in support.warnings(utc_now()):
-        click.echo(f"Warning:      {warning}", err=True)
+        say(f"Warning:      {warning}")
     run_server(address, port, workers, settings)
 
 

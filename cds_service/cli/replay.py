@@ -25,6 +25,9 @@ _DAYS = "days:"
 # What an answer depends on; the others say how the service is run.
 _MOST_DAYS = 3650
 
+# So many files that are not read are named; all of them stand in the summary.
+_NAMED = 5
+
 
 def _moments(context: click.Context, option: click.Parameter, value: str) -> str:
     """`visits`, `last` or `days:N`."""
@@ -161,10 +164,12 @@ def _check_varied(settings: Settings, options: Options) -> None:
     """Each value of a varied setting is one that the setting may have.
 
     Raises:
-        SettingsError: it is not, or there is no such setting.
+        SettingsError: it is not.
     """
     plain = {name: getattr(settings, name) for name in settings.model_fields_set}
-    for name, values in options.vary.items():
+    # A name that is none is told with those that are.
+    varied = {name: values for name, values in options.vary.items() if name in Settings.model_fields}
+    for name, values in varied.items():
         for value in values:
             make_settings({**plain, name: value})
 
@@ -216,22 +221,32 @@ def _open_answers(summary: dict[str, Any]) -> str:
     return "; ".join(filter(None, (lead, told)))
 
 
+def _some(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def _tell(summary: dict[str, Any], out: Path) -> None:
     """The first figures, and where the others are."""
     patients, cards, bad = summary["patients"], summary["cards"], summary["export"]["bad_lines"]
-    click.echo(f"{patients['all']:,} patients, {patients['with_card']:,} of them with a card.")
-    click.echo(f"{cards['openings']['all']:,} cards at {summary['rates']['openings']:,} openings of a chart,")
+    openings = _some(summary["rates"]["openings"], "opening")
+    click.echo(f"{_some(patients['all'], 'patient')}, {patients['with_card']:,} of them with a card.")
+    click.echo(f"{_some(cards['openings']['all'], 'card')} at {openings} of a chart,")
     click.echo(f"{cards['end']['all']:,} at the end of the data ({_end_of(summary['period'])}).")
     if told := _open_answers(summary):
         click.echo(f"Careful: {told}.", err=True)
     if absent := patients["listed_not_found"]:
-        click.echo(f"{absent:,} patients of --patients are not in the export.", err=True)
+        click.echo(f"Not in the export: {_some(absent, 'patient')} of --patients.", err=True)
     if bad:
-        click.echo(f"{sum(bad.values()):,} lines could not be used: see damaged-lines.csv.", err=True)
+        click.echo(f"Not used: {_some(sum(bad.values()), 'line')}, see damaged-lines.csv.", err=True)
     if failed := sum(patients["failed"].values()):
-        click.echo(f"{failed:,} patients have no answer, by a fault of this program: please report it.", err=True)
+        lead = f"Without an answer: {_some(failed, 'patient')}"
+        click.echo(f"{lead}, by a fault of this program: please report it.", err=True)
     if foreign := summary["export"]["of_another_server"]:
-        click.echo(f"{foreign:,} resources name a patient on another server than most: nobody knows whose.", err=True)
+        lead = f"Nobody knows whose: {_some(foreign, 'resource')}"
+        click.echo(f"{lead} with a patient on another server than most.", err=True)
+    if names := summary["export"]["passed_over"]:
+        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+        click.echo(f"Not read, for they are no NDJSON files: {', '.join(names[:_NAMED])}{more}.", err=True)
     for file in summary["export"]["broken_files"]:
         click.echo(f"{file['file']}: {file['why']}", err=True)
     click.echo(f"The results are in {out}.")

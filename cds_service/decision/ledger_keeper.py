@@ -12,7 +12,7 @@ import threading
 import time
 
 from cds_service.clock import Timer
-from cds_service.ledger.down import FileChanged, LedgerDown, OtherTables
+from cds_service.ledger.down import FileChanged, LedgerDown, OldTables, OtherTables
 from cds_service.ledger.store import Ledger
 
 # After a failure no call tries the ledger for so long: each try may cost it two seconds.
@@ -20,6 +20,9 @@ PAUSE_SECONDS = 5.0
 
 # How often the thread looks at a ledger that works, and at one that does not.
 LOOK_SECONDS, RETRY_SECONDS = 2.0, 1.0
+
+# How long another process is waited for that prepares an exchanged ledger; it is looked again after that.
+_PATIENCE_SECONDS = 5.0
 
 # Until it has been tried.
 _NOT_YET = "it is not prepared yet"
@@ -41,7 +44,7 @@ class LedgerKeeper:
         self._down: str | None = _NOT_YET
         # Why it should be seen to, although it can be used.
         self._outdated: str | None = None
-        self._prepared = self._was_prepared = False
+        self._prepared = self._was_prepared = self._expected = False
         self._next_look = float("-inf")
         self._looking = threading.Lock()
         # With a thread of its own: that it has looked once, and that it shall look now.
@@ -84,9 +87,14 @@ class LedgerKeeper:
         self._next_look = self._timer() + PAUSE_SECONDS
         self._look_now.set()
 
-    def watch(self, patience_seconds: float) -> None:
-        """Look after the ledger in a thread, until the process ends; wait for its first look for so long at most."""
-        self._watched = True
+    def watch(self, patience_seconds: float, expected: bool = False) -> None:
+        """Look after the ledger in a thread, until the process ends.
+
+        Args:
+            patience_seconds: how long to wait for its first look.
+            expected: whether there was a ledger when the service was started, of which this process is a part.
+        """
+        self._watched, self._expected = True, expected
         threading.Thread(target=self._look_forever, name="ledger", daemon=True).start()
         self._looked.wait(patience_seconds)
 
@@ -106,7 +114,7 @@ class LedgerKeeper:
             if not self._prepared:
                 # A file that was removed under the service may be on its way back: to make another one now would
                 # hide that, or be overwritten by it.
-                self._ledger.prepare(anew=not (self._watched or self._was_prepared))
+                self._ledger.prepare(anew=not (self._watched or self._was_prepared), expected=self._expected)
                 self._prepared = self._was_prepared = True
             self._outdated = self._tables_problem()
             if failed_before := self._down not in (None, _NOT_YET):
@@ -122,7 +130,12 @@ class LedgerKeeper:
 
     def _tables_problem(self) -> str | None:
         try:
-            self._ledger.ping()
+            try:
+                self._ledger.ping()
+            except OldTables:
+                # A database that was made again, or an older backup: as at a start.
+                self._ledger.prepare(_PATIENCE_SECONDS, anew=False, expected=self._expected)
+                self._ledger.ping()
         except OtherTables as error:
             return str(error)
         return None

@@ -45,14 +45,15 @@ class LedgerRecorder:
         self._keeper = LedgerKeeper(self.ledger, timer)
         self._modes = modes_of(settings, self._mode_changes, lambda error: self._failed("modes", error), log=True)
 
-    def watch(self, patience_seconds: float) -> None:
+    def watch(self, patience_seconds: float, expected: bool = False) -> None:
         """Look after the ledger and for switched modes in threads, until the process ends: no call does it any more.
 
         Args:
             patience_seconds: how long to wait until both are known, before the first call.
+            expected: whether there was a ledger when the service was started, of which this process is a part.
         """
         begun = time.monotonic()
-        self._keeper.watch(patience_seconds)
+        self._keeper.watch(patience_seconds, expected)
         self._modes.watch(max(0.0, patience_seconds - (time.monotonic() - begun)))
 
     def begin_call(self) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from weakref import WeakSet, finalize
 
 from sqlalchemy import (
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     PoolProxiedConnection,
+    QueuePool,
     RowMapping,
     Select,
     literal,
@@ -42,8 +43,10 @@ from cds_service.ledger.engines import (
 )
 from cds_service.ledger.prepared import Prepared
 from cds_service.ledger.sqlite_file import SqliteFile
+from cds_service.ledger.sqlite_holder import SqliteHolder
 
 T = TypeVar("T")
+C = TypeVar("C", Connection, PoolProxiedConnection)
 
 # Rows read, written or deleted by one statement where there are many: a few milliseconds, and far below the number of
 # values that either database takes in one.
@@ -73,6 +76,7 @@ class Database:
         # The engine, and the process that it belongs to.
         self._opened: tuple[int, Engine] | None = None
         self._inherited: list[Engine] = []
+        self.holder = SqliteHolder(self.file, busy_seconds) if self.file else None
         _open.add(self)
 
     @contextmanager
@@ -95,6 +99,7 @@ class Database:
         with self._asked("written", seconds), self._connected() as connection:
             connection = connection.execution_options(**{WRITES: True, DURABLE: durable})
             with self._transaction(connection, seconds):
+                self._check_again()
                 yield connection
             if durable and self.file:
                 # What was written to a file that was replaced meanwhile is not kept.
@@ -139,6 +144,7 @@ class Database:
         with self._asked("written"), self._driven() as connection:
             if self.file is not None:
                 begin_writing(connection, self._busy_seconds, durable)
+                self._check_again()
             compiled = statement.compiled(self._engine().dialect)
             inserted: int = connection.execute(compiled.text, compiled.values(row)).rowcount
             connection.commit()
@@ -151,31 +157,38 @@ class Database:
             return bool(connection.execute(compiled.text, compiled.values(values)).fetchall())
 
     def reopen(self) -> None:
-        """Leave a SQLite file that was removed or replaced, with its log, and take what stands in its place."""
-        if self.file is not None and self.file.has_changed():
-            self.close()
-            self.file.set_companions_aside()
-            self.file.remember()
+        """Leave a SQLite file that was removed or replaced, or whose log was, and take what stands in its place.
+
+        To be called by one process at a time. Raises LedgerDown where it is still in use.
+        """
+        if self.holder is not None:
+            self.holder.reopen(lambda: cast(QueuePool, self._engine().pool).checkedout(), self.close)
 
     def tidy(self) -> None:
         """Bring what SQLite has in its log into the file, so that no call has to. Raises LedgerDown."""
         if self.file is not None:
             with self._asked("written", BACKGROUND_SECONDS), self._driven() as connection:
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-                self.file.remember_companions()
+                self.file.write_note()
 
     def close(self) -> None:
         """Close this process's connections that nobody uses; the next use opens new ones."""
         if self._opened is not None and self._opened[0] == os.getpid():
             self._opened[1].dispose()
+        if self.holder is not None:
+            self.holder.let_go()
+
+    def _check_again(self) -> None:
+        """Raise FileChanged where a SQLite file, or its log, was exchanged while the write lock was waited for.
+
+        Whoever leaves a log brings it into the file with that lock: nothing may be written to it after that.
+        """
+        if self.file is not None:
+            self.file.check()
 
     def _connected(self) -> Connection:
         """A connection of this process."""
-        try:
-            return self._engine().connect()
-        except InvalidRequestError:
-            # Each new connection was lost again at once.
-            raise LedgerDown("the ledger cannot be reached (connection lost)") from None
+        return self._of_engine(Engine.connect)
 
     @contextmanager
     def _driven(self) -> Iterator[Any]:
@@ -198,8 +211,12 @@ class Database:
             pooled.close()
 
     def _pooled(self) -> PoolProxiedConnection:
+        return self._of_engine(Engine.raw_connection)
+
+    def _of_engine(self, connect: Callable[[Engine], C]) -> C:
         try:
-            return self._engine().raw_connection()
+            with self.holder.holding(seconds_left()) if self.holder else nullcontext():
+                return connect(self._engine())
         except InvalidRequestError:
             # Each new connection was lost again at once.
             raise LedgerDown("the ledger cannot be reached (connection lost)") from None
@@ -213,8 +230,6 @@ class Database:
             engine = self._new_engine()
             finalize(self, _end, engine, os.getpid())
             self._opened = os.getpid(), engine
-            if self.file is not None and not self.file.was_opened:
-                self.file.remember()
         return self._opened[1]
 
     def _new_engine(self) -> Engine:
@@ -234,8 +249,6 @@ class Database:
             with spent(seconds or self._busy_seconds):
                 if not seconds_left():
                     raise LedgerDown(f"the ledger cannot be {what} (the time of the call has passed)")
-                if self.file is not None:
-                    self.file.check()
                 yield
         except (DBAPIError, PoolTimeout, self._engine().dialect.loaded_dbapi.Error) as error:
             if what == "written" and is_read_only(error):
@@ -292,5 +305,11 @@ def _close_all() -> None:
         database.close()
 
 
+def _renew_all() -> None:
+    for database in list(_open):
+        if database.holder is not None:
+            database.holder.renew()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_close_all)
+    os.register_at_fork(before=_close_all, after_in_child=_renew_all)

@@ -13,6 +13,8 @@ _CAUSES = {
     "translate host": "unknown host",
     "No such file": "no such socket",
     "does not exist": "no such database or user",
+    "too many": "too many connections",
+    "connection slots": "too many connections",
     "closed": "connection lost",
 }
 
@@ -26,6 +28,10 @@ class LedgerDown(Exception):
 
 class OtherTables(LedgerDown):
     """The tables are not those of this version; what is written may still fit them."""
+
+
+class OldTables(OtherTables):
+    """They are of an older version, or none: to prepare the ledger makes them those of this one."""
 
 
 class FileChanged(LedgerDown):

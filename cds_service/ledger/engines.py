@@ -51,31 +51,30 @@ _SHORTEST_CONNECT_SECONDS = 2
 _CACHE_KILOBYTES = 256
 
 
-def sqlite_engine(file: Path, busy_seconds: float) -> Engine:
-    """An engine for a SQLite file that exists. Connections may pass from thread to thread, one at a time."""
+def open_sqlite(file: Path, busy_seconds: float) -> sqlite3.Connection:
+    """A connection to a SQLite file that exists, which may pass from thread to thread. Raises sqlite3.Error."""
     # Opening must not create a file: `migrate` does, with its permissions.
     address = f"{file.absolute().as_uri()}?mode=rw"
+    # No isolation level: Python's module would begin transactions too late; `begin` does it.
+    connection = sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+    try:
+        # On macOS a sync ends in the memory of the disk, where this is not asked for; elsewhere it means nothing.
+        connection.execute("PRAGMA fullfsync = ON")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = {-_CACHE_KILOBYTES:d}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG_PAGES:d}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
 
-    def connect() -> sqlite3.Connection:
-        # No isolation level: Python's module would begin transactions too late; `begin` does it.
-        connection = sqlite3.connect(
-            address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
-        )
-        try:
-            # On macOS a sync ends in the memory of the disk, where this is not asked for; elsewhere it means nothing.
-            connection.execute("PRAGMA fullfsync = ON")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute(f"PRAGMA cache_size = {-_CACHE_KILOBYTES:d}")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG_PAGES:d}")
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
 
+def sqlite_engine(file: Path, busy_seconds: float) -> Engine:
+    """An engine for a SQLite file that exists. Connections may pass from thread to thread, one at a time."""
     # One for each thread that asks, however many a server has: a file in the page cache costs little to open.
     engine = create_engine(
         "sqlite://",
-        creator=connect,
+        creator=lambda: open_sqlite(file, busy_seconds),
         poolclass=QueuePool,
         pool_size=_KEPT_CONNECTIONS,
         max_overflow=-1,

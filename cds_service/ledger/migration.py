@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -22,8 +22,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from cds_service.ledger.database import BACKGROUND_SECONDS, Database
-from cds_service.ledger.down import LedgerDown, OtherTables
+from cds_service.ledger.down import LedgerDown, OldTables, OtherTables
 from cds_service.ledger.engines import longer_timeouts
+from cds_service.ledger.sqlite_file import SqliteFile
 
 # How often to look whether another worker has done its migration.
 _LOOK_SECONDS = 0.02
@@ -33,7 +34,11 @@ _ADVISORY_LOCK = int.from_bytes(b"cds-led")
 
 
 def migrate(
-    database: Database, revision: str = "head", patience_seconds: float = BACKGROUND_SECONDS, anew: bool = True
+    database: Database,
+    revision: str = "head",
+    patience_seconds: float = BACKGROUND_SECONDS,
+    anew: bool = True,
+    expected: bool = False,
 ) -> None:
     """Create the tables, or bring them to a revision; nothing where they are there already.
 
@@ -42,34 +47,42 @@ def migrate(
         revision: of the migrations.
         patience_seconds: how long another process that migrates or locks the database is waited for.
         anew: whether a SQLite file that was there, and is no more, is made again, without what was in it.
+        expected: that there was one, where neither this process nor the file's folder knows of it.
 
     Raises:
         LedgerDown: the database cannot be written, or it is newer than this version.
     """
-    if database.file is None:
-        with database.writing(BACKGROUND_SECONDS) as connection:
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(patience_seconds * 1000):d}")
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-            connection.exec_driver_sql(longer_timeouts(BACKGROUND_SECONDS))
-            _upgrade(connection, revision)
-        return
-    path = database.file.path
-    with _migration_lock(path, patience_seconds) as lock:
+    file = database.file
+    if file is None:
+        return _migrate_postgresql(database, revision, patience_seconds)
+    _refuse_missing(file, anew, expected)
+    with _migration_lock(file.lock, patience_seconds):
+        _refuse_missing(file, anew, expected)
         database.reopen()
-        _create(path, lock, anew)
-        _use_write_ahead_log(path, patience_seconds)
-        database.file.remember()
+        if _create(file.path):
+            file.take()
+        _use_write_ahead_log(file.path, patience_seconds)
         with database.writing() as connection:
             _upgrade(connection, revision)
-        # With its log, which is there while it is open.
-        database.file.remember()
+
+
+def _migrate_postgresql(database: Database, revision: str, patience_seconds: float) -> None:
+    # First a question in the time of a call: a server that takes a login and then hangs is not waited for for a minute.
+    with database.reading() as connection:
+        if revision == "head" and _revision(connection) == _scripts().get_current_head():
+            return
+    with database.writing(BACKGROUND_SECONDS) as connection:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(patience_seconds * 1000):d}")
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        connection.exec_driver_sql(longer_timeouts(BACKGROUND_SECONDS))
+        _upgrade(connection, revision)
 
 
 def check_revision(connection: Connection) -> None:
     """Raise LedgerDown where the tables are not those of this version."""
     found = _revision(connection)
     if found != _scripts().get_current_head():
-        raise OtherTables("the ledger's tables are not yet those of this version: run its migrations")
+        raise OldTables("the ledger's tables are not yet those of this version: run cds-service migrate")
 
 
 def _revision(connection: Connection) -> str | None:
@@ -101,19 +114,21 @@ def _scripts() -> ScriptDirectory:
 
 
 @contextmanager
-def _migration_lock(file: Path, patience_seconds: float) -> Iterator[int]:
-    """Hold other processes' migrations of a SQLite file off; gives the open file by which they are held off.
+def _migration_lock(file: Path, patience_seconds: float) -> Iterator[None]:
+    """Hold other processes' migrations of a SQLite file off.
 
     SQLite's own lock comes too late: the change to the write-ahead log fails where two try it at the same time.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
+        if isinstance(error, PermissionError) and file.exists():
+            raise LedgerDown("the ledger's files were made by another user, and are only for that one") from None
         raise LedgerDown(f"the ledger's folder cannot be written ({type(error).__name__})") from None
     try:
         _acquire(lock, patience_seconds)
-        yield lock
+        yield
     finally:
         os.close(lock)
 
@@ -130,27 +145,24 @@ def _acquire(lock: int, patience_seconds: float) -> None:
             time.sleep(_LOOK_SECONDS)
 
 
-def _create(file: Path, lock: int, anew: bool) -> None:
-    """Create an empty file that only this user can read, and note that there is one.
+def _refuse_missing(file: SqliteFile, anew: bool, expected: bool) -> None:
+    """Raise LedgerDown where the file is no more, and is not to be made again; not even its folder is then."""
+    if not anew and (file.is_missed() or (expected and not file.path.exists())):
+        raise LedgerDown("the ledger's file was removed: put it back, or start the service again without it")
+
+
+def _create(file: Path) -> bool:
+    """Create an empty file that only this user can read, and say whether there was none.
 
     An existing one is not even opened, for closing it would end SQLite's locks on it.
-
-    Args:
-        file: of the ledger.
-        lock: the open file of the lock, which holds the note.
-        anew: whether a file that was noted, and is no more, is made again.
     """
-    if not anew and os.fstat(lock).st_size and not file.exists():
-        raise LedgerDown("the ledger's file was removed: put it back, or start the service again without it")
     try:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        pass
+        return False
     except OSError as error:
         raise LedgerDown(f"the ledger's file cannot be written ({type(error).__name__})") from None
-    with suppress(OSError):
-        # A disk that is full shall not stop those who read.
-        os.pwrite(lock, b"The ledger was here.\n", 0)
+    return True
 
 
 def _use_write_ahead_log(file: Path, patience_seconds: float) -> None:

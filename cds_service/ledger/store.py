@@ -73,17 +73,18 @@ class Ledger:
         """The ledger in a data folder, which `prepare` creates."""
         return cls(URL.create("sqlite", database=str(folder / FILE_NAME)))
 
-    def prepare(self, patience_seconds: float = BACKGROUND_SECONDS, anew: bool = True) -> None:
+    def prepare(self, patience_seconds: float = BACKGROUND_SECONDS, anew: bool = True, expected: bool = False) -> None:
         """Create the tables or bring them to this version; several processes may do so at once.
 
         Args:
             patience_seconds: how long another process that migrates or locks the database is waited for.
             anew: whether a SQLite file that was there, and is no more, is made again, without what was in it.
+            expected: that there was one, where neither this process nor the file's folder knows of it.
 
         Raises:
             LedgerDown: the ledger cannot be used.
         """
-        migrate(self._database, patience_seconds=patience_seconds, anew=anew)
+        migrate(self._database, patience_seconds=patience_seconds, anew=anew, expected=expected)
 
     def ping(self) -> None:
         """Raise LedgerDown where the database cannot be read; OtherTables where its tables are of another version."""

@@ -11,6 +11,7 @@ import codecs
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from encodings.aliases import aliases
 from typing import NoReturn
 
@@ -19,7 +20,8 @@ from msgspec import MsgspecError, Raw
 from msgspec.json import Decoder
 
 from cds_service.chart.undecoded import undecoded_bundle
-from cds_service.errors import InvalidRequest, WrongMediaType
+from cds_service.errors import InvalidRequest, TooMuch, WrongMediaType
+from cds_service.json_values import MOST_VALUES, values_at_most
 
 # Character sets that are read, by the names under which IANA registers them, without signs.
 _READ: Mapping[str, str] = {
@@ -37,7 +39,16 @@ _READ: Mapping[str, str] = {
 }
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _as_members = Decoder(dict[str, Raw]).decode
+_as_anything = Decoder(Raw).decode
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
+
+# An escape of JSON: a whole surrogate pair, half of one, or any other.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+
+# So many values a body may hold that only the slow parser reads: what it makes takes several times the memory.
+_MOST_READ_WITH_CARE = MOST_VALUES // 4
 
 # An integer of 64 bits has so many digits.
 _LONGEST_INTEGER = 20
@@ -67,19 +78,25 @@ def decode(body: bytes, charset: str = "utf-8") -> object:
     Raises:
         InvalidRequest: it is none. NaN, comments, bytes that are no text and nesting beyond what the parser bears
             (about 1000 levels) are refused; nothing of the content stands in the error.
+        TooMuch: it is none that the fast parser reads, and large.
     """
     if not body.strip():
         raise InvalidRequest("body", "must be a JSON object, but is empty")
     if charset == "utf-8":
+        unmarked = body.removeprefix(codecs.BOM_UTF8)
         try:
-            return orjson.loads(body)
+            return orjson.loads(unmarked)
         except orjson.JSONDecodeError as error:
             place = f"Reading stopped at line {error.lineno}, column {error.colno}."
+        if b"\\u" in body:
+            with suppress(orjson.JSONDecodeError):
+                return orjson.loads(_ESCAPE.sub(_without_half, unmarked))
     else:
         place = ""
     try:
+        _check_size(body, charset)
         return _decoded_with_care(body, charset)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, MsgspecError):
         pass
     # Raised outside of the except block: the parser's error carries the whole body, and as the context of
     # this one it would travel into every report that follows the chain.
@@ -114,6 +131,23 @@ def _undecoded(body: bytes) -> tuple[dict[str, Raw], dict[str, Raw]]:
         return {}, {}
 
 
+def _check_size(body: bytes, charset: str) -> None:
+    """Refuse a body that the slow parser would read, and that is too large for it.
+
+    Raises:
+        TooMuch: it is.
+        MsgspecError: it is no JSON at all.
+    """
+    if len(body) <= _MOST_READ_WITH_CARE or values_at_most(body) <= _MOST_READ_WITH_CARE:
+        return
+    if charset == "utf-8":
+        _as_anything(body.removeprefix(codecs.BOM_UTF8))
+    raise TooMuch(
+        f"The body holds more than {_MOST_READ_WITH_CARE} JSON values, and something that few parsers read: a number"
+        " beyond all bounds, or another character set than UTF-8."
+    )
+
+
 def _decoded_with_care(body: bytes, charset: str) -> object:
     """The JSON value of a body that the fast parser refused.
 
@@ -126,7 +160,14 @@ def _decoded_with_care(body: bytes, charset: str) -> object:
             break
     text = body.decode(charset, "surrogatepass" if charset.startswith("utf") else "strict")
     value: object = json.loads(text, parse_int=_integer, parse_constant=_refuse)
-    return _without_halves(value) if _HALF_PAIR.search(text) or "\\u" in text else value
+    may_have_halves = "\\u" in text or _HALF_PAIR.search(text) is not None
+    # The text of a large body may be 40 MB.
+    del text
+    return _without_halves(value) if may_have_halves else value
+
+
+def _without_half(escape: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if escape[1] else escape[0]
 
 
 def _integer(digits: str) -> int | float:
@@ -140,7 +181,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _without_halves(value: object) -> object:
-    """The value with U+FFFD in place of each half of a surrogate pair, in all its texts.
+    """The value with U+FFFD in place of each half of a surrogate pair, in all its texts; it is changed in place.
 
     Raises:
         RecursionError: it is nested too deeply.
@@ -148,7 +189,11 @@ def _without_halves(value: object) -> object:
     if isinstance(value, str):
         return _HALF_PAIR.sub("\ufffd", value)
     if isinstance(value, list):
-        return [_without_halves(item) for item in value]
-    if isinstance(value, dict):
-        return {_HALF_PAIR.sub("\ufffd", name): _without_halves(item) for name, item in value.items()}
+        for place, item in enumerate(value):
+            value[place] = _without_halves(item)
+    elif isinstance(value, dict):
+        if any(map(_HALF_PAIR.search, value)):
+            value = {_HALF_PAIR.sub("\ufffd", name): item for name, item in value.items()}
+        for name, item in value.items():
+            value[name] = _without_halves(item)
     return value

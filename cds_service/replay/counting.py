@@ -8,7 +8,7 @@ from datetime import timedelta
 from cds_service.clinical.rules.assessment import OVERRIDDEN_EARLIER
 from cds_service.replay.course import YIELD_DAYS, Course, course_of
 from cds_service.replay.evaluate import Answer, Evaluator, PatientAnswers
-from cds_service.replay.moments import Kind
+from cds_service.replay.moments import Kind, visits_without_start
 from cds_service.replay.observed import days_observed
 from cds_service.replay.options import LAST
 from cds_service.replay.tally import Tally
@@ -76,6 +76,7 @@ def _count_record(tally: Tally, found: PatientAnswers, evaluator: Evaluator) -> 
         if doubt is not None:
             tally.add("doubt", doubt, kind)
     tally.add("days-observed", count=days_observed(patient, period))
+    tally.add("visits-without-start", count=visits_without_start(patient))
 
 
 def _count_answer(tally: Tally, answer: Answer) -> None:

@@ -6,6 +6,7 @@ A part is a whole compressed file or a stretch of an uncompressed one, so that s
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -156,6 +157,26 @@ def find_files(address: str) -> tuple[ExportFile, ...]:
     if not files:
         raise ReplayError(f"there is no {PLAIN} or {COMPRESSED} file at {address}")
     return tuple(sorted(files, key=lambda file: file.name))
+
+
+def passed_over(address: str, files: Sequence[ExportFile]) -> tuple[str, ...]:
+    """What lies at an address and is not read: files with other endings, and folders behind symbolic links.
+
+    Args:
+        address: see `find_files`.
+        files: that are read.
+    """
+    import fsspec
+    from fsspec.implementations.local import LocalFileSystem
+
+    system, path = fsspec.core.url_to_fs(address)
+    read = {file.address for file in files}
+    found = [str(name) for name in system.find(path) if system.unstrip_protocol(name) not in read]
+    if isinstance(system, LocalFileSystem):
+        # A folder behind a link is found like a file.
+        found = [f"{name}/" if os.path.isdir(name) else name for name in found]
+    root = str(path).rstrip("/")
+    return tuple(sorted(name.removeprefix(root).lstrip("/") for name in found))
 
 
 def parts_of(files: Sequence[ExportFile], part_bytes: int = PART_BYTES) -> tuple[Part, ...]:

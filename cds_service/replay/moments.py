@@ -102,6 +102,12 @@ def _visits(patient: PatientRecord, period: Period) -> Iterator[Moment]:
     return (Moment(at, Kind.VISIT, encounter) for at, encounter in starts.items())
 
 
+def visits_without_start(patient: PatientRecord) -> int:
+    """How many visits took place of which nothing tells the moment at which they began: at none of them is asked."""
+    newest = (versions[-1] for versions in patient.by_name.values())
+    return sum(was_held(entry) and _start(entry) is None for entry in newest)
+
+
 def was_held(entry: Entry) -> bool:
     """Whether it is a visit that took place."""
     return entry.kind == "Encounter" and not _has_status(entry, _NOT_HELD)

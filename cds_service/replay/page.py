@@ -37,6 +37,12 @@ Json = Mapping[str, Any]
 
 _NONE = "none"
 
+# A rate per 1,000 patients and year from fewer years than these would make a hundred cards and more of a single one.
+_FEWEST_YEARS = 10
+
+# So many files that are not read are named; all of them stand in the summary.
+_NAMED = 20
+
 # The groups of the yield, in the words of the page.
 _GROUPS = {
     "card": "With a card",
@@ -150,8 +156,12 @@ def _tiles(summary: Json, words: ReplayWords) -> Iterator[tuple[str, str, str]]:
     yield "Patients", _count(patients["all"]), f"{_count(patients['at_risk'])} with {words.history}"
     yield "With a card", _count(patients["with_card"]), f"at any of the moments, of {_count(patients['asked'])} asked"
     if rates["openings"]:
-        per = rates["first_per_1000_patient_years"]
-        yield "First cards", _number(per), "per 1,000 patients and year"
+        few = patients["years_observed"] < _FEWEST_YEARS
+        yield (
+            "First cards",
+            _number(None if few else rates["first_per_1000_patient_years"]),
+            "per 1,000 patients and year",
+        )
         per = rates["all_per_100_openings"]
         yield "Cards", _number(per and per["value"]), f"per 100 of {_count(rates['openings'])} openings of a chart"
     else:
@@ -303,5 +313,9 @@ def _damage(export: Json, read: AbstractSet[str]) -> Iterator[tuple[str, Sequenc
     for kind, count in export["resources"].items():
         if kind not in read:
             yield f"{kind}: a type that is not read", [_count(count)]
+    for name in export["passed_over"][:_NAMED]:
+        yield f"{name}: no NDJSON file", ["not read"]
+    if (more := len(export["passed_over"]) - _NAMED) > 0:
+        yield "Others that are no NDJSON files", [_count(more)]
     for file in export["broken_files"]:
         yield f"{file['file']}: {file['why']}", ["the rest of the file"]

@@ -59,6 +59,7 @@ class Plan:
         today: the day of the run: what is dated later is an error of the data, not their end.
         version: of this package.
         digests: of the content of each rule that is asked.
+        passed_over: what lies in the export and is not read, by name.
     """
 
     files: tuple[ExportFile, ...]
@@ -72,6 +73,7 @@ class Plan:
     today: date
     version: str
     digests: tuple[str, ...]
+    passed_over: tuple[str, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -94,6 +96,7 @@ class Plan:
             "today": self.today.isoformat(),
             "version": self.version,
             "digests": list(self.digests),
+            "passed_over": list(self.passed_over),
         }
 
     @classmethod
@@ -109,6 +112,7 @@ class Plan:
                 "accepted_gaps": tuple(plain["accepted_gaps"]),
                 "today": date.fromisoformat(plain["today"]),
                 "digests": tuple(plain["digests"]),
+                "passed_over": tuple(plain["passed_over"]),
             }
         )
 

@@ -112,7 +112,8 @@ class PatientRecord:
         for entry in self.entries:
             found.setdefault(entry.name, []).append(entry)
         for versions in found.values():
-            versions.sort(key=lambda entry: (entry.known.updated is not None, entry.known.updated))
+            if len(versions) > 1:
+                versions.sort(key=lambda entry: (entry.known.updated is not None, entry.known.updated, _number(entry)))
         return found
 
     @cached_property
@@ -181,6 +182,13 @@ class PatientRecord:
                 yield versions[-1] if is_end else _in_force(versions, moment, is_end) or versions[0]
             elif found := _in_force(versions, moment, is_end):
                 yield found
+
+
+def _number(entry: Entry) -> int:
+    """The number of a version, where its server counts them; it tells two of one moment apart."""
+    meta = entry.resource.get("meta")
+    number = meta.get("versionId") if isinstance(meta, dict) else None
+    return int(number) if isinstance(number, str) and number.isascii() and number.isdigit() and len(number) < 10 else -1
 
 
 def _in_force(versions: Sequence[Entry], moment: datetime, is_end: bool) -> Entry | None:

@@ -18,7 +18,7 @@ from cds_service.replay.ask import ask_partition
 from cds_service.replay.deal import deal_part
 from cds_service.replay.engine import Engine, Task, engine
 from cds_service.replay.errors import ReplayError
-from cds_service.replay.export import find_files
+from cds_service.replay.export import find_files, passed_over
 from cds_service.replay.facts import Facts, gather_facts
 from cds_service.replay.options import Options
 from cds_service.replay.page import replay_page
@@ -147,6 +147,7 @@ def _plan(export: str, work: Work, options: Options, settings: Settings, now: da
         today=now.date(),
         version=version("cds-service"),
         digests=tuple(item.rule.content.digest for item in variants),
+        passed_over=passed_over(export, files),
     )
     if work.plan.exists():
         try:

@@ -65,6 +65,7 @@ def summary_of(tally: Tally, export: dict[str, Any], plan: Plan, facts: Facts) -
         "knowledge": {
             "known_by": _nested(tally, "known"),
             "could_not_be_told": tally.by_word("untold"),
+            "visits_without_start": tally.count("visits-without-start"),
             **{doubt.value: tally.by_word("doubt", doubt) for doubt in Doubt},
         },
         "compared": [_compared(tally, variant.name, variant.rule.content.version) for variant in plan.variants[1:]],
@@ -205,6 +206,7 @@ def export_of(
         "resources": types.by_word("types"),
         "without_patient": nobody.by_word("nobody"),
         "of_another_server": tally.count(FOREIGN),
+        "passed_over": list(plan.passed_over),
         "same_line_again": tally.count("same-line-again"),
     }
 

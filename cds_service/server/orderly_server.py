@@ -20,9 +20,12 @@ from typing import Any, Final
 
 from granian.server.mp import MPServer, WorkerProcess
 
-# A worker that ends so soon after it was started again cannot start. It is given a pause while others serve.
+# A worker that ends so soon after it was started again may be one that cannot start. It is given a pause: a long one
+# while others serve, and else so many short ones before the service ends.
 _SOON_SECONDS = 5.5
 _PAUSE_SECONDS = 5.0
+_SHORT_PAUSE_SECONDS = 0.5
+_MOST_IN_VAIN = 8
 
 # Where all processes are told to stop, a worker may end so much before its parent has read its own signal.
 _TOLD_SECONDS = 0.5
@@ -48,6 +51,9 @@ class OrderlyServer(MPServer):
         self._telling = telling
         self._parent = os.getpid()
         self._told = False
+        # Workers whose pause is over, and how many ended in vain since one last served for a while.
+        self._rested: set[WorkerProcess] = set()
+        self._in_vain = 0
         # Its `put` may be called in the handler of a signal, also while the main thread is within another of its calls.
         self._events: SimpleQueue[WorkerProcess | str] = SimpleQueue()
 
@@ -70,18 +76,26 @@ class OrderlyServer(MPServer):
                 self._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
             elif not self._is_current(event):
                 continue
+            elif event in self._rested:
+                self._rested.discard(event)
+                self._respawn_workers([event.idx], spawn_target, target_loader)
             elif time.monotonic() - self.respawned_wrks.get(event.idx, float("-inf")) > _SOON_SECONDS:
+                self._in_vain = 0
                 self._respawn_workers([event.idx], spawn_target, target_loader)
             elif any(worker.inner.is_alive() for worker in self.wrks):
-                self._put_later(event)
+                self._put_later(event, _PAUSE_SECONDS)
+            elif self._in_vain < _MOST_IN_VAIN:
+                self._in_vain += 1
+                self._put_later(event, _SHORT_PAUSE_SECONDS)
             else:
                 _log.error("no worker can be started: the service ends")
                 self.interrupt_children.append(event.idx)
                 break
         self._telling.close()
 
-    def _put_later(self, event: WorkerProcess) -> None:
-        timer = threading.Timer(_PAUSE_SECONDS, self._events.put, [event])
+    def _put_later(self, event: WorkerProcess, seconds: float) -> None:
+        self._rested.add(event)
+        timer = threading.Timer(seconds, self._events.put, [event])
         timer.daemon = True
         timer.start()
 

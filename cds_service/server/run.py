@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import socket
 from functools import partial
 from ipaddress import ip_address
 from math import ceil
 
-import click
-
 from cds_service.decision.open_ledger import modes_of, open_ledger
 from cds_service.ledger.store import LedgerDown
 from cds_service.reporting.metrics_folder import metrics_folder
+from cds_service.server.ledger_at_start import LEDGER_WAS_THERE
 from cds_service.server.start_lines import mode_line, modes_in_force
 from cds_service.settings import Settings
 from cds_service.web.call_log import log_to_standard_output
+from cds_service.web.log_output import never_wait_for_standard_error, say, standard_error
 
 # A process may usually have 1024 files open, and may raise that itself, mostly to far more. Each connection is a file,
 # slow and idle ones included: beyond as many as fit a worker takes no new one until another ends. So many connections
@@ -35,12 +36,7 @@ IDLE_SECONDS = 75
 _HEADER_BYTES = 32_768
 
 # Granian logs to standard error: standard output is for the log of requests, which is JSON.
-_SERVER_LOG = {
-    "handlers": {
-        name: {"class": "logging.StreamHandler", "formatter": "generic", "stream": "ext://sys.stderr"}
-        for name in ("console", "access")
-    }
-}
+_SERVER_LOG = {"handlers": {name: {"()": standard_error, "formatter": "generic"} for name in ("console", "access")}}
 
 # What each worker runs: a function that makes an ASGI application.
 WORKER_APP = "cds_service.server.worker:create_worker_app"
@@ -54,6 +50,7 @@ _MARGIN_SECONDS = 5
 
 def run_server(address: str, port: int, workers: int, settings: Settings) -> None:
     """Serve until told to end; calls under way are answered first. Standard output has the log and nothing else."""
+    never_wait_for_standard_error()
     log_to_standard_output()
     _prepare_ledger(settings)
     with metrics_folder():
@@ -122,11 +119,12 @@ def _prepare_ledger(settings: Settings) -> None:
     problems: list[str] = []
     try:
         ledger.prepare(_LEDGER_SECONDS)
+        os.environ[LEDGER_WAS_THERE] = "1"
     except LedgerDown as error:
-        click.echo(f"The ledger cannot be used: {error}", err=True)
+        say(f"The ledger cannot be used: {error}")
     try:
         modes = modes_of(settings, ledger.modes, lambda error: problems.append(str(error)), log=True)
-        click.echo(mode_line(modes_in_force(modes, settings), known=not problems), err=True)
+        say(mode_line(modes_in_force(modes, settings), known=not problems))
     finally:
         ledger.close()
 

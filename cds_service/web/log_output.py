@@ -1,4 +1,4 @@
-"""The log on standard output, for which no call ever waits.
+"""The log on standard output, and what is said on standard error: no call, no start and no stop ever waits for it.
 
 Whoever collects the log may stop reading it. A pipe then fills, and whoever writes to it waits: with a handler of the
 standard library all calls of a worker would, for good. Here what cannot be written at once is kept, up to a bound, and
@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import TextIO
 
 # Some thousand lines in each worker: what a busy service writes in a minute.
 MOST_KEPT_BYTES = 1024 * 1024
@@ -25,19 +26,45 @@ MOST_KEPT_BYTES = 1024 * 1024
 # How often it is tried again to write what was kept.
 _AGAIN_SECONDS = 0.2
 
+# Its descriptor, whatever has taken its place in Python.
+_STANDARD_ERROR = 2
+
 # Writes what it can of some bytes at once, and returns how many these were.
 Write = Callable[[bytes], int]
 
 
 def standard_output() -> logging.Handler:
     """A handler that writes to standard output; one that writes nothing where there is none."""
-    if sys.stdout is None:
+    return _handler_for(sys.stdout)
+
+
+def standard_error() -> logging.Handler:
+    """A handler that writes to standard error; one that writes nothing where there is none."""
+    return _handler_for(sys.stderr)
+
+
+def say(line: str) -> None:
+    """Write a line to standard error, if that can be done at once."""
+    standard_error().handle(logging.makeLogRecord({"msg": line}))
+
+
+def never_wait_for_standard_error() -> None:
+    """From now on, what libraries write to standard error is lost where it is a pipe that is full; also in children."""
+    with suppress(OSError):
+        if stat.S_ISFIFO(os.fstat(_STANDARD_ERROR).st_mode):
+            unwaiting = _opened_once_more(_STANDARD_ERROR)
+            os.dup2(unwaiting, _STANDARD_ERROR)
+            os.close(unwaiting)
+
+
+def _handler_for(stream: TextIO | None) -> logging.Handler:
+    if stream is None:
         return logging.NullHandler()
     try:
-        return UnwaitingHandler(writer_to(sys.stdout.fileno()))
+        return UnwaitingHandler(writer_to(stream.fileno()))
     except (OSError, ValueError):
         # A stream in memory, as tests and embedding programs have.
-        return logging.StreamHandler(sys.stdout)
+        return logging.StreamHandler(stream)
 
 
 class UnwaitingHandler(logging.Handler):
@@ -123,16 +150,21 @@ class UnwaitingHandler(logging.Handler):
 
 
 def writer_to(descriptor: int) -> Write:
-    """What writes to a pipe or a socket without waiting, and as usual to a file or a terminal."""
+    """What writes to a pipe, a socket or a terminal without waiting, and as usual to a file."""
     kind = os.fstat(descriptor).st_mode
     if stat.S_ISSOCK(kind):
         # systemd gives a service its journal so.
         return partial(_send, descriptor)
-    if stat.S_ISFIFO(kind):
-        # Opened once more: that it does not wait shall be true of this log, and of nobody else who has the pipe.
+    # A terminal that is held (Ctrl-S), or whose other end nobody reads, is as full as a pipe.
+    if stat.S_ISFIFO(kind) or os.isatty(descriptor):
         with suppress(OSError):
-            descriptor = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK)
+            descriptor = _opened_once_more(descriptor)
     return lambda data: os.write(descriptor, data)
+
+
+def _opened_once_more(stream: int) -> int:
+    """A pipe or terminal that does not wait: that shall be true of who opens it so, and of nobody else who has it."""
+    return os.open(f"/proc/self/fd/{stream}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def _send(descriptor: int, data: bytes) -> int:
