@@ -292,16 +292,22 @@ def sent_until_acknowledged(service: RealServer, count: int) -> set[str]:
     return {card.replace("-", "") for card in cards}
 
 
+def with_a_backup(start_service: StartService) -> tuple[RealServer, set[str], Path]:
+    """A service of two workers with a backup of its ledger, the cards in that, and more feedback that came after it."""
+    service = start_service(workers=2)
+    assert recovers(service)
+    before = acknowledged(service, 4)
+    backup = backed_up(service.data / FILE_NAME)
+    assert len(acknowledged(service, 8)) == 8
+    return service, before, backup
+
+
 @pytest.mark.parametrize("removed_first", [False, True])
 def test_what_is_acknowledged_after_a_backup_was_restored_is_in_it(
     start_service: StartService, removed_first: bool
 ) -> None:
-    service = start_service(workers=2)
-    assert recovers(service)
+    service, before, backup = with_a_backup(start_service)
     file = service.data / FILE_NAME
-    before = acknowledged(service, 4)
-    backup = backed_up(file)
-    assert len(acknowledged(service, 8)) == 8
     if removed_first:
         # With its log still there, as somebody in haste does.
         file.unlink()
@@ -337,12 +343,8 @@ def test_a_file_that_was_removed_is_not_made_again_under_the_service(start_servi
 def test_a_backup_that_is_restored_while_workers_start_is_not_mixed_with_the_old_log(
     start_service: StartService, killed: int
 ) -> None:
-    service = start_service(workers=2)
-    assert recovers(service)
+    service, before, backup = with_a_backup(start_service)
     file = service.data / FILE_NAME
-    before = acknowledged(service, 4)
-    backup = backed_up(file)
-    assert len(acknowledged(service, 8)) == 8
     started = service.started()
     for pid in service.workers()[:killed]:
         service.end_worker(pid)

@@ -101,9 +101,9 @@ class Database:
             with self._transaction(connection, seconds):
                 self._check_again()
                 yield connection
-            if durable and self.file:
+            if durable:
                 # What was written to a file that was replaced meanwhile is not kept.
-                self.file.check()
+                self._check_again()
 
     def paged(
         self,
@@ -179,9 +179,10 @@ class Database:
             self.holder.let_go()
 
     def _check_again(self) -> None:
-        """Raise FileChanged where a SQLite file, or its log, was exchanged while the write lock was waited for.
+        """Raise FileChanged where a SQLite file, or its log, was exchanged while something was waited for.
 
-        Whoever leaves a log brings it into the file with that lock: nothing may be written to it after that.
+        Once the write lock is there: whoever leaves a log brings it into the file with that lock, and nothing may be
+        written to it after that.
         """
         if self.file is not None:
             self.file.check()

@@ -35,7 +35,8 @@ class SqliteFile:
         self._log = path.with_name(f"{path.name}-wal")
         self._index = path.with_name(f"{path.name}-shm")
         self._known: _Identity | None = None
-        self._known_companions: dict[Path, _Identity] | None = None
+        # While this process has them open.
+        self._known_companions: dict[Path, _Identity] = {}
 
     def take(self) -> None:
         """From now on it is the file that stands there, with a log that is not known yet."""
@@ -65,7 +66,7 @@ class SqliteFile:
 
     def forget_companions(self) -> None:
         """This process has log and index open no more: others may come instead."""
-        self._known_companions = None
+        self._known_companions = {}
 
     @property
     def was_taken(self) -> bool:
@@ -96,7 +97,7 @@ class SqliteFile:
         noted = self._note()
         return any(
             (found := _identity(path)) not in (None, known) and found == noted.get(path.name)
-            for path, known in (self._known_companions or {}).items()
+            for path, known in self._known_companions.items()
         )
 
     def log_is_left(self) -> bool:
@@ -120,7 +121,7 @@ class SqliteFile:
 
     def remove_companions(self) -> None:
         """Remove the log that is known, and its index, as far as they stand there: what is in it stands elsewhere."""
-        for path, known in (self._known_companions or {}).items():
+        for path, known in self._known_companions.items():
             if _identity(path) == known:
                 path.unlink()
 
@@ -153,7 +154,7 @@ class SqliteFile:
         SQLite removes what has that name when the last one closes the file, also if it is another log by now.
         """
         second = self._log.with_name(f"{self._log.name}.kept")
-        known = (self._known_companions or {}).get(self._log)
+        known = self._known_companions.get(self._log)
         if _identity(self._log) in (None, known):
             yield
             return
@@ -167,8 +168,6 @@ class SqliteFile:
                 second.rename(self._log)
 
     def _log_has_moved(self) -> bool:
-        if self._known_companions is None:
-            return False
         return any(_identity(path) != known for path, known in self._known_companions.items())
 
     def _note(self) -> dict[str, _Identity]:
@@ -180,7 +179,7 @@ class SqliteFile:
             return {}
 
     def _all_known(self) -> dict[str, _Identity]:
-        known = {path.name: identity for path, identity in (self._known_companions or {}).items()}
+        known = {path.name: identity for path, identity in self._known_companions.items()}
         return known | ({self.path.name: self._known} if self._known else {})
 
 
