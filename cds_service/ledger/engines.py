@@ -31,8 +31,7 @@ DURABLE = "ledger_durable"
 # How long to wait between two looks for the write lock: about as long as a small transaction holds it.
 _LOOK_SECONDS = (0.0005, 0.002)
 
-# So many connections stay open. Of PostgreSQL, where each is a process, ten more are opened at most; of SQLite as many
-# as are used.
+# So many connections to PostgreSQL stay open, each a process there; ten more are opened at most.
 _KEPT_CONNECTIONS = 5
 
 # The log is brought into the file from time to time (`Database.tidy`), which waits for the disk; by SQLite's own rule a
@@ -41,6 +40,9 @@ _LONGEST_LOG_PAGES = 10_000
 
 # Of the time for a question, what may be spent on waiting for a connection that others use.
 _SHARE_FOR_A_CONNECTION = 0.5
+
+# To SQLAlchemy's pool, no bound of what it keeps.
+_EVERY_CONNECTION = 0
 
 # The driver knows no shorter time to connect.
 _SHORTEST_CONNECT_SECONDS = 2
@@ -71,13 +73,14 @@ def open_sqlite(file: Path, busy_seconds: float) -> sqlite3.Connection:
 
 def sqlite_engine(file: Path, busy_seconds: float) -> Engine:
     """An engine for a SQLite file that exists. Connections may pass from thread to thread, one at a time."""
-    # One for each thread that asks, however many a server has: a file in the page cache costs little to open.
+    # One for each thread that asks, however many a server has. They stay open, and the last used is used first: to open
+    # one reads all tables anew, and what each frees lies about between what others use.
     engine = create_engine(
         "sqlite://",
         creator=lambda: open_sqlite(file, busy_seconds),
         poolclass=QueuePool,
-        pool_size=_KEPT_CONNECTIONS,
-        max_overflow=-1,
+        pool_size=_EVERY_CONNECTION,
+        pool_use_lifo=True,
         hide_parameters=True,
     )
 

@@ -37,7 +37,8 @@ from cds_service.app import RECORDER, SUPPORT, WsgiApp, make_app
 from cds_service.clock import utc_now
 from cds_service.errors import CdsError, TookTooLong, Unauthorized
 from cds_service.protocol.outcome import operation_outcome
-from cds_service.server.large_bodies import LargeBodies
+from cds_service.server.free_memory import FreeMemory
+from cds_service.server.large_bodies import SMALL_BYTES, LargeBodies
 from cds_service.server.ledger_at_start import LEDGER_WAS_THERE
 from cds_service.server.liveness import asks_whether_it_lives, it_lives
 from cds_service.server.stopping import Stopping
@@ -117,7 +118,7 @@ def front_for(settings: Settings, for_good: bool = False) -> Front:
     Args:
         settings: all of them.
         for_good: whether it serves until the process ends: it is then warm before the first call, and threads look
-            after the ledger and for switched modes.
+            after the ledger, after memory that is free, and for switched modes.
 
     Raises:
         SettingsError, ContentError: see `create_app`.
@@ -129,7 +130,10 @@ def front_for(settings: Settings, for_good: bool = False) -> Front:
     app.before_request(partial(_refuse_late, settings.call_seconds))
     # The workbench, which only development has, is asked without a token.
     closed = bool(settings.clients) and not settings.development
-    return Front(app, settings.max_body_bytes, call_seconds=settings.call_seconds, closed=closed)
+    front = Front(app, settings.max_body_bytes, call_seconds=settings.call_seconds, closed=closed)
+    if for_good:
+        front.free_memory.watch()
+    return front
 
 
 def _refuse_late(call_seconds: float) -> None:
@@ -164,6 +168,7 @@ class Front:
         self._large = LargeBodies(max_body_bytes)
         self._threads = ThreadPoolExecutor(THREADS, "call")
         self._spare = ThreadPoolExecutor(_SPARE_THREADS, "spare")
+        self.free_memory = FreeMemory()
         self.stopping = Stopping()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -193,6 +198,8 @@ class Front:
                     response = await self._late_response(environ)
         finally:
             self._large.forget(len(body))
+            if len(body) > SMALL_BYTES:
+                self.free_memory.soon()
         if response:
             await _send(send, response)
 

@@ -1,0 +1,56 @@
+"""Memory that is free goes back to the system.
+
+The allocator of the C library (glibc) keeps what is freed, spread over sixteen places for as many threads. Each grows
+to the most that was ever wanted of it at once, so that memory goes on growing for a million calls without a thing being
+held, and stays as large as the largest bodies made it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from collections.abc import Callable
+
+# A look through all that is free takes some milliseconds, and what is given back must be asked for anew: once a minute
+# costs nothing, and after large bodies at most twice a second.
+_SECONDS_BETWEEN = 60.0
+_SHORTEST_SECONDS = 0.5
+
+
+class FreeMemory:
+    """Gives free memory back in a thread of its own: each minute, and soon where asked for.
+
+    Args:
+        give_back: does it; what the C library has for it, or nothing where it has none (musl, macOS).
+    """
+
+    def __init__(self, give_back: Callable[[], object] | None = None) -> None:
+        self._give_back = give_back or _malloc_trim()
+        self._wanted = threading.Event()
+
+    def watch(self) -> None:
+        """Begin, until the process ends."""
+        if self._give_back is not None:
+            threading.Thread(target=self._run, args=(self._give_back,), name="free-memory", daemon=True).start()
+
+    def soon(self) -> None:
+        """Much has just been freed."""
+        self._wanted.set()
+
+    def _run(self, give_back: Callable[[], object]) -> None:
+        while True:
+            self._wanted.wait(_SECONDS_BETWEEN)
+            # What was asked for comes as the last of it is being freed.
+            time.sleep(_SHORTEST_SECONDS)
+            self._wanted.clear()
+            give_back()
+
+
+def _malloc_trim() -> Callable[[], object] | None:
+    """The C library's own function, which other threads need not wait for; None where there is none."""
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError):
+        return None
+    return lambda: trim(0)
