@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 
@@ -27,9 +27,11 @@ class LargeBodies:
 
     Args:
         most_bytes: the size of the largest body.
+        freed: called where the memory of a large one has become free, or is about to.
     """
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: int, freed: Callable[[], object] = lambda: None) -> None:
+        self._freed = freed
         self._room_to_receive = _RECEIVED_AT_A_TIME * most_bytes
         # Python computes in one thread at a time: a second body of the largest size would only take memory.
         self._most = self._room_to_answer = float(most_bytes)
@@ -43,8 +45,10 @@ class LargeBodies:
         return has <= SMALL_BYTES or self._room_to_receive >= 0
 
     def forget(self, has: int) -> None:
-        """A body of this size is no longer held."""
+        """A body of this size is no longer held as it was received."""
         self._room_to_receive += _beyond_small(has)
+        if has > SMALL_BYTES:
+            self._freed()
 
     @asynccontextmanager
     async def turn(self, body: bytes | bytearray, seconds: float) -> AsyncIterator[bool]:
@@ -63,6 +67,7 @@ class LargeBodies:
             if has_turn:
                 self._room_to_answer += weight
                 self._admit()
+                self._freed()
 
     def _weight(self, body: bytes | bytearray) -> float:
         """What a body takes of the room to answer: its bytes, or its values where these are more than a chart has."""

@@ -38,7 +38,7 @@ from cds_service.clock import utc_now
 from cds_service.errors import CdsError, TookTooLong, Unauthorized
 from cds_service.protocol.outcome import operation_outcome
 from cds_service.server.free_memory import FreeMemory
-from cds_service.server.large_bodies import SMALL_BYTES, LargeBodies
+from cds_service.server.large_bodies import LargeBodies
 from cds_service.server.ledger_at_start import LEDGER_WAS_THERE
 from cds_service.server.liveness import asks_whether_it_lives, it_lives
 from cds_service.server.stopping import Stopping
@@ -50,7 +50,7 @@ from cds_service.trust.refusal import Refused
 from cds_service.web.call_log import log_to_standard_output
 from cds_service.web.failures import place_of
 from cds_service.web.messages import DECISION_HEADER
-from cds_service.web.request_record import RECEIVED
+from cds_service.web.request_record import BODY, RECEIVED
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -165,10 +165,10 @@ class Front:
         self._body_seconds = body_seconds
         self._call_seconds = call_seconds
         self._closed = closed
-        self._large = LargeBodies(max_body_bytes)
+        self.free_memory = FreeMemory()
+        self._large = LargeBodies(max_body_bytes, self.free_memory.soon)
         self._threads = ThreadPoolExecutor(THREADS, "call")
         self._spare = ThreadPoolExecutor(_SPARE_THREADS, "spare")
-        self.free_memory = FreeMemory()
         self.stopping = Stopping()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -191,17 +191,21 @@ class Front:
             # While a body is still to come, to ask for what comes next would be to receive it.
             whole = 0 < len(body) <= self._limit and not problem
             async with self._large.turn(body if whole else b"", self._call_seconds) as has_turn:
-                environ["wsgi.input"] = _IncompleteBody(problem) if problem else io.BytesIO(body if has_turn else b"")
+                _hand_over(environ, problem or bytes(body if whole and has_turn else b""))
+                self._let_go(body)
                 if has_turn:
                     response = await self._response(environ, receive if whole else None)
                 else:
                     response = await self._late_response(environ)
         finally:
-            self._large.forget(len(body))
-            if len(body) > SMALL_BYTES:
-                self.free_memory.soon()
+            self._let_go(body)
         if response:
             await _send(send, response)
+
+    def _let_go(self, body: bytearray) -> None:
+        """What was received is no longer held."""
+        self._large.forget(len(body))
+        body.clear()
 
     async def _response(self, environ: dict[str, Any], receive: Receive | None) -> WsgiResponse | None:
         """The application's response; None where the client had left before a thread began.
@@ -278,6 +282,15 @@ class Front:
             failed = operation_outcome(CdsError(f"The service failed. Decision id {crash_id}."))
             headers = [(b"content-type", b"application/json"), (DECISION_HEADER.lower().encode(), crash_id.encode())]
             return 500, [*headers, SERVER], orjson.dumps(failed)
+
+
+def _hand_over(environ: dict[str, Any], body: bytes | Exception) -> None:
+    """Give a request its body, or what is wrong with it."""
+    if isinstance(body, Exception):
+        environ["wsgi.input"] = _IncompleteBody(body)
+    else:
+        # The same bytes, not a copy.
+        environ["wsgi.input"], environ[BODY] = io.BytesIO(body), body
 
 
 async def _send(send: Send, response: WsgiResponse) -> None:

@@ -13,6 +13,7 @@ from cds_service.protocol.body_values import check_values
 from cds_service.protocol.json_body import charset_of, decode, decode_call
 from cds_service.protocol.limits import DEEPEST, BodyLimits, check_limits
 from cds_service.protocol.outcome import operation_outcome
+from cds_service.web.request_record import BODY
 
 # Media types under which clients send JSON; the last is what older FHIR clients call it.
 JSON_TYPES = frozenset({"application/json", "application/fhir+json", "application/json+fhir"})
@@ -46,14 +47,23 @@ def document(limits: BodyLimits, decode: Callable[[bytes, str], object] = decode
     if request.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
         raise WrongMediaType("The body must not be compressed: send it without Content-Encoding.")
     charset = charset_of(request.mimetype_params.get("charset") or "utf-8")
-    body = request.get_data(cache=False)
-    if request.content_length is None and len(body) >= (request.max_content_length or len(body) + 1):
-        # Werkzeug cuts a body without Content-Length at the limit and raises nothing.
-        raise RequestEntityTooLarge
+    body = _body()
     check_values(body, limits.values)
     decoded = decode(body, charset)
     check_limits(decoded, limits)
     return decoded
+
+
+def _body() -> bytes:
+    """The body of the request. Raises RequestEntityTooLarge."""
+    received: bytes = request.environ.get(BODY, b"")
+    if received:
+        return received
+    body = request.get_data(cache=False)
+    if request.content_length is None and len(body) >= (request.max_content_length or len(body) + 1):
+        # Werkzeug cuts a body without Content-Length at the limit and raises nothing.
+        raise RequestEntityTooLarge
+    return body
 
 
 def json_response(body: bytes, status: int = 200) -> Response:

@@ -17,6 +17,10 @@ from cds_service.protocol.services import Service
 # In the environment of WSGI: when the worker's front had received the request whole (`time.perf_counter`).
 RECEIVED = "cds.received"
 
+# In the environment of WSGI: the body, where the front has received it whole and within the limit. Read by way of
+# `wsgi.input`, a large one would be in memory four times.
+BODY = "cds.body"
+
 
 @dataclass(slots=True)
 class RequestRecord:
