@@ -5,22 +5,26 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
+from sqlalchemy import QueuePool
 
 from cds_service.app import make_app
 from cds_service.ledger.down import FileChanged, LedgerDown
-from cds_service.ledger.sqlite_file import SqliteFile
+from cds_service.ledger.sqlite_file import Identity, SqliteFile
 from cds_service.ledger.store import FILE_NAME, Ledger
 from cds_service.settings import make_settings
 from tests.builders import NOW as CALLED_AT
 from tests.ledger_rows import NOW, a_decision, feedback_entry, numbered
+from tests.server_calls import comes_true
 from tests.test_ledger_recorder import CALL, PATH, feedback
 
 _DAY = timedelta(days=1)
@@ -82,6 +86,50 @@ def test_what_is_written_while_the_file_is_replaced_is_not_acknowledged(ledger: 
     with pytest.raises(FileChanged), ledger._database.writing() as connection:
         connection.exec_driver_sql("DELETE FROM feedback")
         backup.replace(file)
+
+
+_WRITES: dict[str, Callable[[Ledger], object]] = {
+    "feedback": lambda ledger: ledger.record_feedback([feedback_entry(2)]),
+    "a decision": lambda ledger: ledger.record_decision(a_decision()),
+    "a decision that must outlast": lambda ledger: ledger.record_decision(a_decision(), durable=True),
+    "a token": lambda ledger: ledger.take_token("issuer", "one", NOW),
+}
+
+
+@pytest.mark.parametrize("what", _WRITES)
+def test_what_waited_for_the_lock_of_a_file_that_another_thread_has_left_is_not_acknowledged(
+    ledger: Ledger, file: Path, what: str
+) -> None:
+    ledger.record_feedback([feedback_entry(1)])
+    backup = backup_of(file)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other, ThreadPoolExecutor(1) as waiting:
+        other.execute("BEGIN IMMEDIATE")
+        waits = waiting.submit(_WRITES[what], ledger)
+        assert comes_true(lambda: cast(QueuePool, ledger._database._engine().pool).checkedout() == 1)
+        backup.replace(file)
+        ledger.prepare()
+        ledger.record_feedback([feedback_entry(3)])
+        other.execute("ROLLBACK")
+        with pytest.raises(FileChanged):
+            waits.result()
+    assert kept(ledger) == {numbered("card", 1), numbered("card", 3)}
+
+
+@pytest.mark.parametrize("what", ["feedback", "a decision that must outlast"])
+def test_what_is_committed_to_a_file_that_is_replaced_at_that_moment_is_not_acknowledged(
+    ledger: Ledger, file: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = backup_of(file)
+    check, looks = SqliteFile.check_opened, count()
+
+    def replaced_after_the_first_look(looked_at: SqliteFile, opened: Identity | None) -> None:
+        check(looked_at, opened)
+        if next(looks) == 0:
+            backup.replace(file)
+
+    monkeypatch.setattr(SqliteFile, "check_opened", replaced_after_the_first_look)
+    with pytest.raises(FileChanged):
+        _WRITES[what](ledger)
 
 
 def test_a_file_that_took_the_place_is_used_after_it_was_prepared_without_the_log_of_the_other(

@@ -85,9 +85,10 @@ def megabytes(pids: Iterable[int]) -> float:
     return sum(int(found[1]) for found in now if found) / 1000
 
 
-def attack(service: RealServer, body: bytes) -> int:
+def attack(service: RealServer, body: bytes, method: str = "POST", path: str = PATH) -> int:
     headers = {"Content-Type": "application/json"}
-    return requests.post(service.base + PATH, data=body, headers=headers, timeout=2 * PATIENCE_SECONDS).status_code
+    url = service.base + path
+    return requests.request(method, url, data=body, headers=headers, timeout=2 * PATIENCE_SECONDS).status_code
 
 
 @pytest.mark.parametrize("kind", BODIES)
@@ -120,3 +121,14 @@ def test_what_large_calls_took_goes_back_to_the_system(start_service: StartServi
         answers = set(clients.map(lambda _: attack(service, body), range(3 * ATTACKERS)))
     assert 200 in answers <= {200, 503}
     assert comes_true(lambda: megabytes(service.workers()) < before + KEPT_MEGABYTES)
+
+
+@pytest.mark.parametrize(("method", "path", "answer"), [("POST", "/nothing/here", 404), ("PUT", PATH, 405)])
+def test_large_bodies_that_nobody_reads_do_not_stay_in_memory(
+    start_service: StartService, method: str, path: str, answer: int
+) -> None:
+    service = start_service(workers=2, call_seconds=30)
+    with ThreadPoolExecutor(ATTACKERS) as attackers:
+        answers = set(attackers.map(lambda _: attack(service, b"x" * 9_000_000, method, path), range(15 * ATTACKERS)))
+    assert answer in answers <= {answer, 503}
+    assert most_megabytes(service.workers()) < MOST_MEGABYTES

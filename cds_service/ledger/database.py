@@ -34,6 +34,7 @@ from cds_service.ledger.deadline import abort_after
 from cds_service.ledger.down import LedgerDown, cause, is_read_only
 from cds_service.ledger.engines import (
     DURABLE,
+    OPENED,
     POSTGRESQL,
     WRITES,
     begin_writing,
@@ -42,7 +43,7 @@ from cds_service.ledger.engines import (
     sqlite_engine,
 )
 from cds_service.ledger.prepared import Prepared
-from cds_service.ledger.sqlite_file import SqliteFile
+from cds_service.ledger.sqlite_file import Identity, SqliteFile
 from cds_service.ledger.sqlite_holder import SqliteHolder
 
 T = TypeVar("T")
@@ -98,12 +99,13 @@ class Database:
         """
         with self._asked("written", seconds), self._connected() as connection:
             connection = connection.execution_options(**{WRITES: True, DURABLE: durable})
+            opened = connection.info.get(OPENED)
             with self._transaction(connection, seconds):
-                self._check_again()
+                self._check_again(opened)
                 yield connection
             if durable:
                 # What was written to a file that was replaced meanwhile is not kept.
-                self._check_again()
+                self._check_again(opened)
 
     def paged(
         self,
@@ -141,18 +143,20 @@ class Database:
         Raises:
             LedgerDown: see `writing`.
         """
-        with self._asked("written"), self._driven() as connection:
+        with self._asked("written"), self._driven() as (connection, opened):
             if self.file is not None:
                 begin_writing(connection, self._busy_seconds, durable)
-                self._check_again()
+                self._check_again(opened)
             compiled = statement.compiled(self._engine().dialect)
             inserted: int = connection.execute(compiled.text, compiled.values(row)).rowcount
             connection.commit()
+            if durable:
+                self._check_again(opened)
             return inserted
 
     def finds(self, query: Prepared, values: Mapping[str, Any]) -> bool:
         """Whether a query has a row. Raises LedgerDown."""
-        with self._asked("read"), self._driven() as connection:
+        with self._asked("read"), self._driven() as (connection, _):
             compiled = query.compiled(self._engine().dialect)
             return bool(connection.execute(compiled.text, compiled.values(values)).fetchall())
 
@@ -167,7 +171,7 @@ class Database:
     def tidy(self) -> None:
         """Bring what SQLite has in its log into the file, so that no call has to. Raises LedgerDown."""
         if self.file is not None:
-            with self._asked("written", BACKGROUND_SECONDS), self._driven() as connection:
+            with self._asked("written", BACKGROUND_SECONDS), self._driven() as (connection, _):
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
                 self.file.write_note()
 
@@ -178,32 +182,38 @@ class Database:
         if self.holder is not None:
             self.holder.let_go()
 
-    def _check_again(self) -> None:
+    def _check_again(self, opened: Identity | None) -> None:
         """Raise FileChanged where a SQLite file, or its log, was exchanged while something was waited for.
+
+        Args:
+            opened: the file to which the connection that waited was opened.
 
         Once the write lock is there: whoever leaves a log brings it into the file with that lock, and nothing may be
         written to it after that.
         """
         if self.file is not None:
-            self.file.check()
+            self.file.check_opened(opened)
 
     def _connected(self) -> Connection:
         """A connection of this process."""
         return self._of_engine(Engine.connect)
 
     @contextmanager
-    def _driven(self) -> Iterator[Any]:
-        """A kept connection as the driver has it, for one statement; each has `execute` and `commit`."""
+    def _driven(self) -> Iterator[tuple[Any, Identity | None]]:
+        """A kept connection as the driver has it, for one statement, and the SQLite file that it was opened to.
+
+        It has `execute` and `commit`.
+        """
         pooled = self._pooled()
         raw: Any = pooled.dbapi_connection
         try:
             if self.file is not None:
-                yield raw
+                yield raw, pooled.info.get(OPENED)
             else:
                 with abort_after(seconds_left() + _GRACE_SECONDS, raw):
                     # One statement, one message: without a transaction around it.
                     raw.autocommit = True
-                    yield raw
+                    yield raw, pooled.info.get(OPENED)
                     raw.autocommit = False
         except BaseException:
             pooled.invalidate()
@@ -235,7 +245,7 @@ class Database:
 
     def _new_engine(self) -> Engine:
         if self.file is not None:
-            return sqlite_engine(self.file.path, self._busy_seconds)
+            return sqlite_engine(self.file, self._busy_seconds)
         return postgresql_engine(self._url, self._busy_seconds)
 
     @contextmanager

@@ -15,9 +15,11 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from cds_service.ledger.allowance import seconds_left
 from cds_service.ledger.deadline import abort_after, in_time
+from cds_service.ledger.sqlite_file import SqliteFile
 
 POSTGRESQL = "postgresql+psycopg"
 
@@ -27,6 +29,9 @@ _TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_t
 # Execution options of a connection: its transactions write; and they outlast a power cut, which costs a sync each.
 WRITES = "ledger_writes"
 DURABLE = "ledger_durable"
+
+# In the info of a connection to SQLite: the file that it was opened to (`SqliteFile.taken`).
+OPENED = "ledger_opened"
 
 # How long to wait between two looks for the write lock: about as long as a small transaction holds it.
 _LOOK_SECONDS = (0.0005, 0.002)
@@ -41,7 +46,7 @@ _LONGEST_LOG_PAGES = 10_000
 # Of the time for a question, what may be spent on waiting for a connection that others use.
 _SHARE_FOR_A_CONNECTION = 0.5
 
-# To SQLAlchemy's pool, no bound of what it keeps.
+# To SQLAlchemy's pool, as its size: it keeps every connection, and opens as many as are asked for.
 _EVERY_CONNECTION = 0
 
 # The driver knows no shorter time to connect.
@@ -71,18 +76,25 @@ def open_sqlite(file: Path, busy_seconds: float) -> sqlite3.Connection:
     return connection
 
 
-def sqlite_engine(file: Path, busy_seconds: float) -> Engine:
-    """An engine for a SQLite file that exists. Connections may pass from thread to thread, one at a time."""
-    # One for each thread that asks, however many a server has. They stay open, and the last used is used first: to open
-    # one reads all tables anew, and what each frees lies about between what others use.
+def sqlite_engine(file: SqliteFile, busy_seconds: float) -> Engine:
+    """An engine for a SQLite file that exists. Connections may pass from thread to thread, one at a time.
+
+    Each connection's `info` says by OPENED which file it was opened to.
+    """
+    # One for each thread that asks, however many a server has. They stay open, for to open one is to read all tables
+    # anew; the last used is used first, so that those of a rush do not all stay busy.
     engine = create_engine(
         "sqlite://",
-        creator=lambda: open_sqlite(file, busy_seconds),
+        creator=lambda: open_sqlite(file.path, busy_seconds),
         poolclass=QueuePool,
         pool_size=_EVERY_CONNECTION,
         pool_use_lifo=True,
         hide_parameters=True,
     )
+
+    @event.listens_for(engine, "connect")
+    def note(_: object, record: ConnectionPoolEntry) -> None:
+        record.info[OPENED] = file.taken
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

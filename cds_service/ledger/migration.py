@@ -88,6 +88,7 @@ def check_revision(connection: Connection) -> None:
 def _revision(connection: Connection) -> str | None:
     """The database's revision, None for an empty database; raises LedgerDown for one that is not known here."""
     # Alembic makes a table of its own each time, of which SQLAlchemy would keep what it compiled for hundreds of them.
+    # The connection keeps none of what comes after, either: nothing comes, or a migration, once.
     found = MigrationContext.configure(connection.execution_options(compiled_cache=None)).get_current_revision()
     if found is not None and found not in {script.revision for script in _scripts().walk_revisions()}:
         raise OtherTables("the ledger's database was made by a newer version of this service: install that one")

@@ -19,7 +19,7 @@ from typing import Any
 from cds_service.ledger.down import FileChanged
 
 # Device and number of a file: its name is not the file.
-_Identity = tuple[int, int]
+Identity = tuple[int, int]
 
 # The note has one length, so that none is ever read half old and half new.
 _NOTE_BYTES = 256
@@ -34,9 +34,9 @@ class SqliteFile:
         self.lock = path.with_name(f"{path.name}.lock")
         self._log = path.with_name(f"{path.name}-wal")
         self._index = path.with_name(f"{path.name}-shm")
-        self._known: _Identity | None = None
+        self._known: Identity | None = None
         # While this process has them open.
-        self._known_companions: dict[Path, _Identity] = {}
+        self._known_companions: dict[Path, Identity] = {}
 
     def take(self) -> None:
         """From now on it is the file that stands there, with a log that is not known yet."""
@@ -81,12 +81,26 @@ class SqliteFile:
         """Whether another file, log or index stands in its place, or none."""
         return self.has_moved() or self._log_has_moved()
 
+    @property
+    def taken(self) -> Identity | None:
+        """The file that was last taken, by what it is."""
+        return self._known
+
     def check(self) -> None:
         """Raise FileChanged where it has changed."""
         if self.has_moved():
             raise FileChanged(f"the ledger's file was {'replaced' if self.path.exists() else 'removed'}")
         if self._log_has_moved():
             raise FileChanged("the log of the ledger's file was removed or replaced")
+
+    def check_opened(self, opened: Identity | None) -> None:
+        """Raise FileChanged where it has changed, or is not the one that a connection was opened to.
+
+        Another thread may have taken the new file meanwhile: then nothing has changed, but for this connection.
+        """
+        self.check()
+        if opened != self._known:
+            raise FileChanged("the ledger's file was replaced")
 
     def is_missed(self) -> bool:
         """Whether there is no file, and was one: in this process, or by the note."""
@@ -170,7 +184,7 @@ class SqliteFile:
     def _log_has_moved(self) -> bool:
         return any(_identity(path) != known for path, known in self._known_companions.items())
 
-    def _note(self) -> dict[str, _Identity]:
+    def _note(self) -> dict[str, Identity]:
         """What stood there by the note, by name: nothing where there is none, or one of an older version."""
         try:
             noted: dict[str, Any] = json.loads(self.lock.read_bytes())
@@ -178,12 +192,12 @@ class SqliteFile:
         except (OSError, ValueError, TypeError, AttributeError):
             return {}
 
-    def _all_known(self) -> dict[str, _Identity]:
+    def _all_known(self) -> dict[str, Identity]:
         known = {path.name: identity for path, identity in self._known_companions.items()}
         return known | ({self.path.name: self._known} if self._known else {})
 
 
-def _identity(path: Path) -> _Identity | None:
+def _identity(path: Path) -> Identity | None:
     try:
         found = os.stat(path)
     except OSError:

@@ -1,8 +1,8 @@
 """Memory that is free goes back to the system.
 
 The allocator of the C library (glibc) keeps what is freed, spread over as many as eight places for each processor. Each
-grows to the most that was ever wanted of it at once, so that memory goes on growing for a million calls without a thing
-being held, and stays as large as the largest bodies made it. On other systems nothing of this is done.
+grows to the most that was ever wanted of it at once: memory goes on growing for a million calls although nothing is
+held, and stays as large as the largest bodies made it. On other systems nothing of this is done.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-# A look through all that is free takes some milliseconds, and what is given back must be asked for anew: once a minute
-# costs nothing, and after large bodies at most twice a second.
+# To give it back takes up to 40 ms, in which another thread may wait for its memory for 25, and what is given back must
+# be asked for anew: once a minute that is nothing. After large bodies, which take longer, it is at most twice a second.
 _SECONDS_BETWEEN = 60.0
 _SHORTEST_SECONDS = 0.5
 
@@ -60,7 +60,7 @@ def _keep_nothing_large() -> None:
 
 
 def _malloc_trim() -> Callable[[], object] | None:
-    """The C library's own function, which other threads need not wait for; None where there is none."""
+    """The C library's own function; None where there is none."""
     try:
         trim = ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError):

@@ -17,8 +17,8 @@ from cds_service.json_values import MOST_VALUES, values_at_most
 # Up to here a body is small.
 SMALL_BYTES = 256 * 1024
 
-# So many bodies of the largest size are held at the same time; 60 MB with the default limit. Answering more of them
-# takes longer than a call may.
+# So many bodies of the largest size wait at the same time, 60 MB with the default limit, beside the one that is being
+# answered. Answering more of them takes longer than a call may.
 _RECEIVED_AT_A_TIME = 6
 
 

@@ -282,6 +282,11 @@ class Front:
             failed = operation_outcome(CdsError(f"The service failed. Decision id {crash_id}."))
             headers = [(b"content-type", b"application/json"), (DECISION_HEADER.lower().encode(), crash_id.encode())]
             return 500, [*headers, SERVER], orjson.dumps(failed)
+        finally:
+            # A request that routing refuses (404, 405) refers to itself, by its exception's traceback: the body would
+            # stay until garbage is collected, which a few objects do not bring about.
+            environ.pop(BODY, None)
+            environ.pop("wsgi.input", None)
 
 
 def _hand_over(environ: dict[str, Any], body: bytes | Exception) -> None:

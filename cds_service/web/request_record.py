@@ -17,8 +17,8 @@ from cds_service.protocol.services import Service
 # In the environment of WSGI: when the worker's front had received the request whole (`time.perf_counter`).
 RECEIVED = "cds.received"
 
-# In the environment of WSGI: the body, where the front has received it whole and within the limit. Read by way of
-# `wsgi.input`, a large one would be in memory four times.
+# In the environment of WSGI: the body, where the front has received it whole and within the limit, and else nothing.
+# Werkzeug reads `wsgi.input` in pieces, puts them together and copies the whole: thrice a large one's memory.
 BODY = "cds.body"
 
 
