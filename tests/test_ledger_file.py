@@ -11,11 +11,10 @@ from contextlib import closing
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import QueuePool
 
 from cds_service.app import make_app
 from cds_service.ledger.down import FileChanged, LedgerDown
@@ -105,7 +104,7 @@ def test_what_waited_for_the_lock_of_a_file_that_another_thread_has_left_is_not_
     with closing(sqlite3.connect(file, isolation_level=None)) as other, ThreadPoolExecutor(1) as waiting:
         other.execute("BEGIN IMMEDIATE")
         waits = waiting.submit(_WRITES[what], ledger)
-        assert comes_true(lambda: cast(QueuePool, ledger._database._engine().pool).checkedout() == 1)
+        assert comes_true(lambda: ledger._database.in_use() == 1)
         backup.replace(file)
         ledger.prepare()
         ledger.record_feedback([feedback_entry(3)])

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 import requests
 
@@ -81,8 +82,7 @@ def most_megabytes(pids: Iterable[int]) -> float:
 
 def megabytes(pids: Iterable[int]) -> float:
     """The memory that these processes have now, together."""
-    now = [re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()) for pid in pids]
-    return sum(int(found[1]) for found in now if found) / 1000
+    return sum(psutil.Process(pid).memory_info().rss for pid in pids) / 1_000_000
 
 
 def attack(service: RealServer, body: bytes, method: str = "POST", path: str = PATH) -> int:

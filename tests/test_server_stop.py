@@ -155,9 +155,6 @@ def test_a_worker_that_ends_again_and_again_does_not_end_the_service(service: Re
     assert other in service.workers()
 
 
-# --- What is told
-
-
 def test_all_workers_that_are_killed_again_and_again_are_started_again(start_service: StartService) -> None:
     service = start_service(workers=2)
     for round_number in range(1, 4):
@@ -169,6 +166,9 @@ def test_all_workers_that_are_killed_again_and_again_are_started_again(start_ser
 
 def has_started(service: RealServer, workers: int) -> bool:
     return service.started() == workers
+
+
+# --- What is told
 
 
 def test_every_line_of_standard_output_is_json_from_the_start_to_the_stop(service: RealServer) -> None:

@@ -166,7 +166,11 @@ class Database:
         To be called by one process at a time. Raises LedgerDown where it is still in use.
         """
         if self.holder is not None:
-            self.holder.reopen(lambda: cast(QueuePool, self._engine().pool).checkedout(), self.close)
+            self.holder.reopen(self.in_use, self.close)
+
+    def in_use(self) -> int:
+        """How many connections of this process are in use."""
+        return cast(QueuePool, self._engine().pool).checkedout()
 
     def tidy(self) -> None:
         """Bring what SQLite has in its log into the file, so that no call has to. Raises LedgerDown."""
@@ -185,11 +189,11 @@ class Database:
     def _check_again(self, opened: Identity | None) -> None:
         """Raise FileChanged where a SQLite file, or its log, was exchanged while something was waited for.
 
-        Args:
-            opened: the file to which the connection that waited was opened.
-
         Once the write lock is there: whoever leaves a log brings it into the file with that lock, and nothing may be
         written to it after that.
+
+        Args:
+            opened: the file to which the connection that waited was opened.
         """
         if self.file is not None:
             self.file.check_opened(opened)
@@ -206,14 +210,15 @@ class Database:
         """
         pooled = self._pooled()
         raw: Any = pooled.dbapi_connection
+        opened = pooled.info.get(OPENED)
         try:
             if self.file is not None:
-                yield raw, pooled.info.get(OPENED)
+                yield raw, opened
             else:
                 with abort_after(seconds_left() + _GRACE_SECONDS, raw):
                     # One statement, one message: without a transaction around it.
                     raw.autocommit = True
-                    yield raw, pooled.info.get(OPENED)
+                    yield raw, opened
                     raw.autocommit = False
         except BaseException:
             pooled.invalidate()

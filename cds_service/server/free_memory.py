@@ -37,7 +37,6 @@ class FreeMemory:
 
     def watch(self) -> None:
         """Begin, until the process ends."""
-        _keep_nothing_large()
         if self._give_back is not None:
             threading.Thread(target=self._run, args=(self._give_back,), name="free-memory", daemon=True).start()
 
@@ -54,7 +53,8 @@ class FreeMemory:
             give_back()
 
 
-def _keep_nothing_large() -> None:
+def keep_nothing_large() -> None:
+    """From now on, what is large goes back to the system as soon as this process frees it."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 

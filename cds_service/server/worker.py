@@ -37,7 +37,7 @@ from cds_service.app import RECORDER, SUPPORT, WsgiApp, make_app
 from cds_service.clock import utc_now
 from cds_service.errors import CdsError, TookTooLong, Unauthorized
 from cds_service.protocol.outcome import operation_outcome
-from cds_service.server.free_memory import FreeMemory
+from cds_service.server.free_memory import FreeMemory, keep_nothing_large
 from cds_service.server.large_bodies import LargeBodies
 from cds_service.server.ledger_at_start import LEDGER_WAS_THERE
 from cds_service.server.liveness import asks_whether_it_lives, it_lives
@@ -105,6 +105,7 @@ def create_worker_app() -> Front:
         faulthandler.enable()
     sys.setswitchinterval(_TURN_SECONDS)
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, _COLLECTIONS_BETWEEN_LARGER_ONES, _COLLECTIONS_BETWEEN_LARGER_ONES)
+    keep_nothing_large()
     front = front_for(read_settings(), for_good=True)
     # What is there now stays: to look at it in each collection of everything would take a tenth of a second.
     gc.collect()
