@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask, request
 
+from cds_service.app import make_app
 from cds_service.server import worker
 from cds_service.server.worker import TOO_LATE, Front, front_for
-from cds_service.settings import make_settings
+from cds_service.settings import Settings, make_settings
 from cds_service.web.call_log import LOGGER_NAME
 from cds_service.web.request_record import RECEIVED
 from tests.server_calls import FEEDBACK, PATH, a_call, feedback, times_of_now
 from tests.token_maker import BASE_URL, ISSUER, key, key_set, token
-from tests.wire_fhir_server import Exchange, WireFhirServer
+from tests.wire_fhir_server import WireFhirServer
 
 Message = dict[str, Any]
 
@@ -177,23 +179,32 @@ def test_a_call_that_waited_too_long_is_refused_like_one_that_took_too_long(
 ) -> None:
     monkeypatch.setattr(worker, "THREADS", 1)
     caplog.set_level("INFO", LOGGER_NAME)
-    with WireFhirServer(handlers={"Condition": Exchange.be_silent}) as fhir:
+    has_begun, go_on = threading.Event(), threading.Event()
+
+    def hold_the_thread(settings: Settings) -> Flask:
+        app = make_app(settings)
+
+        @app.before_request
+        def hold() -> None:
+            if TOO_LATE not in request.environ:
+                has_begun.set()
+                go_on.wait(60)
+
+        return app
+
+    monkeypatch.setattr(worker, "make_app", hold_the_thread)
+    with WireFhirServer() as fhir:
         values = {"data_folder": str(tmp_path), "fhir_servers": [fhir.base], "call_seconds": 0.5}
         front = front_for(make_settings(values))
-        whole = json.dumps(a_call()).encode()
-        waiting = json.dumps(a_call(fhirServer=fhir.base, prefetch={"patient": None})).encode()
+        body = json.dumps(a_call(fhirServer=fhir.base, prefetch={"patient": None})).encode()
 
         async def run() -> list[Message]:
-            # The first of all calls makes the ledger, which on a busy machine takes more than the time for a call.
-            await response(front, scope(body=whole), client(whole))
-            first = asyncio.create_task(response(front, scope(body=waiting), client(waiting)))
-            while not (fhir.requests or first.done()):
-                await asyncio.sleep(0.01)
-            assert fhir.requests
-            second = await response(front, scope(body=waiting), client(waiting))
-            asked = len(fhir.requests)
+            first = asyncio.create_task(response(front, scope(body=body), client(body)))
+            await asyncio.to_thread(has_begun.wait, 60)
+            second = await response(front, scope(body=body), client(body))
+            assert fhir.requests == []
+            go_on.set()
             await first
-            assert len(fhir.requests) == asked
             return second
 
         head, content = asyncio.run(run())
