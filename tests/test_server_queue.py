@@ -8,11 +8,13 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask, request
 
 from cds_service.app import make_app
+from cds_service.ledger.store import Ledger
 from cds_service.server import worker
 from cds_service.server.worker import TOO_LATE, Front, front_for
 from cds_service.settings import Settings, make_settings
@@ -25,6 +27,8 @@ from tests.wire_fhir_server import WireFhirServer
 Message = dict[str, Any]
 
 MOST_BYTES = 1_000_000
+
+CARD = UUID("f0000000-0000-4000-8000-000000000001")
 
 GONE: Message = {"type": "http.disconnect"}
 
@@ -174,8 +178,9 @@ def test_a_call_that_waits_too_long_for_a_thread_is_given_up_while_all_are_busy(
     assert all(isinstance(environ[RECEIVED], float) for environ in app.seen)
 
 
-def test_a_call_that_waited_too_long_is_refused_like_one_that_took_too_long(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("path", [PATH, FEEDBACK])
+def test_what_waited_too_long_is_refused_like_a_call_that_took_too_long_and_nothing_of_it_is_done(
+    path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(worker, "THREADS", 1)
     caplog.set_level("INFO", LOGGER_NAME)
@@ -196,12 +201,13 @@ def test_a_call_that_waited_too_long_is_refused_like_one_that_took_too_long(
     with WireFhirServer() as fhir:
         values = {"data_folder": str(tmp_path), "fhir_servers": [fhir.base], "call_seconds": 0.5}
         front = front_for(make_settings(values))
-        body = json.dumps(a_call(fhirServer=fhir.base, prefetch={"patient": None})).encode()
+        call = json.dumps(a_call(fhirServer=fhir.base, prefetch={"patient": None})).encode()
+        body = call if path == PATH else json.dumps(feedback(str(CARD))).encode()
 
         async def run() -> list[Message]:
-            first = asyncio.create_task(response(front, scope(body=body), client(body)))
+            first = asyncio.create_task(response(front, scope(body=call), client(call)))
             await asyncio.to_thread(has_begun.wait, 60)
-            second = await response(front, scope(body=body), client(body))
+            second = await response(front, scope(path, body), client(body))
             assert fhir.requests == []
             go_on.set()
             await first
@@ -212,6 +218,7 @@ def test_a_call_that_waited_too_long_is_refused_like_one_that_took_too_long(
     assert (head["status"], issue["code"]) == (503, "timeout")
     assert issue["details"]["text"].startswith("The answer was not ready within 0.5 s.")
     assert (b"retry-after", b"5") in head["headers"]
+    assert Ledger.sqlite(tmp_path).card_feedback(CARD) == []
     lines = [json.loads(record.message) for record in caplog.records if record.name == LOGGER_NAME]
     assert dict(head["headers"])[b"x-decision-id"].decode() in {line["decision_id"] for line in lines}
 
@@ -284,6 +291,6 @@ def test_the_body_of_a_client_is_received(tmp_path: Path) -> None:
 
 
 def test_without_clients_everybody_is_heard(tmp_path: Path) -> None:
-    body = json.dumps(feedback("f0000000-0000-4000-8000-000000000001")).encode()
+    body = json.dumps(feedback(str(CARD))).encode()
     front = front_for(make_settings({"data_folder": str(tmp_path)}))
     assert statuses([asyncio.run(response(front, scope(FEEDBACK, body), client(body)))]) == [200]
