@@ -22,7 +22,7 @@ from tests.builders import (
     encounter,
     observation,
 )
-from tests.test_pain import LOW_BACK_PAIN_SNOMED, assessment_of, is_new
+from tests.pain_calls import LOW_BACK_PAIN_SNOMED, assessment_of, is_new
 
 PANEL = "local vitals"
 

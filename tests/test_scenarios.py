@@ -44,7 +44,7 @@ DAYS = {
     "31 December": datetime(2027, 12, 31, 12, tzinfo=UTC),
 }
 
-# Row 139 (5,000 conditions) is no folder: `test_pain` builds that chart.
+# Row 139 (5,000 conditions) is no folder: `test_pain_sources` builds that chart.
 ROWS_OF_THE_TABLE = {str(row) for row in range(1, 142)} - {"78", "139"} | {f"78{letter}" for letter in "abcdefghi"}
 
 
