@@ -110,6 +110,26 @@ def test_other_words_do_not_become_breast_cancer_by_their_site(words: str) -> No
     assert not counts(condition(text=words) | {"bodySite": [{"text": "Left breast"}]})
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Melanoma",
+        "Diffuse large B-cell lymphoma",
+        "Secondary malignant neoplasm",
+        "Metastasis from ovarian cancer",
+        "Cancer of the skin",
+    ],
+)
+def test_words_beside_a_code_without_a_site_say_which_other_cancer_it_is(words: str) -> None:
+    assert not counts(condition("snomed 363346000", text=words, sites=["snomed 80248007"]))
+    assert counts(condition("snomed 363346000", text=f"Breast cancer, {words.lower()}", sites=["snomed 80248007"]))
+    assert not counts(condition("snomed 363346000", text="Carcinoma in situ", sites=["snomed 80248007"]))
+
+
+def test_the_skin_of_the_breast_is_not_the_breast_however_it_is_written() -> None:
+    assert not counts(condition("snomed 363346000") | {"bodySite": [{"text": "Breast skin"}]})
+
+
 def test_a_cancer_at_the_breast_is_proof_only_as_far_as_its_status_goes() -> None:
     for verification in ("refuted", "entered-in-error", "provisional", "differential"):
         assert not counts(condition("snomed 363346000", sites=["snomed 80248007"], verification=verification))

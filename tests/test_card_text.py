@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 
 from tests.builders import (
+    BREAST_CANCER,
     Json,
+    condition,
     created,
     day,
+    decision,
     draft,
+    only_card,
     section,
     study,
 )
@@ -224,3 +228,37 @@ def test_words_of_the_chart_and_the_fields_of_an_order_keep_their_blanks() -> No
     assert "`severe low back pain for 3 days`" in told["detail"]
     assert not any(NBSP in str(order) for order in created(card(PAIN, egfr(22))))
     assert not any(NBSP in item["label"] for item in emergency("cauda-equina")["suggestions"])
+
+
+# Decision 7.14.
+@pytest.mark.parametrize(
+    ("cancer", "kept"),
+    [
+        (
+            condition(
+                "icd10cm C50.412",
+                display="Malignant neoplasm of upper-outer quadrant of left female breast",
+                onset=day(900),
+            ),
+            "upper-outer quadrant of left female breast",
+        ),
+        (
+            condition(
+                "icd10cm C50.911",
+                text="Infiltrating ductal carcinoma of the right breast, ER+/PR+, HER2 positive",
+                onset=day(900),
+            ),
+            "right breast, ER+/PR+, HER2 positive",
+        ),
+    ],
+    ids=["side in the name of the code", "receptors at the end"],
+)
+def test_the_side_and_the_receptors_of_the_cancer_stand_on_the_card_as_the_chart_has_them(
+    cancer: Json, kept: str
+) -> None:
+    assert kept in only_card(decision(cancer, PAIN))["detail"]
+
+
+def test_the_usual_name_of_a_code_is_not_said_twice() -> None:
+    plain = condition(BREAST_CANCER, display="Malignant neoplasm of breast", onset=day(900))
+    assert only_card(decision(plain, PAIN))["detail"].lower().count("malignant neoplasm") == 1

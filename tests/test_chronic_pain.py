@@ -9,7 +9,9 @@ from cds_service.clinical.rules.breast_cancer_back_pain.reasons import Note
 from tests.builders import (
     BACK_PAIN,
     LOW_BACK_PAIN,
+    LUMBAR_SPINE,
     NECK_PAIN,
+    PAIN_ANYWHERE,
     SYMPTOM,
     THORACIC_PAIN,
     Json,
@@ -100,6 +102,22 @@ def test_chronic_pain_whose_trend_is_worse_is_new(trend: Json) -> None:
         component=[{"code": concept(text="Trend"), "valueCodeableConcept": trend}],
     )
     assert is_new(chronic, worse)
+
+
+# Decision 2.23.
+def test_acute_pain_by_code_is_new_at_a_site_of_the_spine_beside_chronic_pain() -> None:
+    chronic = condition(CHRONIC_LOW_BACK_PAIN, onset=day(900))
+    assert is_new(chronic, condition("snomed 274663001", sites=[LUMBAR_SPINE], recorded=day(0)))
+    assert not is_new(chronic, condition(PAIN_ANYWHERE, sites=[LUMBAR_SPINE], recorded=day(0)))
+
+
+# Decisions 2.8 and 2.13.
+@pytest.mark.parametrize(("words", "expected"), [("Worsening pain", True), ("Pain", False)])
+def test_words_of_pain_are_read_with_the_body_site_of_their_entry(words: str, expected: bool) -> None:
+    at_the_back = condition(text=words, recorded=day(0)) | {"bodySite": [{"text": "Lower back"}]}
+    assert is_new(at_the_back)
+    assert is_new(condition(CHRONIC_LOW_BACK_PAIN, onset=day(900)), at_the_back) is expected
+    assert not is_new(condition(text=words, recorded=day(0)) | {"bodySite": [{"text": "Left knee"}]})
 
 
 # Decision 2.22.

@@ -151,6 +151,11 @@ def test_a_bare_date_that_is_today_in_the_east_is_not_in_the_future() -> None:
         ("15/03/2019", span("2019-03-15")),
         ("03.04.2019", span("2019-04-03")),
         ("03/2019", span("2019-03-01", "2019-03-31")),
+        ("3.2019", span("2019-03-01", "2019-03-31")),
+        ("15-Mar-2019", span("2019-03-15")),
+        ("2019/03/15", span("2019-03-15")),
+        ("fall of 2016", span("2016-01-01", "2016-12-31")),
+        ("since the summer 2019", span("2019-01-01", "2019-12-31")),
     ],
 )
 def test_an_onset_written_as_text_counts_back_from_the_day_it_was_written(text: str, expected: Span) -> None:

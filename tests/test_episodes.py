@@ -9,16 +9,19 @@ import pytest
 from cds_service.clinical.rules.assessment import Outcome
 from tests.builders import (
     BREAST_CANCER,
+    CHIEF_COMPLAINT,
     LOW_BACK_PAIN,
     NECK_PAIN,
     OF_A_VISIT,
     ON_THE_LIST,
+    PAIN_ANYWHERE,
     Json,
     assessment,
     concept,
     condition,
     day,
     encounter,
+    observation,
     reference,
     study,
 )
@@ -132,6 +135,15 @@ def test_an_entry_dated_only_by_the_day_of_an_import_is_old() -> None:
     assert is_new(*imported(LOW_BACK_PAIN)[:9])
 
 
+# Decisions 2.20 and 2.24.
+def test_an_old_onset_on_an_imported_list_does_not_make_a_new_record_old() -> None:
+    entry, *others = imported(LOW_BACK_PAIN)
+    since_long = entry | {"onsetDateTime": day(3000)}
+    assert not is_new(since_long, *others)
+    assert is_new(since_long, *others, at_visit(2))
+    assert not is_new(condition(LOW_BACK_PAIN, onset=day(3000), recorded=day(20), **ON_THE_LIST), at_visit(2))
+
+
 # Decision 2.24.
 def test_what_an_import_dates_is_counted() -> None:
     found = assessment(CANCER, *imported(LOW_BACK_PAIN))
@@ -171,6 +183,21 @@ def test_a_procedure_of_the_spine_is_earlier_pain_unless_the_pain_began_soon_aft
 def test_an_order_for_back_pain_in_the_clean_days_is_earlier_pain(state: str, expected: bool) -> None:
     order = study("ServiceRequest", when=day(120), status=state, text="Physical therapy")
     assert is_new(order | {"reasonCode": [concept(LOW_BACK_PAIN)]}, at_visit(3)) is expected
+
+
+# Decisions 2.3 and 2.21.
+@pytest.mark.parametrize(("pain", "expected"), [(NECK_PAIN, True), (LOW_BACK_PAIN, False), (BACKACHE, False)])
+def test_a_treatment_is_earlier_pain_of_the_region_that_it_is_for(pain: str, expected: bool) -> None:
+    order = study("ServiceRequest", when=day(120), status="completed", text="Physical therapy")
+    assert is_new(order | {"reasonCode": [concept(LOW_BACK_PAIN)]}, at_visit(3, pain)) is expected
+    assert is_new(study("Procedure", when=day(120), text=INJECTION), at_visit(3, pain)) is expected
+    assert is_new(study("Procedure", when=day(120), text="Lumbar microdiscectomy"), at_visit(3, pain)) is expected
+
+
+# Decision 2.21.
+@pytest.mark.parametrize("pain", [NECK_PAIN, LOW_BACK_PAIN, BACKACHE])
+def test_a_treatment_of_no_named_region_is_earlier_pain_of_any(pain: str) -> None:
+    assert not is_new(study("Procedure", when=day(120), text="Epidural steroid injection"), at_visit(3, pain))
 
 
 # Decision 2.21.
@@ -213,7 +240,38 @@ def test_a_visit_that_pairs_chronic_pain_with_spine_pain_alone_says_chronic_back
     assert is_new(at_visit(3, visit="visit-1"), *paired) is expected
 
 
+# Decision 2.22.
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        condition(text="Knee pain", recorded=day(3), encounter=reference("Encounter", "visit-1"), **OF_A_VISIT),
+        at_visit(3, PAIN_ANYWHERE, visit="visit-1") | {"bodySite": [{"text": "Right wrist"}]},
+        encounter(concept(text="Pain in both hips"), when=day(3)) | {"id": "visit-1"},
+        observation(CHIEF_COMPLAINT, day(3), valueString="Shoulder pain", encounter=reference("Encounter", "visit-1")),
+    ],
+    ids=["words", "body site", "reason of the visit", "complaint"],
+)
+def test_another_painful_site_in_words_keeps_the_pair_from_saying_chronic_back_pain(elsewhere: Json) -> None:
+    pair = [at_visit(3, visit="visit-1"), at_visit(3, "icd10cm G89.29", visit="visit-1")]
+    assert not is_new(*pair)
+    assert is_new(*pair, elsewhere)
+
+
+# Decision 2.22.
+@pytest.mark.parametrize("words", ["Low back pain radiating to the left leg", "Pain, left", "No knee pain"])
+def test_the_spine_pain_itself_and_what_is_denied_are_no_other_site(words: str) -> None:
+    pair = [at_visit(3, visit="visit-1"), at_visit(3, "icd10cm G89.29", visit="visit-1")]
+    said = condition(text=words, recorded=day(3), encounter=reference("Encounter", "visit-1"), **OF_A_VISIT)
+    assert not is_new(*pair, said)
+
+
 # --- Words
+
+
+# Decision 2.7.
+@pytest.mark.parametrize(("words", "expected"), [("chronic", False), ("Chronic, intermittent", False), ("?", True)])
+def test_an_onset_in_words_that_says_no_more_than_chronic_makes_pain_chronic(words: str, expected: bool) -> None:
+    assert is_new(condition(LOW_BACK_PAIN, recorded=day(5), onsetString=words)) is expected
 
 
 # Decision 2.8.

@@ -132,6 +132,19 @@ def test_a_fracture_of_another_bone_stands_for_nothing(code: str) -> None:
     assert is_silent(fractured(code))
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        condition("snomed 443395009", recorded=day(0)) | {"bodySite": [{"text": "Left tibia"}]},
+        condition("snomed 443395009", text="Compression fracture of the wrist", recorded=day(0)),
+        condition(text="Compression fracture of the left tibia", recorded=day(0)),
+    ],
+    ids=["body site", "words beside a code", "words"],
+)
+def test_a_compression_fracture_of_another_bone_is_none_of_a_vertebra(entry: Json) -> None:
+    assert is_silent(entry)
+
+
 # --- Codes that leave the bone open
 
 

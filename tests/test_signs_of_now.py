@@ -55,6 +55,38 @@ def test_a_known_sign_that_became_worse_or_another_kind_of_sign_is_an_emergency(
     assert flags(5, known, at_visit(2000, INCONTINENCE), now).critical
 
 
+RETENTION, FECAL_INCONTINENCE = "icd10cm R33.9", "icd10cm R15.9"
+
+
+# Decision 3.13.
+@pytest.mark.parametrize(
+    ("known", "now", "critical"),
+    [
+        (INCONTINENCE, RETENTION, True),
+        (INCONTINENCE, FECAL_INCONTINENCE, True),
+        (INCONTINENCE, "icd10cm N39.42", False),
+        ("icd10cm N31.9", RETENTION, False),
+        (FOOT_DROP, "icd10cm M21.372", True),
+        (FOOT_DROP, FOOT_DROP, False),
+        ("icd10cm R29.2", FOOT_DROP, True),
+        ("snomed 26544005", "icd10cm G83.10", True),
+        ("icd10cm G83.10", "snomed 26544005", False),
+        ("icd10cm R53.1", "snomed 26544005", True),
+        ("icd10cm R39.14", RETENTION, True),
+    ],
+)
+def test_what_was_known_of_one_function_or_side_or_was_unclear_makes_no_clear_sign_of_another_known(
+    known: str, now: str, critical: bool
+) -> None:
+    assert flags(5, at_visit(2000, known), at_visit(0, now)).critical is critical
+
+
+# Decision 3.13.
+def test_retention_in_words_is_new_beside_a_known_incontinence() -> None:
+    now = condition(text="Cannot urinate since last night", recorded=day(0), **OF_A_VISIT)
+    assert flags(5, at_visit(2000, INCONTINENCE), now).critical
+
+
 # Decision 3.3.
 @pytest.mark.parametrize(
     ("also", "critical"),

@@ -7,8 +7,11 @@ from collections import Counter
 
 import pytest
 
+from cds_service.clinical.reading.free_text import TextReader
 from cds_service.clinical.rules.breast_cancer_back_pain.content import load_content
-from tests.words import CORPUS, PARTS, SEEN, SET_ASIDE, concepts, normalized, sentences
+from tests.words import CORPUS, MENDED, PARTS, SEEN, SET_ASIDE, Sentence, concepts, normalized, read, sentences
+
+READER = TextReader(load_content().text_patterns)
 
 BOTH = [*sentences(SEEN), *sentences(SET_ASIDE)]
 
@@ -38,6 +41,17 @@ def test_no_sentence_stands_twice_in_one_place_nor_in_both_parts() -> None:
         normalized(item.text) for item in sentences(SET_ASIDE)
     }
     assert shared == set()
+
+
+@pytest.mark.parametrize("sentence", sentences(MENDED), ids=lambda sentence: sentence.text)
+def test_what_was_once_misread_is_read_as_it_is_meant(sentence: Sentence) -> None:
+    assert read(READER, sentence).wrong == ()
+
+
+def test_what_was_once_misread_stands_in_no_part_that_measures() -> None:
+    mended = [normalized(item.text) for item in sentences(MENDED)]
+    assert len(set(mended)) == len(mended)
+    assert not set(mended) & {normalized(item.text) for item in BOTH}
 
 
 def test_every_id_is_a_value_set_or_a_text_pattern_or_listed_as_to_come() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from typing import TypeAlias
 
-from cds_service.advice.markdown import passage, quoted
+from cds_service.advice.markdown import LONGER_QUOTE, LONGEST_QUOTE, passage, quoted
 from cds_service.advice.phrases import Wording, date_words, finding_words, joined, unbroken, when_words
 from cds_service.clinical.rules.assessment import Assessment
 from cds_service.clinical.rules.rule import Rule
@@ -35,19 +36,23 @@ def summary_and_detail(assessment: Assessment, rule: Rule, today: date) -> tuple
     """The one line of the card, and its Markdown text of at most about 1,200 characters.
 
     The sections stand in the order in which the rule gives them. Sentences that quote a study have a length of their
-    own, and take no room from the rest.
+    own, and take no room from the rest. Other words of the EHR are cut sooner where there is no room for them.
     """
     wording = rule.content.wording
     text = summary = ""
     for brevity in _BREVITIES:
         card = rule.card(assessment, brevity)
         summary = summary or in_words(card.summary, wording, today, ours=unbroken)
-        sections = _worded(card, wording, today)
-        allowed = LONGEST_DETAIL + _length_of_quotes(sections)
+        versions = [_worded(card, wording, today, LONGER_QUOTE)]
+        allowed = LONGEST_DETAIL + _length_of_quotes(versions[0])
+        if len(text := _rendered(versions[0], EVIDENCE)) <= allowed:
+            return summary, text
+        versions.append(_worded(card, wording, today, LONGEST_QUOTE))
         for limit in range(EVIDENCE, STAYS - 1, -1):
-            text = _rendered(sections, limit)
-            if len(text) <= allowed:
-                return summary, text
+            for sections in versions:
+                text = _rendered(sections, limit)
+                if len(text) <= allowed:
+                    return summary, text
     return summary, text
 
 
@@ -55,9 +60,10 @@ def summary_and_detail(assessment: Assessment, rule: Rule, today: date) -> tuple
 _Worded: TypeAlias = Sequence[Sequence[tuple[Sentence, str]]]
 
 
-def _worded(card: CardText, wording: Wording, today: date) -> _Worded:
+def _worded(card: CardText, wording: Wording, today: date, longest_quote: int) -> _Worded:
+    quote = partial(quoted, longest=longest_quote)
     return [
-        [(sentence, in_words(sentence, wording, today, ours=unbroken)) for sentence in section]
+        [(sentence, in_words(sentence, wording, today, quote, unbroken)) for sentence in section]
         for section in card.sections
     ]
 

@@ -8,6 +8,9 @@ import unicodedata
 # Long enough to recognize an entry, short enough for a card.
 LONGEST_QUOTE = 50
 
+# Long enough for a cancer with its side and its receptors, where a card has room.
+LONGER_QUOTE = 80
+
 # A conclusion is quoted whole up to this length (decision 5.11).
 LONGEST_PASSAGE = 400
 
@@ -24,11 +27,11 @@ _SENTENCE_END = re.compile(
 )
 
 
-def quoted(text: str) -> str:
-    """`text` as a Markdown code span on one line, cut at `LONGEST_QUOTE` characters."""
+def quoted(text: str, longest: int = LONGEST_QUOTE) -> str:
+    """`text` as a Markdown code span on one line, cut at so many characters."""
     words = _plain(text)
-    if len(words) > LONGEST_QUOTE:
-        words = words[: LONGEST_QUOTE - 1].rstrip() + "…"
+    if len(words) > longest:
+        words = words[: longest - 1].rstrip() + "…"
     return f"`{words or '?'}`"
 
 

@@ -42,6 +42,8 @@ _FILLERS = frozenset(_FILLER_TEXT.split())
 _WORD = re.compile(r"[^\W\d_]+")
 # `enteredInError` is written in words, too.
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
+# "Refuted by biopsy": what stands behind a status and gives its reason.
+_REASON = re.compile(r"\s(?:by|on|per|after|following|based on|at|via)\s|\s?[(,;:]", re.IGNORECASE)
 _V2_SYSTEM = re.compile(r"/v2[-/]|^urn:oid:2\.16\.840\.1\.113883\.(12|18)\.")
 
 
@@ -102,8 +104,10 @@ class StatusCodes:
         if plain.upper() in self._letters and (not system or _V2_SYSTEM.search(system)):
             return self._letters[plain.upper()]
         key = key_of(plain)
-        # A letter, with or without figures, is a code of somebody's, and no word.
-        return self._words.get(key) if len(key) > 1 else None
+        if key in self._words or len(key) <= 1:
+            # A letter, with or without figures, is a code of somebody's, and no word.
+            return self._words.get(key) if len(key) > 1 else None
+        return self._words.get(key_of(_REASON.split(plain, maxsplit=1)[0]))
 
 
 _CLINICAL_WORDS = {

@@ -76,10 +76,13 @@ _NEAR = r"(?:(?:approximately|approx\.?|about|around|since|in|early|mid|late|on|
 _MONTH_YEAR = re.compile(rf"{_NEAR}(?P<month>[a-z]{{3,9}})\.?,?\s+(?P<year>\d{{4}})")
 _MONTH_DAY = re.compile(
     rf"{_NEAR}(?:(?P<month>[a-z]{{3,9}})\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?"
-    rf"|(?P<first>\d{{1,2}})(?:st|nd|rd|th)?\.?\s+(?P<then>[a-z]{{3,9}})\.?,?)\s+(?P<year>\d{{4}})"
+    rf"|(?P<first>\d{{1,2}})(?:st|nd|rd|th)?\.?[\s-]+(?P<then>[a-z]{{3,9}})\.?,?)[\s-]+(?P<year>\d{{4}})"
 )
 _NUMERIC = re.compile(rf"{_NEAR}(?P<one>\d{{1,2}})(?P<sign>[/.-])(?P<two>\d{{1,2}})(?P=sign)(?P<year>\d{{4}}|\d{{2}})")
-_MONTH_NUMBER = re.compile(rf"{_NEAR}(?P<month>\d{{1,2}})/(?P<year>\d{{4}})")
+_YEAR_FIRST = re.compile(rf"{_NEAR}(?P<year>\d{{4}})(?P<sign>[/.])(?P<month>\d{{1,2}})(?P=sign)(?P<day>\d{{1,2}})")
+_MONTH_NUMBER = re.compile(rf"{_NEAR}(?P<month>\d{{1,2}})[/.](?P<year>\d{{4}})")
+# A season counts as its year: south of the equator the same name means other months.
+_SEASON = re.compile(rf"{_NEAR}(?:the )?(?:spring|summer|fall|autumn|winter)(?: of|,)? (?P<year>\d{{4}})")
 _YEAR = re.compile(rf"{_NEAR}(?P<year>\d{{4}})\.?")
 _DECADE = re.compile(rf"{_NEAR}(?:the\s+)?(?P<decade>(?:19|20)\d)0'?s")
 
@@ -156,7 +159,9 @@ def _calendar_date(words: str, _: date) -> Span | None:
         return _month(_MONTHS[match["month"]], int(match["year"]))
     if match := _MONTH_NUMBER.fullmatch(words):
         return _month(int(match["month"]), int(match["year"]))
-    if match := _YEAR.fullmatch(words):
+    if match := _YEAR_FIRST.fullmatch(words):
+        return _day(int(match["year"]), int(match["month"]), int(match["day"]))
+    if match := (_YEAR.fullmatch(words) or _SEASON.fullmatch(words)):
         return read_date(match["year"]) if int(match["year"]) else None
     if match := _DECADE.fullmatch(words):
         first = int(match["decade"]) * 10

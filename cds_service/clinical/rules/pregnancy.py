@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -28,6 +29,9 @@ IS_PREGNANT: Question = frozenset(
         SharedValueSet.PREGNANCY_LOST,
     }
 )
+# Words for the weeks after a birth: they speak of the day on which they were written.
+_AFTER_BIRTH = re.compile(r"\bpost[ -]?partum\b", re.IGNORECASE)
+
 HAS_NO_UTERUS: Question = frozenset({SharedValueSet.HYSTERECTOMY})
 
 
@@ -195,8 +199,12 @@ def _ends(asserted: Iterable[AssertedConcept]) -> Iterator[_End]:
 
 
 def _is_a_history(item: AssertedConcept) -> bool:
-    """Whether words stand in a list: "s/p cesarean section" is of any day before they were written."""
-    return item.finding.from_text and item.finding.kind == "Condition" and not item.point
+    """Whether words stand in a list: "s/p cesarean section" is of any day before they were written.
+
+    "6 weeks postpartum" is of the day on which it was.
+    """
+    in_a_list = item.finding.from_text and item.finding.kind == "Condition" and not item.point
+    return in_a_list and not _AFTER_BIRTH.search(item.finding.quote)
 
 
 # --- What leaves it open

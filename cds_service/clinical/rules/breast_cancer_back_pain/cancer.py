@@ -82,7 +82,18 @@ def cancer_history(chart: Chart, recognizer: Recognizer, options: RuleOptions, c
 def _own_words(condition: Condition, recognizer: Recognizer) -> str:
     """What the chart calls the cancer, where that says more than its code: the side, the kind, the receptors."""
     words = recognizer.own_words(condition.concept)
-    return "" if recognizer.has_words(WordList.PLAIN_CANCER, words) else words
+    if words and not recognizer.has_words(WordList.PLAIN_CANCER, words):
+        return words
+    # Our own words for a code are those of its category: "malignant neoplasm of breast" for each side.
+    names = (coding.display for coding in condition.concept.codings if coding.display)
+    return next((name for name in names if _is_in_more_detail(name, condition, recognizer)), "")
+
+
+def _is_in_more_detail(name: str, condition: Condition, recognizer: Recognizer) -> bool:
+    """Whether the EHR's name of a code tells side, sex or receptors, and our own names of its codes do not."""
+    ours = [label for coding in condition.concept.codings if (label := recognizer.label(coding))]
+    detail = WordList.CANCER_IN_DETAIL
+    return recognizer.has_words(detail, name) and not recognizer.has_words(detail, *ours)
 
 
 def _visit_reasons(

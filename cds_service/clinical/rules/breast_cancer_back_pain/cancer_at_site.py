@@ -51,12 +51,12 @@ def cancer_at_breast(
     """
     if not (condition.sites or RuleValueSet.BREAST_SITE in value_sets) or not _SETTLED.isdisjoint(value_sets):
         return None
-    if (place := _breast(condition, value_sets, recognizer)) is None:
+    if (place := _breast(condition, value_sets, recognizer)) is None or _is_another(condition.concept, recognizer):
         return None
     for kind in (RuleValueSet.CANCER_WITHOUT_SITE, RuleValueSet.IN_SITU_CANCER_WITHOUT_SITE):
         if coding := value_sets.get(kind):
             what = _called(coding, condition.concept, recognizer)
-            in_situ = kind is RuleValueSet.IN_SITU_CANCER_WITHOUT_SITE
+            in_situ = kind is RuleValueSet.IN_SITU_CANCER_WITHOUT_SITE or _is_in_situ(condition.concept, recognizer)
             name = f"{what.words}, {place.words}"
             if what.are_ours and place.are_ours:
                 return SitedCancer(label=name, coding=coding, in_situ=in_situ)
@@ -75,6 +75,18 @@ def is_elsewhere(condition: Condition, words: str, recognizer: Recognizer) -> bo
     named = [" ".join(words_of(site)) for site in condition.sites]
     named = [name for name in named if name and not recognizer.has_words(WordList.SIDE, name)]
     return bool(named) and not any(recognizer.has_words(WordList.BREAST, text) for text in (words, *named))
+
+
+def _is_another(concept: Concept, recognizer: Recognizer) -> bool:
+    """Whether the words beside a code say which other cancer it is; those that name one of the breast say more."""
+    words = words_of(concept)
+    if any(_says_breast_cancer(text, recognizer) for text in words):
+        return False
+    return any(recognizer.has_words(WordList.OTHER_CANCER, text) for text in words)
+
+
+def _is_in_situ(concept: Concept, recognizer: Recognizer) -> bool:
+    return any(recognizer.has_words(WordList.IN_SITU, text) for text in words_of(concept))
 
 
 def _called(coding: Coding, concept: Concept, recognizer: Recognizer) -> _Words:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from typing import TypeAlias
 
-from cds_service.chart.records import Chart, Condition
-from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.chart.records import Chart, Concept, Condition
+from cds_service.clinical.reading.recognition import Recognizer, words_of
+from cds_service.clinical.rules.breast_cancer_back_pain.spine_sites import spine_sites
+from cds_service.clinical.rules.breast_cancer_back_pain.text_names import WordList
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import CHRONIC_WITH_PAIN_CODE, RuleValueSet
+
+# A visit, what is said at it, and of which sites of the body.
+_Said: TypeAlias = tuple[str, Concept, tuple[Concept, ...]]
+
+_IS_PAIN_ELSEWHERE = frozenset({RuleValueSet.PAIN_ELSEWHERE})
 
 
 def chronic_visits(chart: Chart, recognizer: Recognizer) -> frozenset[str]:
-    """The visits that code chronic pain and pain of no other site than the spine, as `visit_of` names them."""
-    by_visit: dict[str, list[frozenset[str]]] = {}
-    for visit, sets in _coded_by_visit(chart, recognizer):
-        by_visit.setdefault(visit, []).append(sets)
-    return frozenset(
+    """The visits that code chronic pain and tell of pain of no other site than the spine, as `visit_of` names them."""
+    said = list(_said_at_visits(chart))
+    chronic = {
+        visit for visit, concept, _ in said if not CHRONIC_WITH_PAIN_CODE.isdisjoint(recognizer.value_sets(concept))
+    }
+    elsewhere = {
         visit
-        for visit, entries in by_visit.items()
-        if any(sets & CHRONIC_WITH_PAIN_CODE for sets in entries)
-        and not any(RuleValueSet.PAIN_ELSEWHERE in sets for sets in entries)
-    )
+        for visit, concept, sites in (*said, *_observed_at(chronic, chart))
+        if visit in chronic and _is_pain_elsewhere(concept, sites, recognizer)
+    }
+    return frozenset(chronic - elsewhere)
 
 
 def visit_of(condition: Condition) -> str:
@@ -29,11 +38,29 @@ def visit_of(condition: Condition) -> str:
     return f"of {condition.recorded}"
 
 
-def _coded_by_visit(chart: Chart, recognizer: Recognizer) -> Iterator[tuple[str, frozenset[str]]]:
-    """What the diagnoses and the reasons of each visit are by their codes."""
+def _said_at_visits(chart: Chart) -> Iterator[_Said]:
+    """The diagnoses and the reasons of each visit."""
     for condition in chart.conditions.items:
         if (visit := visit_of(condition)) and not condition.is_refuted:
-            yield visit, frozenset(recognizer.value_sets(condition.concept))
+            yield visit, condition.concept, condition.sites
     for encounter in chart.encounters.items:
         for reason in encounter.reasons:
-            yield encounter.reference, frozenset(recognizer.value_sets(reason))
+            yield encounter.reference, reason, ()
+
+
+def _observed_at(visits: Collection[str], chart: Chart) -> Iterator[_Said]:
+    """What observations of these visits say in their values: complaints, symptoms, places of pain."""
+    for observation in chart.observations.items:
+        if observation.encounter in visits and observation.is_reported:
+            value = observation.value
+            yield observation.encounter, value.concept or Concept(text=value.text), observation.sites
+
+
+def _is_pain_elsewhere(concept: Concept, sites: Iterable[Concept], recognizer: Recognizer) -> bool:
+    """Whether a concept is pain of another site than the spine, by its code, in words, or by its body site."""
+    found = recognizer.meaning(concept, _IS_PAIN_ELSEWHERE)
+    if RuleValueSet.PAIN_ELSEWHERE in found:
+        return True
+    if RuleValueSet.PAIN_NEEDING_SPINE_SITE not in found or spine_sites(sites, recognizer):
+        return False
+    return any(not recognizer.has_words(WordList.SIDE, name) for site in sites for name in words_of(site))

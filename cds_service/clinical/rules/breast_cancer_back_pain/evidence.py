@@ -88,7 +88,7 @@ def read_evidence(
     pain = back_pain(records, calendar, options, numbers)
     infection = infection_of_the_spine(chart, stated, recognizer, calendar, numbers)
     fractures = new_fractures(stated, recognizer, calendar)
-    times = SignTimes(calendar, numbers[Threshold.SIGN_DAYS], pain.onset)
+    times = SignTimes(calendar, numbers[Threshold.SIGN_DAYS], pain.onset, recognizer)
     groups = numbers[Threshold.NONSPECIFIC_SIGN_GROUPS]
     flags = red_flags(stated, infection, fractures, times, options, groups)
     if flags.neurological:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from cds_service.chart.records import Concept
 from cds_service.clinical.reading.findings import Finding
 from cds_service.clinical.reading.free_text import TextMatch
-from cds_service.clinical.reading.recognition import Recognizer
+from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BACK_PAIN
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import UNSPECIFIED, regions_in
 from cds_service.clinical.rules.breast_cancer_back_pain.spine_sites import regions_of, spine_sites
@@ -47,7 +47,8 @@ def pain_at_sites(
     quoted = any(site.quoted for site in known)
     coding = next(iter(concept.codings), None)
     finding = replace(where, label="" if quoted else name, quote=name if quoted else "", coding=coding)
-    return [PainMeaning(regions_of(known), finding)]
+    # "Acute pain" is a code of its own.
+    return [PainMeaning(regions_of(known), finding, recognizer.flags(PAIN_FAMILY, pain))]
 
 
 def pain_meanings(
@@ -79,7 +80,17 @@ def pain_meanings(
             return sited
         elsewhere = any(RuleValueSet.NOT_SPINE_SITE in recognizer.value_sets(site) for site in sites)
         return [] if elsewhere else pain_in_text(concept.text, where, recognizer)
-    return _in_words(recognizer.in_words(concept, IS_BACK_PAIN), where)
+    stated = recognizer.in_words(concept, IS_BACK_PAIN)
+    return _in_words(stated or _words_at_sites(concept, sites, recognizer), where)
+
+
+def _words_at_sites(concept: Concept, sites: Iterable[Concept], recognizer: Recognizer) -> Sequence[TextMatch]:
+    """The words of a concept that no code says, read with its body site: "worsening pain" at the "lower back"."""
+    if recognizer.value_sets(concept):
+        return ()
+    places = [place for site in sites for place in words_of(site)]
+    read = (recognizer.text(f"{words} in {place}", PAIN_IN_WORDS) for words in words_of(concept) for place in places)
+    return next((matches for matches in read if matches), ())
 
 
 def _by_code(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from cds_service.chart.records import Chart, Condition, Encounter, Observation
+from cds_service.chart.records import Chart, Condition, Encounter, Observation, Study
 from cds_service.chart.span import Span, lies_in_future
 from cds_service.clinical.reading.assertion import is_present, words_in
 from cds_service.clinical.reading.findings import DateSource, Finding
@@ -32,6 +32,7 @@ from cds_service.clinical.rules.breast_cancer_back_pain.pain_meaning import (
 from cds_service.clinical.rules.breast_cancer_back_pain.pain_observations import observed_pain
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BACK_INJURY, IS_BACK_PAIN
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import UNSPECIFIED
+from cds_service.clinical.rules.breast_cancer_back_pain.spine_sites import regions_named
 from cds_service.clinical.rules.breast_cancer_back_pain.text_names import WordList
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
@@ -42,6 +43,8 @@ from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import (
 
 # Procedures and orders with these statuses tell of no treatment.
 _NOT_DONE = frozenset({"entered-in-error", "not-done", "preparation", "revoked", "draft", "unknown"})
+
+_CHRONIC_WORD = re.compile(r"(?<!not )(?<!non-)(?<!non )\bchronic", re.IGNORECASE)
 
 _ENCOUNTER = re.compile(r"Encounter/(?!\.+$)[A-Za-z0-9\-.]{1,64}")
 
@@ -62,6 +65,7 @@ class PainRecord:
         worse: recorded as worse, or of a suspicious kind: new, whatever is older.
         acute: recorded as acute or new: it speaks of its own day.
         imported: dated only by a day on which a whole list was recorded: not a date.
+        written_in_bulk: recorded on such a day, whatever else dates it.
         treatment: a treatment of the back, which tells of earlier pain only; `procedure` if it is one of the spine.
         vague: the onset as written, where it was too vague to use.
         quality: the words that make the pain suspicious (at night, unremitting), if any.
@@ -79,6 +83,7 @@ class PainRecord:
     worse: bool = False
     acute: bool = False
     imported: bool = False
+    written_in_bulk: bool = False
     treatment: bool = False
     procedure: bool = False
     vague: str = ""
@@ -194,13 +199,13 @@ def _from_condition(condition: Condition, reading: _Reading) -> Iterator[PainRec
     start = (written_on if beside_a_code else start_of)(condition, visit, calendar)
     in_the_past = recognizer.denied_in_words(condition.concept.text, PAIN_IN_WORDS)
     said = recognizer.flags(PAIN_FAMILY, condition.concept.text)
+    # An onset that dates nothing may still say that.
+    if start.date_source is not DateSource.ONSET and _CHRONIC_WORD.search(condition.onset_text):
+        said |= CHRONIC
     day = _day_of(condition, reading)
     point = beside_a_code or _is_point(condition, day, calendar)
-    imported = (
-        start.date_source is DateSource.RECORDED
-        and start.when is not None
-        and start.when.earliest in reading.import_days
-    )
+    recorded = condition.recorded
+    in_bulk = recorded is not None and recorded.earliest in reading.import_days and not condition.is_visit_diagnosis
     for meaning in meanings:
         course = meaning.course | said
         paired = visit_of(condition) in reading.chronic_visits and not course & (WORSE | ACUTE)
@@ -215,7 +220,8 @@ def _from_condition(condition: Condition, reading: _Reading) -> Iterator[PainRec
             chronic=(bool(course & CHRONIC) and not course & (WORSE | ACUTE)) or paired,
             worse=bool(course & WORSE),
             acute=bool(course & ACUTE),
-            imported=imported and not condition.is_visit_diagnosis,
+            imported=in_bulk and start.date_source is DateSource.RECORDED,
+            written_in_bulk=in_bulk,
             vague=start.vague,
             quality=_quality(recognizer, condition.concept.text, condition.note),
             course_words="" if meaning.finding.from_text else _course_words(recognizer, condition.concept.text),
@@ -331,15 +337,25 @@ def _treatments(reading: _Reading) -> Iterator[PainRecord]:
         if any(sets & SPINAL_PROCEDURE for sets in named):
             if any(recognizer.has_words(WordList.NOT_FOR_THE_BACK, *words_of(concept)) for concept in study.concepts):
                 continue
-            yield replace(_treatment(where, day), procedure=True)
-        elif any(pain_meanings(said, (), where, recognizer) for said in (*study.reasons, *study.concepts)):
-            yield _treatment(where, day)
+            reached = regions_named(study.concepts, recognizer) or _regions_treated(study, where, recognizer)
+            yield replace(_treatment(where, day, reached or frozenset({UNSPECIFIED})), procedure=True)
+        elif regions := _regions_treated(study, where, recognizer):
+            yield _treatment(where, day, regions)
 
 
-def _treatment(finding: Finding, day: Span | None) -> PainRecord:
-    return PainRecord(
-        finding=finding, regions=frozenset({UNSPECIFIED}), day=day, point=True, present=False, treatment=True
-    )
+def _regions_treated(study: Study, where: Finding, recognizer: Recognizer) -> frozenset[str]:
+    """The regions whose pain a treatment is for, by its reasons and its name; none where it is for no back pain."""
+    said = [
+        meaning
+        for concept in (*study.reasons, *study.concepts)
+        for meaning in pain_meanings(concept, (), where, recognizer)
+    ]
+    regions = frozenset[str]().union(*(meaning.regions for meaning in said))
+    return regions - {UNSPECIFIED} or regions
+
+
+def _treatment(finding: Finding, day: Span | None, regions: frozenset[str] = frozenset({UNSPECIFIED})) -> PainRecord:
+    return PainRecord(finding=finding, regions=regions, day=day, point=True, present=False, treatment=True)
 
 
 def _course_words(recognizer: Recognizer, *texts: str) -> str:

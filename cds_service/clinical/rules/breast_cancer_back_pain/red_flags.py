@@ -13,13 +13,27 @@ from datetime import date, timedelta
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept
 from cds_service.clinical.reading.findings import DateSource, Finding, coded_newest_first
 from cds_service.clinical.reading.onset import Calendar
+from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.rules.breast_cancer_back_pain.fractures import Cause, Fracture, findings_of
 from cds_service.clinical.rules.breast_cancer_back_pain.infection import Infection
 from cds_service.clinical.rules.breast_cancer_back_pain.options import RuleOptions
+from cds_service.clinical.rules.breast_cancer_back_pain.text_names import WordList
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import CORD_SIGNS, NONSPECIFIC_SIGNS, RuleValueSet
 
 _UNCLEAR = (*NONSPECIFIC_SIGNS, RuleValueSet.NONSPECIFIC_SIGN_FRACTURE)
 _SIGNS = (*CORD_SIGNS, *_UNCLEAR)
+
+# Groups of signs in which one function is told apart from another, and the words that name them.
+_SPHINCTER, _MOTOR = "sphincter", "motor"
+_FUNCTIONS = (
+    WordList.RETENTION,
+    WordList.FECES,
+    WordList.INCONTINENCE,
+    WordList.REFLEX,
+    WordList.PARALYSIS,
+)
+
+_SIDES = (WordList.LEFT, WordList.RIGHT)
 
 # Numb feet and an unsteady gait together are what a neuropathy explains.
 _EXPLAINED_BY_NEUROPATHY = frozenset({"sensory", "gait"})
@@ -110,11 +124,13 @@ class SignTimes:
         calendar: the day of the call.
         sign_days: for so many days a record is of now, and so long before the pain a lasting sign may begin.
         onset: the first day of the pain, where it is known.
+        recognizer: tells which function the words of a sign are about.
     """
 
     calendar: Calendar
     sign_days: int
     onset: date | None
+    recognizer: Recognizer
 
     def is_now(self, sign: AssertedConcept) -> bool:
         """Recorded in the current visit or the last days, or lasting, and not from well before the pain."""
@@ -151,14 +167,44 @@ class SignTimes:
             return False
         if self._began_before(sign):
             return True
-        kinds = _kinds(sign)
         return any(
-            not kinds.isdisjoint(_kinds(other))
-            and (told := other.finding.when or other.day) is not None
+            (told := other.finding.when or other.day) is not None
             and told.latest < self.calendar.window_start
+            and self._may_be_the_same(other, sign)
             for other in others
             if other is not sign
         )
+
+    def _may_be_the_same(self, earlier: AssertedConcept, now: AssertedConcept) -> bool:
+        """Whether an earlier sign may be the one of now.
+
+        A clear sign is not known from an unclear one, and not one function from another: incontinence says nothing of
+        retention, an abnormal reflex nothing of strength. Weakness is no news after a paralysis, nor what names no
+        function of the bladder after any. What was on the left says nothing of the right.
+        """
+        same = _kinds(earlier) & _kinds(now)
+        if not same or (_is_clear(now) and not _is_clear(earlier)) or self._are_on_other_sides(earlier, now):
+            return False
+        before, after = self._function(earlier), self._function(now)
+        if before == after:
+            return True
+        if _SPHINCTER in same:
+            return not (before and after)
+        return _MOTOR in same and before == WordList.PARALYSIS and not after
+
+    def _are_on_other_sides(self, earlier: AssertedConcept, now: AssertedConcept) -> bool:
+        return {self._side(earlier), self._side(now)} == set(_SIDES)
+
+    def _side(self, sign: AssertedConcept) -> str:
+        """The one side that a sign names."""
+        words = sign.finding.label or sign.finding.quote
+        named = [name for name in _SIDES if self.recognizer.has_words(name, words)]
+        return named[0] if len(named) == 1 else ""
+
+    def _function(self, sign: AssertedConcept) -> str:
+        """Which function a sign is about, by our own words for it or those of the chart; empty where they name none."""
+        words = sign.finding.label or sign.finding.quote
+        return next((name for name in _FUNCTIONS if self.recognizer.has_words(name, words)), "")
 
     def _began_before(self, sign: AssertedConcept) -> bool:
         """Whether the onset that is recorded for a sign lies before the window."""
@@ -238,6 +284,10 @@ def _are_an_emergency(new: Sequence[AssertedConcept], stated: Sequence[AssertedC
 def _kinds(sign: AssertedConcept) -> frozenset[str]:
     """What a sign tells of: strength, bladder and bowel, sensation, gait, or the cord itself."""
     return frozenset(name.rpartition("sign-")[2] for name in sign.value_sets if name in _SIGNS)
+
+
+def _is_clear(sign: AssertedConcept) -> bool:
+    return not sign.value_sets.isdisjoint(CORD_SIGNS)
 
 
 def _gravest_first(signs: Sequence[AssertedConcept]) -> tuple[Finding, ...]:

@@ -123,7 +123,8 @@ class RegionalPain:
 
     def _tells_of_an_old_onset(self, record: PainRecord) -> bool:
         """Whether a record of the window says that the pain began before it. What was listed before it does not."""
-        return not record.chronic and record.onset_is_old(self._calendar) and self._is_written_lately(record)
+        lately = self._is_written_lately(record) and not record.written_in_bulk
+        return not record.chronic and record.onset_is_old(self._calendar) and lately
 
     def _why_old(self, records: Iterable[PainRecord]) -> str:
         if all(record.imported for record in records):

@@ -11,10 +11,8 @@ from dataclasses import replace
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept
 from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.rules.breast_cancer_back_pain.spine import regions_in
+from cds_service.clinical.rules.breast_cancer_back_pain.spine_sites import SPINE_IN_WORDS
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import OTHER_BONE, SPINE_SITE, RuleValueSet
-
-# Words for a region of the spine bear the names of the value sets of its body sites.
-_SPINE_IN_WORDS = "spine-site-"
 
 # What a fracture of a bone that its code leaves open is, where the entry names the spine.
 _AT_THE_SPINE: Mapping[str, str] = {
@@ -22,8 +20,9 @@ _AT_THE_SPINE: Mapping[str, str] = {
     RuleValueSet.PATHOLOGICAL_FRACTURE_NEEDING_SPINE_SITE: RuleValueSet.PATHOLOGICAL_FRACTURE,
 }
 
-# Fractures that are of another bone where the entry names one; M84.58 is "other specified site", vertebrae included.
-_OPEN_TO_SITE = frozenset({*_AT_THE_SPINE, RuleValueSet.PATHOLOGICAL_FRACTURE})
+# Fractures that are of another bone where the entry names one: M84.58 is "other specified site", vertebrae included,
+# and a compression fracture of SNOMED CT (443395009) names no bone.
+_OPEN_TO_SITE = frozenset({*_AT_THE_SPINE, RuleValueSet.PATHOLOGICAL_FRACTURE, RuleValueSet.VERTEBRAL_COLLAPSE})
 
 # Numbness there is a sign of compression of the cord or the cauda equina.
 _GRAVE_NUMBNESS = frozenset({RuleValueSet.CORD_COMPRESSION, RuleValueSet.SIGN_SENSORY})
@@ -36,7 +35,7 @@ def at_their_sites(asserted: Iterable[AssertedConcept], recognizer: Recognizer) 
 
 def spine_regions(item: AssertedConcept, recognizer: Recognizer) -> frozenset[str]:
     """The regions of the spine that the words and body sites of an entry name; `unspecified` where it is the spine."""
-    return regions_in(_sites_named(item, recognizer, _SPINE_IN_WORDS), SPINE_SITE)
+    return regions_in(_sites_named(item, recognizer, SPINE_IN_WORDS), SPINE_SITE)
 
 
 def _numbness(item: AssertedConcept, recognizer: Recognizer) -> AssertedConcept:

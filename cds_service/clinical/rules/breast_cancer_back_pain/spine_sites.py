@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from cds_service.chart.records import Concept
 from cds_service.clinical.reading.recognition import Recognizer, words_of
 from cds_service.clinical.rules.breast_cancer_back_pain.questions import IS_BACK_PAIN
-from cds_service.clinical.rules.breast_cancer_back_pain.spine import regions_in
+from cds_service.clinical.rules.breast_cancer_back_pain.spine import UNSPECIFIED, regions_in
 from cds_service.clinical.rules.breast_cancer_back_pain.value_sets import BACK_PAIN, SPINE_SITE
+
+# Words for a region of the spine bear the names of the value sets of its body sites.
+SPINE_IN_WORDS = "spine-site-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,14 @@ def spine_sites(sites: Iterable[Concept], recognizer: Recognizer) -> tuple[Spine
 def regions_of(sites: Iterable[SpineSite]) -> frozenset[str]:
     """All regions that the sites name."""
     return frozenset().union(*(site.regions for site in sites))
+
+
+def regions_named(concepts: Iterable[Concept], recognizer: Recognizer) -> frozenset[str]:
+    """The regions that the names of concepts hold ("lumbar microdiscectomy"); none where they name no single one."""
+    names = [name for concept in concepts for name in words_of(concept)]
+    names += [label for concept in concepts for coding in concept.codings if (label := recognizer.label(coding))]
+    named = {match.concept for name in names for match in recognizer.text(name, SPINE_IN_WORDS)}
+    return regions_in(named, SPINE_SITE) - {UNSPECIFIED}
 
 
 def _spine_site(site: Concept, recognizer: Recognizer) -> SpineSite | None:

@@ -28,27 +28,35 @@ class WordList(StrEnum):
     BREAST = "breast"
     NOT_FOR_THE_BACK = "not-for-the-back"
     SIDE = "side"
+    OTHER_CANCER = "other-cancer"
+    IN_SITU = "in-situ"
+    CANCER_IN_DETAIL = "cancer-in-detail"
+    RETENTION = "retention"
+    FECES = "feces"
+    INCONTINENCE = "incontinence"
+    LEFT = "left"
+    RIGHT = "right"
+    REFLEX = "reflex"
+    PARALYSIS = "paralysis"
     PLAIN_CANCER = "plain-cancer"
     HER2_POSITIVE = "her2-positive"
     HER2_NEGATIVE = "her2-negative"
     HER2_EQUIVOCAL = "her2-equivocal"
 
 
-# No words are written for pain of two regions: a text names each.
-_BACK_PAIN = frozenset(BACK_PAIN) - {RuleValueSet.BACK_PAIN_THORACOLUMBAR}
-
 TEXT_NAMES = TextNames(
     concepts=frozenset(
         {
             RuleValueSet.BREAST_CANCER,
             RuleValueSet.BACK_INJURY,
+            RuleValueSet.PAIN_ELSEWHERE,
             PAIN_QUALITY,
             FRACTURE_IN_WORDS,
             OTHER_BONE,
             PET_OF_OTHER_TRACER,
             SPINAL_INJECTION,
             *SPINE_SITE,
-            *_BACK_PAIN,
+            *BACK_PAIN,
             *CONTRAST_ALLERGIES,
         }
     ),
