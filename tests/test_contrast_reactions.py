@@ -159,6 +159,17 @@ def test_other_allergies_and_none_change_nothing(other: Json) -> None:
         ("DYE", NO_CONTRAST),
         ("Contrast", NO_CONTRAST),
         ("contrast media", NO_CONTRAST),
+        ("Dyes", NO_CONTRAST),
+        ("CT IV contrast", NO_IODINE),
+        ("Contrast media used for CT", NO_IODINE),
+        ("CT w/ contrast", NO_IODINE),
+        ("Contrast containing iodine", NO_IODINE),
+        ("Radiocontrast dye", NO_IODINE),
+        ("Dye used for cat scan", NO_IODINE),
+        ("MRI w/ contrast", NO_GADOLINIUM),
+        ("Contrast medium (MRI)", NO_GADOLINIUM),
+        ("Contrast given for MRI scan", NO_GADOLINIUM),
+        ("Contrast (CT and MRI)", NO_CONTRAST),
     ],
 )
 def test_words_name_the_class_of_contrast_or_none(text: str, wanted: tuple[str, ...]) -> None:
@@ -192,6 +203,11 @@ def test_other_dyes_iodine_and_shellfish_are_no_contrast(text: str) -> None:
     shown = allergy(text=text, reaction=[{"manifestation": [concept(text="Anaphylaxis")]}])
     assert (studies(shown), raised(shown)) == (STANDARD, [])
     assert "premedication" not in card_beside(shown)["detail"]
+
+
+@pytest.mark.parametrize("text", ["Not allergic to gadolinium", "Patient is not allergic to IV contrast"])
+def test_contrast_that_is_said_to_be_borne_is_no_allergy(text: str) -> None:
+    assert studies(allergy(text=text)) == STANDARD
 
 
 def test_a_dye_of_no_named_class_stays_so_whatever_its_reaction_came_after() -> None:

@@ -50,6 +50,16 @@ def test_contrast_is_left_out_below_an_egfr_of_30_and_weighed_below_45(
     assert (studies(egfr(value)), raised(egfr(value))) == (wanted, cautions)
 
 
+def test_an_egfr_counts_also_as_a_component_of_a_panel_and_by_the_end_of_its_period() -> None:
+    alone = egfr(22)
+    part = {name: alone[name] for name in ("code", "valueQuantity")}
+    panel = observation("loinc 24323-8", day(10), component=[part])
+    assert studies(panel) == studies(alone) != STANDARD
+    ended = alone | {"effectivePeriod": {"end": day(10)}}
+    ended.pop("effectiveDateTime")
+    assert studies(ended) == studies(alone)
+
+
 @pytest.mark.parametrize(
     ("result", "said"),
     [

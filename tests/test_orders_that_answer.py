@@ -79,6 +79,20 @@ def test_in_an_emergency_an_order_answers_where_it_is_due_within_a_day(due: int,
 
 
 # Decision 5.3.
+@pytest.mark.parametrize(
+    ("timing", "answers"),
+    [
+        ({"event": [day(-10)]}, True),
+        ({"event": [day(-60)]}, False),
+        ({"repeat": {"boundsPeriod": {"start": day(-60)}}}, False),
+    ],
+    ids=["in time", "an event too late", "a period too late"],
+)
+def test_a_timing_says_when_an_order_is_due(timing: Json, answers: bool) -> None:
+    assert is_answered(ordered(0, occurrenceTiming=timing)) is answers
+
+
+# Decision 5.3.
 def test_an_order_on_which_a_report_is_based_is_no_open_order() -> None:
     order = ordered(4)
     report = study("DiagnosticReport", LUMBAR, when=day(300), basedOn=[reference("ServiceRequest", order["id"])])

@@ -56,6 +56,11 @@ def test_a_complaint_is_read_under_every_code_that_means_one(code: str) -> None:
     "name",
     [
         "Chief complaint",
+        "ED_CHIEF_COMPLAINT",
+        "chief-complaint",
+        "ChiefComplaint",
+        "REASON_FOR_VISIT",
+        "Reason\N{NO-BREAK SPACE}for  visit",
         "ED CHIEF COMPLAINT (TRIAGE)",
         "Presenting complaint",
         "Main complaint",

@@ -16,6 +16,7 @@ from tests.builders import (
     CHIEF_COMPLAINT,
     LOW_BACK_PAIN,
     NOW,
+    OF_A_VISIT,
     PATIENT_ID,
     allergy,
     assess,
@@ -553,6 +554,13 @@ def test_a_german_cancer_counts_unless_it_is_excluded_or_suspected(letter: str, 
     cancer = german("C50.9", extension=extension(letter)) if letter else german("C50.9")
     answer = assessed(cancer, condition(LOW_BACK_PAIN, onset=day(6)))
     assert answer.outcome is (Outcome.FIRED if outcome == "f" else Outcome.NOT_APPLICABLE)
+
+
+def test_a_german_pain_of_before_is_none_of_now_in_the_diagnosis_of_a_visit_of_today() -> None:
+    past = german("M54.5", extension=extension("Z")) | OF_A_VISIT | {"recordedDate": day(0)}
+    assert assessed(condition(BREAST_CANCER), past).outcome is Outcome.NOT_APPLICABLE
+    confirmed = german("M54.5", extension=extension("G")) | OF_A_VISIT | {"recordedDate": day(0)}
+    assert assessed(condition(BREAST_CANCER), confirmed).outcome is Outcome.FIRED
 
 
 @pytest.mark.parametrize(("letter", "outcome"), [("A", "n"), ("V", "f"), ("Z", "n"), ("G", "f"), ("", "f")])

@@ -195,8 +195,10 @@ class Reading:
         if not isinstance(value, dict):
             self.cannot(element, "is not a period")
             return None
-        start = self.date(value.get("start"), f"{element}.start")
-        return Span.between(start, self.date(value.get("end"), f"{element}.end")) if start else None
+        # One that has only an end is known to have been over by then: that is the day it tells of.
+        return Span.between(
+            self.date(value.get("start"), f"{element}.start"), self.date(value.get("end"), f"{element}.end")
+        )
 
     def reference(self, value: object, element: str) -> str:
         """The target of a Reference as `Type/id` (or `#id`), without server and version; empty if none."""

@@ -67,6 +67,7 @@ class Condition:
     """FHIR Condition. Statuses are bare codes or empty.
 
     Attributes:
+        is_past: marked as a state of before (letter Z of an ICD-10-GM diagnosis).
         onset_text: an onset that could not be dated.
         recorded: when it was recorded, or asserted, whichever came first.
         is_visit_diagnosis: it is a diagnosis of one visit and no entry of the problem list; None without a category.
@@ -83,6 +84,7 @@ class Condition:
     encounter: str = ""
     is_visit_diagnosis: bool | None = None
     abated: bool = False
+    is_past: bool = False
     abatement: Span | None = None
     note: str = ""
 

@@ -83,6 +83,7 @@ def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Cond
         encounter=reading.reference(resource.get("encounter") or resource.get("context"), "encounter"),
         abated=is_abated(resource, reading),
         abatement=abatement,
+        is_past=certainty_of(resource.get("code"), resource) == "resolved",
         note=" ".join(reading.text(item.get("text"), "note") for item in reading.items(resource.get("note"), "note")),
     )
 
@@ -191,7 +192,7 @@ def read_observation(resource: Json, reading: Reading) -> Observation:
     effective = (
         reading.date(resource.get("effectiveDateTime") or resource.get("effectiveInstant"), "effectiveDateTime")
         or _start(reading.period(resource.get("effectivePeriod"), "effectivePeriod"))
-        or _first_event(resource.get("effectiveTiming"), reading)
+        or _first_event(resource.get("effectiveTiming"), "effectiveTiming", reading)
         or reading.date(resource.get("issued"), "issued")
     )
     components = tuple(
@@ -215,16 +216,16 @@ def _one_or_more(value: object, reading: Reading) -> tuple[Concept, ...]:
     return reading.concepts(value, "bodySite or interpretation")
 
 
-def _first_event(timing: object, reading: Reading) -> Span | None:
+def _first_event(timing: object, element: str, reading: Reading) -> Span | None:
     """When a Timing begins: at its first event, else at the start of the period in which it repeats."""
     if not isinstance(timing, dict):
         return None
     events = timing.get("event")
     if isinstance(events, list) and events:
-        return reading.date(events[0], "effectiveTiming.event")
+        return reading.date(events[0], f"{element}.event")
     repeat = timing.get("repeat")
     bounds = repeat.get("boundsPeriod") if isinstance(repeat, dict) else None
-    return _start(reading.period(bounds, "effectiveTiming.repeat.boundsPeriod"))
+    return _start(reading.period(bounds, f"{element}.repeat.boundsPeriod"))
 
 
 def _start(period: Span | None) -> Span | None:
@@ -335,6 +336,11 @@ def read_order(resource: Json, reading: Reading, medications: Mapping[str, Conce
         concepts.append(Concept(text=reading.text(pointer.get("display"), "medicationReference.display")))
     reasons = resource.get("reasonCode") or resource.get("reason")
     coded = _reasons(reasons, reading) if not isinstance(reasons, str) else ()
+    references = tuple(
+        reading.reference(item, "reasonReference")
+        for item in reading.items(resource.get("reasonReference"), "reasonReference")
+    )
+    coded += _contained_reasons(resource, references, reading)
     return Order(
         reference=reading.where,
         kind=str(resource.get("resourceType")),
@@ -342,13 +348,19 @@ def read_order(resource: Json, reading: Reading, medications: Mapping[str, Conce
         concepts=tuple(concept for concept in concepts if concept.codings or concept.text),
         reasons=coded,
         reason_given=any(item.codings or item.text for item in coded) or any(map(resource.get, _REASONS)),
-        reason_references=tuple(
-            reading.reference(item, "reasonReference")
-            for item in reading.items(resource.get("reasonReference"), "reasonReference")
-        ),
+        reason_references=references,
         priority=reading.text(resource.get("priority"), "priority").strip().lower(),
         not_to_be_done=reading.truth(resource.get("doNotPerform"), "doNotPerform") is True,
         when=reading.date(resource.get("authoredOn"), "authoredOn"),
+    )
+
+
+def _contained_reasons(resource: Json, references: tuple[str, ...], reading: Reading) -> tuple[Concept, ...]:
+    """The codes of the conditions that an order holds itself and gives as its reason."""
+    return tuple(
+        reading.concept(item.get("code"), "contained.code")
+        for item in reading.items(resource.get("contained"), "contained")
+        if item.get("resourceType") == "Condition" and f"#{item.get('id')}" in references
     )
 
 
@@ -358,7 +370,7 @@ _STUDY_DATES = {
     "DiagnosticReport": ("effectiveDateTime", "effectivePeriod", "issued"),
     "Procedure": ("performedDateTime", "performedPeriod"),
     "ImagingStudy": ("started",),
-    "ServiceRequest": ("occurrenceDateTime", "occurrencePeriod", "authoredOn"),
+    "ServiceRequest": ("occurrenceDateTime", "occurrencePeriod", "occurrenceTiming", "authoredOn"),
     "Device": (),
 }
 # The last date of a request is the one on which it was written.
@@ -402,7 +414,10 @@ def _references(resource: Json, element: str, reading: Reading) -> tuple[str, ..
 def _first_date(resource: Json, reading: Reading, elements: tuple[str, ...]) -> Span | None:
     for element in elements:
         value = resource.get(element)
-        found = reading.period(value, element) if element.endswith("Period") else reading.date(value, element)
+        if element.endswith("Timing"):
+            found = _first_event(value, element, reading)
+        else:
+            found = reading.period(value, element) if element.endswith("Period") else reading.date(value, element)
         if found:
             return found
     return None

@@ -125,9 +125,7 @@ class TextReader:
         whole = "".join(rf"(?<!\b{word})" for word in patterns.abbreviations)
         last = "|".join(rf"(?<=\b{word})" for word in patterns.may_end) or "(?!)"
         begun = r"(?=\s+(?-i:[A-Z])(?!reast|r\b))"
-        self._sentence_end = re.compile(
-            rf"{whole}[.;\r\n]+(?=\s|$)|(?:{last})\.{begun}|[;\r\n]+", re.IGNORECASE
-        )
+        self._sentence_end = re.compile(rf"{whole}[.;\r\n]+(?=\s|$)|(?:{last})\.{begun}|[;\r\n]+", re.IGNORECASE)
         self._statements = Statements(_any_of(patterns.begins), _any_of(patterns.own))
 
     def read(self, text: str) -> tuple[Mention, ...]:

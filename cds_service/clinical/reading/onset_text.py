@@ -38,7 +38,8 @@ _LONGEST = 80
 _YEARS_AGO = re.compile(
     r"(?:(?:since|from|in|for|when|she|he|was|an?|as an?|x|her|his|my|early|late|past|the|over|it|began|started)\s+)*"
     r"(?:childhood|adolescence|youth|child|teens?|teenager|teenage years|birth|lifelong|life ?long|decades?|years|yrs"
-    r"|always|(?:(?:high|middle|grade|primary|elementary|grammar|secondary) )?school|college|university|early adulthood"
+    r"|always|forever|a number of years"
+    r"|(?:(?:high|middle|grade|primary|elementary|grammar|secondary) )?school|college|university|early adulthood"
     r"|(?:most of |all )?(?:her |his |my |the )?(?:whole |entire |adult )?life|ages|years and years|ongoing for years)"
     r"(?:\s+(?:ago|now))?\.?"
 )
@@ -51,10 +52,19 @@ _CHRONIC = re.compile(
 )
 
 _LEAD = (
-    r"(?:(?:approximately|approx\.?|about|around|roughly|for(?!ty)|x|since|past|last|the|~|started|began|over the)\s*)*"
+    r"(?:(?:approximately|approx\.?|about|around|roughly|for(?!ty)|x|since|past|last|the|~|started|began|over the"
+    r"|nearly|almost|intermittent|on and off|off and on|recurrent)\s*)*"
 )
 _TAIL = r"(?:\s+(?:ago|prior|before|earlier|now|duration|back)(?:\s+(?:to|the|this|encounter|visit|admission))*)?\.?"
 _NUMBER = r"\d{1,3}(?:\.\d)?|half an?|one and a half|(?:a )?couple of|a few|[a-z]+"
+# "since the accident in 2003", "since MVA 2009", "since a fall 12 years ago": what happened is not asked.
+_SINCE_EVENT = re.compile(
+    r"(?:[a-z -]+ )?(?:since|after) \D{1,40}?(?:(?P<year>(?:19|20)\d\d)\)?|(?P<ago>\d{1,2}) (?:years|yrs) ago)\.?"
+)
+# "before 2012": the year before is the last that it may be.
+_BEFORE = re.compile(r"(?:since )?(?:before|prior to) (?P<year>(?:19|20)\d\d)\.?")
+_YEARS_BETWEEN = re.compile(r"(?P<first>(?:19|20)\d\d)\s*(?:-|to|/)\s*(?P<last>(?:19|20)\d\d)")
+
 _UNIT = r"(?P<unit>days?|d|weeks?|wks?|w|months?|mos?|mths?|years?|yrs?|y|decades?)"
 _AGO = re.compile(rf"{_LEAD}(?P<number>{_NUMBER})(?:\s*(?:-|to|or)\s*(?P<upper>\d{{1,3}}))?\s*-?\s*{_UNIT}{_TAIL}")
 _AT_LEAST = re.compile(
@@ -72,7 +82,10 @@ _WEEKDAYS = "|".join(name.lower() for names in (day_name, day_abbr) for name in 
 _WEEKDAY = re.compile(rf"(?:(?:since|on|from|last|this|past) )*(?:{_WEEKDAYS})\.?")
 _MONTHS = {name.lower(): number for names in (month_name, month_abbr) for number, name in enumerate(names) if name}
 _MONTHS["sept"] = 9
-_NEAR = r"(?:(?:approximately|approx\.?|about|around|since|in|early|mid|late|on|from|~|started|began)\s*)*"
+_NEAR = (
+    r"(?:(?:approximately|approx\.?|about|around|circa|c\.|since|in|early|mid-?|late|on|from|~|started|began|recurrent"
+    r"|christmas|q[1-4])\s*)*"
+)
 _MONTH_YEAR = re.compile(rf"{_NEAR}(?P<month>[a-z]{{3,9}})\.?,?\s+(?P<year>\d{{4}})")
 _MONTH_DAY = re.compile(
     rf"{_NEAR}(?:(?P<month>[a-z]{{3,9}})\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?"
@@ -80,7 +93,8 @@ _MONTH_DAY = re.compile(
 )
 _NUMERIC = re.compile(rf"{_NEAR}(?P<one>\d{{1,2}})(?P<sign>[/.-])(?P<two>\d{{1,2}})(?P=sign)(?P<year>\d{{4}}|\d{{2}})")
 _YEAR_FIRST = re.compile(rf"{_NEAR}(?P<year>\d{{4}})(?P<sign>[/.])(?P<month>\d{{1,2}})(?P=sign)(?P<day>\d{{1,2}})")
-_MONTH_NUMBER = re.compile(rf"{_NEAR}(?P<month>\d{{1,2}})[/.](?P<year>\d{{4}})")
+_MONTH_NUMBER = re.compile(rf"{_NEAR}(?P<month>\d{{1,2}})[/.-](?P<year>\d{{4}})")
+_YEAR_MONTH = re.compile(rf"{_NEAR}(?P<year>\d{{4}})/(?P<month>\d{{1,2}})")
 # A season counts as its year: south of the equator the same name means other months.
 _SEASON = re.compile(rf"{_NEAR}(?:the )?(?:spring|summer|fall|autumn|winter)(?: of|,)? (?P<year>\d{{4}})")
 _YEAR = re.compile(rf"{_NEAR}(?P<year>\d{{4}})\.?")
@@ -124,6 +138,8 @@ def _counted(words: str, written: date) -> Span | None:
     if match := _AT_LEAST.fullmatch(words):
         least = _number(match["number"] or match["plus"])
         return None if least is None else _more_than(int(least * _days_in(match["unit"])), written)
+    if (match := _SINCE_EVENT.fullmatch(words)) and match["ago"]:
+        return _counted(f"{match['ago']} years ago", written)
     if not (match := _AGO.fullmatch(words)):
         return None
     unit = _days_in(match["unit"])
@@ -159,6 +175,15 @@ def _calendar_date(words: str, _: date) -> Span | None:
         return _month(_MONTHS[match["month"]], int(match["year"]))
     if match := _MONTH_NUMBER.fullmatch(words):
         return _month(int(match["month"]), int(match["year"]))
+    if match := _YEAR_MONTH.fullmatch(words):
+        return _month(int(match["month"]), int(match["year"]))
+    if match := _BEFORE.fullmatch(words):
+        year = int(match["year"])
+        return Span(date(year - _LONGEST_YEARS, 1, 1), date(year - 1, 12, 31))
+    if (match := _YEARS_BETWEEN.fullmatch(words)) and match["first"] < match["last"]:
+        return Span(date(int(match["first"]), 1, 1), date(int(match["last"]), 12, 31))
+    if (match := _SINCE_EVENT.fullmatch(words)) and match["year"]:
+        return read_date(match["year"])
     if match := _YEAR_FIRST.fullmatch(words):
         return _day(int(match["year"]), int(match["month"]), int(match["day"]))
     if match := (_YEAR.fullmatch(words) or _SEASON.fullmatch(words)):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cds_service.content.text_patterns import MATCH_MARK
 
-_PHRASE_END = re.compile(r",|\b(?:but|however|except|and)\b", re.IGNORECASE)
+_PHRASE_END = re.compile(r",|\b(?:but|however|except|and)\b|\bw/(?!o)|(?<= )&(?= )", re.IGNORECASE)
 _LISTED = re.compile(r"\s*(?:or|nor|and)\b", re.IGNORECASE)
 _WORDS_NEAR = 3
 

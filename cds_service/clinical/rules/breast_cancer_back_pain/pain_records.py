@@ -250,6 +250,8 @@ def _is_present(condition: Condition, day: Span | None, calendar: Calendar) -> b
 
     A visit diagnosis tells of its visit; active says no more than that, but an end that is recorded takes it back.
     """
+    if condition.is_past:
+        return False
     if not condition.is_visit_diagnosis:
         return is_present(condition, calendar)
     if day is not None and not calendar.in_window(day):
