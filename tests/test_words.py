@@ -54,6 +54,45 @@ def test_what_was_once_misread_stands_in_no_part_that_measures() -> None:
     assert not set(mended) & {normalized(item.text) for item in BOTH}
 
 
+# What stands around a complaint in a note, and takes nothing of it back.
+FRAMES = (
+    "61F with breast cancer diagnosed in 2015, presents with {}",
+    "Pt with hx of breast cancer since 2016 presents with {}",
+    "Breast ca s/p lumpectomy, on letrozole x 3 yrs. {}",
+    "HTN, DM, breast ca 2018. {}",
+    "CC: {}",
+    "Pt states {}",
+    "Daughter reports {}",
+    "Return visit: {}",
+    "No trauma. {}",
+    "Denies chest pain or SOB. {}",
+    "{}, no fever, no chills, no weight loss",
+    "{}. No fever, chills, weight loss.",
+    "{}; denies chest pain, sob",
+    "{}. Advised to return if worse.",
+    "{}. Red flags reviewed.",
+    "{}, brought in by daughter",
+)
+
+
+def of_now(text: str) -> set[str]:
+    """The pain of the spine and the signs that a text states, and whether the pain is chronic by it."""
+    stated = [item.match for item in READER.read(text) if item.is_stated]
+    pains = [match for match in stated if match.concept.startswith("back-pain-")]
+    signs = {match.concept for match in stated if match.concept.startswith(("sign-", "cord-"))}
+    return signs | {match.concept for match in pains} | {"chronic" for match in pains if "chronic" in match.flags}
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_what_a_line_states_of_pain_and_signs_it_states_in_a_longer_note_too(frame: str) -> None:
+    lines = [item.text for item in BOTH if item.where in ("complaint", "note") and of_now(item.text)]
+    assert len(lines) > 400
+    lost = {line: of_now(line) - of_now(frame.format(line)) for line in lines}
+    assert {line: what for line, what in lost.items() if what} == {}
+    chronic = [line for line in lines if "chronic" in of_now(frame.format(line)) - of_now(line)]
+    assert chronic == []
+
+
 def test_every_id_is_a_value_set_or_a_text_pattern_or_listed_as_to_come() -> None:
     content = load_content()
     known = set(content.terminology.value_sets) | {concept.id for concept in content.text_patterns.concepts}
