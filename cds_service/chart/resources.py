@@ -69,7 +69,8 @@ def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Cond
         or _at_age(resource.get("abatementAge"), birth, reading, "abatementAge")
         or date_in_text(resource.get("abatementString"))
     )
-    clinical, verification = _statuses(resource, reading)
+    certainty = certainty_of(resource.get("code"), resource)
+    clinical, verification = _statuses(resource, reading, certainty)
     return Condition(
         reference=reading.where,
         concept=reading.concept(resource.get("code"), "code"),
@@ -83,16 +84,18 @@ def read_condition(resource: Json, reading: Reading, birth: Span | None) -> Cond
         encounter=reading.reference(resource.get("encounter") or resource.get("context"), "encounter"),
         abated=is_abated(resource, reading),
         abatement=abatement,
-        is_past=certainty_of(resource.get("code"), resource) == "resolved",
+        is_past=certainty in CLINICAL,
         note=" ".join(reading.text(item.get("text"), "note") for item in reading.items(resource.get("note"), "note")),
     )
 
 
-def _statuses(resource: Json, reading: Reading, clinical_element: str = "clinicalStatus") -> tuple[str, str]:
+def _statuses(
+    resource: Json, reading: Reading, certainty: str, clinical_element: str = "clinicalStatus"
+) -> tuple[str, str]:
     """The clinical and the verification status of a Condition or AllergyIntolerance.
 
     Each is put where it belongs: charts write a refutation into the clinical status, and a cure into the verification
-    status. The letter of an ICD-10-GM diagnosis says the one or the other.
+    status. The `certainty` of an ICD-10-GM diagnosis, by its letter, says the one or the other.
     """
     clinical = reading.status(resource.get(clinical_element), clinical_element, CONDITION)
     verification = reading.status(resource.get("verificationStatus"), "verificationStatus", CONDITION)
@@ -101,7 +104,6 @@ def _statuses(resource: Json, reading: Reading, clinical_element: str = "clinica
         clinical = NO_STATUS
     if verification in CLINICAL:
         clinical, verification = clinical or verification, NO_STATUS
-    certainty = certainty_of(resource.get("code"), resource)
     if certainty in CLINICAL:
         return certainty, verification
     if certainty in NOT_TRUE and verification not in NOT_TRUE:
@@ -440,7 +442,9 @@ def read_allergy(resource: Json, reading: Reading) -> Allergy:
         grades.append(reaction.get("severity"))
     concepts = [reading.concept(resource.get("code"), "code"), *substances]
     # DSTU2 had one status for both.
-    clinical, verification = _statuses(resource, reading, "status" if "status" in resource else "clinicalStatus")
+    certainty = certainty_of(resource.get("code"), resource)
+    element = "status" if "status" in resource else "clinicalStatus"
+    clinical, verification = _statuses(resource, reading, certainty, element)
     return Allergy(
         reference=reading.where,
         clinical_status=clinical,

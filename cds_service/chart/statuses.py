@@ -104,9 +104,11 @@ class StatusCodes:
         if plain.upper() in self._letters and (not system or _V2_SYSTEM.search(system)):
             return self._letters[plain.upper()]
         key = key_of(plain)
-        if key in self._words or len(key) <= 1:
+        if len(key) <= 1:
             # A letter, with or without figures, is a code of somebody's, and no word.
-            return self._words.get(key) if len(key) > 1 else None
+            return None
+        if key in self._words:
+            return self._words[key]
         return self._words.get(key_of(_REASON.split(plain, maxsplit=1)[0]))
 
 

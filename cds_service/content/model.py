@@ -89,7 +89,7 @@ class TextPatterns:
     """The patterns of `text-patterns.toml`; concepts in the order in which they are tried.
 
     `begins` and `own` are the words that begin a new statement, anywhere and after a comma; a full stop after one of
-    the `abbreviations` ends no sentence, unless it is one that `may_end` it and a word in capitals follows.
+    the `abbreviations` ends no sentence, unless it is one of those that `ends` tells.
     """
 
     guards: Mapping[str, Guard]
@@ -98,7 +98,7 @@ class TextPatterns:
     begins: tuple[str, ...]
     own: tuple[str, ...]
     abbreviations: tuple[str, ...]
-    may_end: tuple[str, ...]
+    ends: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ COURSES = frozenset({"chronic", "changed", "new", "night", "mechanical", "unremi
 # The lists of words that reading text needs, whatever the rule.
 SHARED_FLAGS = frozenset({"chronic", "changed", "course"})
 
-_NO_STATEMENT: Mapping[str, Sequence[str]] = {"begins": (), "own": (), "abbreviations": (), "may_end": ()}
+_NO_STATEMENT: Mapping[str, Sequence[str]] = {"begins": (), "own": (), "abbreviations": (), "ends": ()}
 
 _WORD = re.compile(r"<([a-z][a-z-]*)>")
 
@@ -62,7 +62,7 @@ def read_text_patterns(files: ContentFiles, names: TextNames, terminology: Termi
         begins=words.in_all(statement["begins"]),
         own=words.in_all(statement["own"]),
         abbreviations=words.in_all(statement["abbreviations"]),
-        may_end=words.in_all(statement.get("may_end", ())),
+        ends=words.in_all(statement.get("ends", ())),
     )
 
 

@@ -217,9 +217,8 @@ def _from_observations(chart: Chart, reading: _Reading, tests: Mapping[str, Resu
         visit = _Visit(Start(when, DateSource.OBSERVED), current, encounter=observation.encounter)
         if not observation.value.absent:
             yield from _from_observation(observation, visit, reading, tests)
-        if observation.components:
-            for part in component_observations(observation, recognizer):
-                yield from _from_observation(part, visit, reading, tests)
+        for part in component_observations(observation, recognizer):
+            yield from _from_observation(part, visit, reading, tests)
 
 
 def _from_observation(

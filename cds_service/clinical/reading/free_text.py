@@ -123,9 +123,8 @@ class TextReader:
         self._courses = {name: flag for name, flag in self._flags.items() if name in COURSES}
         # Look-behinds one by one: Python takes none of varying width.
         whole = "".join(rf"(?<!\b{word})" for word in patterns.abbreviations)
-        last = "|".join(rf"(?<=\b{word})" for word in patterns.may_end) or "(?!)"
-        begun = r"(?=\s+(?-i:[A-Z])(?!reast|r\b))"
-        self._sentence_end = re.compile(rf"{whole}[.;\r\n]+(?=\s|$)|(?:{last})\.{begun}|[;\r\n]+", re.IGNORECASE)
+        ends = _any_of(patterns.ends).pattern
+        self._sentence_end = re.compile(rf"{whole}[.;\r\n]+(?=\s|$)|{ends}|[;\r\n]+", re.IGNORECASE)
         self._statements = Statements(_any_of(patterns.begins), _any_of(patterns.own))
 
     def read(self, text: str) -> tuple[Mention, ...]:

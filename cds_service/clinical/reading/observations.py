@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from cds_service.chart.records import Observation
@@ -18,7 +18,7 @@ def component_observations(observation: Observation, recognizer: Recognizer) -> 
     What is said to be absent as a whole has no parts that are there. A component without a value states nothing, and a
     measurement (a number with a unit) under a code that nobody reads neither.
     """
-    if observation.value.boolean is False:
+    if not observation.components or observation.value.boolean is False:
         return
     if SharedValueSet.SYMPTOM_ABSENT_OBSERVATION in recognizer.value_sets(observation.concept):
         return
@@ -27,6 +27,13 @@ def component_observations(observation: Observation, recognizer: Recognizer) -> 
         if value.is_empty or value.absent or (value.unit and not recognizer.value_sets(component.concept)):
             continue
         yield replace(observation, concept=component.concept, value=value, components=(), interpretation=())
+
+
+def with_components(observations: Iterable[Observation], recognizer: Recognizer) -> Iterator[Observation]:
+    """Observations, each followed by its components: some laboratories and monitors send a panel as one."""
+    for observation in observations:
+        yield observation
+        yield from component_observations(observation, recognizer)
 
 
 def kinds_of(observation: Observation, recognizer: Recognizer) -> Collection[str]:

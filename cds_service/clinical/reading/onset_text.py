@@ -57,14 +57,6 @@ _LEAD = (
 )
 _TAIL = r"(?:\s+(?:ago|prior|before|earlier|now|duration|back)(?:\s+(?:to|the|this|encounter|visit|admission))*)?\.?"
 _NUMBER = r"\d{1,3}(?:\.\d)?|half an?|one and a half|(?:a )?couple of|a few|[a-z]+"
-# "since the accident in 2003", "since MVA 2009", "since a fall 12 years ago": what happened is not asked.
-_SINCE_EVENT = re.compile(
-    r"(?:[a-z -]+ )?(?:since|after) \D{1,40}?(?:(?P<year>(?:19|20)\d\d)\)?|(?P<ago>\d{1,2}) (?:years|yrs) ago)\.?"
-)
-# "before 2012": the year before is the last that it may be.
-_BEFORE = re.compile(r"(?:since )?(?:before|prior to) (?P<year>(?:19|20)\d\d)\.?")
-_YEARS_BETWEEN = re.compile(r"(?P<first>(?:19|20)\d\d)\s*(?:-|to|/)\s*(?P<last>(?:19|20)\d\d)")
-
 _UNIT = r"(?P<unit>days?|d|weeks?|wks?|w|months?|mos?|mths?|years?|yrs?|y|decades?)"
 _AGO = re.compile(rf"{_LEAD}(?P<number>{_NUMBER})(?:\s*(?:-|to|or)\s*(?P<upper>\d{{1,3}}))?\s*-?\s*{_UNIT}{_TAIL}")
 _AT_LEAST = re.compile(
@@ -98,6 +90,13 @@ _YEAR_MONTH = re.compile(rf"{_NEAR}(?P<year>\d{{4}})/(?P<month>\d{{1,2}})")
 # A season counts as its year: south of the equator the same name means other months.
 _SEASON = re.compile(rf"{_NEAR}(?:the )?(?:spring|summer|fall|autumn|winter)(?: of|,)? (?P<year>\d{{4}})")
 _YEAR = re.compile(rf"{_NEAR}(?P<year>\d{{4}})\.?")
+# "before 2012": the year before is the last that it may be.
+_BEFORE = re.compile(r"(?:since )?(?:before|prior to) (?P<year>(?:19|20)\d\d)\.?")
+_YEARS_BETWEEN = re.compile(r"(?P<first>(?:19|20)\d\d)\s*(?:-|to|/)\s*(?P<last>(?:19|20)\d\d)")
+# "since the accident in 2003", "since MVA 2009", "since a fall 12 years ago": what happened is not asked.
+_SINCE_EVENT = re.compile(
+    r"(?:[a-z -]+ )?(?:since|after) \D{1,40}?(?:(?P<year>(?:19|20)\d\d)\)?|(?P<ago>\d{1,2}) (?:years|yrs) ago)\.?"
+)
 _DECADE = re.compile(rf"{_NEAR}(?:the\s+)?(?P<decade>(?:19|20)\d)0'?s")
 
 
@@ -138,8 +137,6 @@ def _counted(words: str, written: date) -> Span | None:
     if match := _AT_LEAST.fullmatch(words):
         least = _number(match["number"] or match["plus"])
         return None if least is None else _more_than(int(least * _days_in(match["unit"])), written)
-    if (match := _SINCE_EVENT.fullmatch(words)) and match["ago"]:
-        return _counted(f"{match['ago']} years ago", written)
     if not (match := _AGO.fullmatch(words)):
         return None
     unit = _days_in(match["unit"])
@@ -173,28 +170,42 @@ def _calendar_date(words: str, _: date) -> Span | None:
         return _day(int(match["year"]), _MONTHS.get(month, 0), int(day))
     if (match := _MONTH_YEAR.fullmatch(words)) and match["month"] in _MONTHS:
         return _month(_MONTHS[match["month"]], int(match["year"]))
-    if match := _MONTH_NUMBER.fullmatch(words):
+    if match := _MONTH_NUMBER.fullmatch(words) or _YEAR_MONTH.fullmatch(words):
         return _month(int(match["month"]), int(match["year"]))
-    if match := _YEAR_MONTH.fullmatch(words):
-        return _month(int(match["month"]), int(match["year"]))
-    if match := _BEFORE.fullmatch(words):
-        year = int(match["year"])
-        return Span(date(year - _LONGEST_YEARS, 1, 1), date(year - 1, 12, 31))
-    if (match := _YEARS_BETWEEN.fullmatch(words)) and match["first"] < match["last"]:
-        return Span(date(int(match["first"]), 1, 1), date(int(match["last"]), 12, 31))
-    if (match := _SINCE_EVENT.fullmatch(words)) and match["year"]:
-        return read_date(match["year"])
     if match := _YEAR_FIRST.fullmatch(words):
         return _day(int(match["year"]), int(match["month"]), int(match["day"]))
-    if match := (_YEAR.fullmatch(words) or _SEASON.fullmatch(words)):
-        return read_date(match["year"]) if int(match["year"]) else None
-    if match := _DECADE.fullmatch(words):
-        first = int(match["decade"]) * 10
-        return Span(date(first, 1, 1), date(first + 9, 12, 31))
     return None
 
 
-_READINGS: tuple[Callable[[str, date], Span | None], ...] = (_named_day, _counted, _years_ago, _calendar_date)
+def _years(words: str, _: date) -> Span | None:
+    """Whole years: one, some, or all before one."""
+    if match := _YEAR.fullmatch(words) or _SEASON.fullmatch(words):
+        return read_date(match["year"]) if int(match["year"]) else None
+    if match := _BEFORE.fullmatch(words):
+        year = int(match["year"])
+        return _from_to(year - _LONGEST_YEARS, year - 1)
+    if (match := _YEARS_BETWEEN.fullmatch(words)) and match["first"] < match["last"]:
+        return _from_to(int(match["first"]), int(match["last"]))
+    if match := _DECADE.fullmatch(words):
+        first = int(match["decade"]) * 10
+        return _from_to(first, first + 9)
+    return None
+
+
+def _since_event(words: str, written: date) -> Span | None:
+    if not (match := _SINCE_EVENT.fullmatch(words)):
+        return None
+    return read_date(match["year"]) if match["year"] else _counted(f"{match['ago']} years ago", written)
+
+
+_READINGS: tuple[Callable[[str, date], Span | None], ...] = (
+    _named_day,
+    _counted,
+    _years_ago,
+    _calendar_date,
+    _years,
+    _since_event,
+)
 
 
 def _days_in(unit: str) -> int:
@@ -231,6 +242,10 @@ def _day(year: int, month: int, day: int) -> Span | None:
         return Span.day(date(year, month, day))
     except ValueError:
         return None
+
+
+def _from_to(first_year: int, last_year: int) -> Span:
+    return Span(date(first_year, 1, 1), date(last_year, 12, 31))
 
 
 def _month(month: int, year: int) -> Span | None:

@@ -348,6 +348,10 @@ class Recognizer:
             self._add_name(label)
         return label
 
+    def labels(self, concept: Concept) -> list[str]:
+        """Our own words for the codes of a concept, as far as they are known."""
+        return [label for coding in concept.codings if (label := self.label(coding))]
+
     def own_words(self, concept: Concept) -> str:
         """What the EHR calls an entry, where that is no usual name of its codes; an empty string elsewhere."""
         text = concept.text.strip()

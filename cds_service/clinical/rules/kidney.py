@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from cds_service.chart.records import Chart, Observation
+from cds_service.chart.records import Chart
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept
 from cds_service.clinical.reading.findings import DateSource, Finding
 from cds_service.clinical.reading.measured import Measurement, measured
-from cds_service.clinical.reading.observations import component_observations
+from cds_service.clinical.reading.observations import with_components
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Question, Recognizer
 from cds_service.clinical.reading.value_sets import SharedValueSet
@@ -110,16 +110,8 @@ class _Result:
     in_words: bool
 
 
-def _with_components(chart: Chart, recognizer: Recognizer) -> Iterator[Observation]:
-    """The observations, each followed by its components: some laboratories send a panel as one."""
-    for observation in chart.observations.items:
-        yield observation
-        if observation.components:
-            yield from component_observations(observation, recognizer)
-
-
 def _results(chart: Chart, recognizer: Recognizer, calendar: Calendar) -> Iterator[_Result]:
-    for observation in _with_components(chart, recognizer):
+    for observation in with_components(chart.observations.items, recognizer):
         if not observation.is_final or not (test := recognizer.named(observation.concept, _TESTS)):
             continue
         when, measurement = calendar.past(observation.effective), measured(observation.value)

@@ -91,7 +91,7 @@ def _own_words(condition: Condition, recognizer: Recognizer) -> str:
 
 def _is_in_more_detail(name: str, condition: Condition, recognizer: Recognizer) -> bool:
     """Whether the EHR's name of a code tells side, sex or receptors, and our own names of its codes do not."""
-    ours = [label for coding in condition.concept.codings if (label := recognizer.label(coding))]
+    ours = recognizer.labels(condition.concept)
     detail = WordList.CANCER_IN_DETAIL
     return recognizer.has_words(detail, name) and not recognizer.has_words(detail, *ours)
 

@@ -82,11 +82,11 @@ def _is_another(concept: Concept, recognizer: Recognizer) -> bool:
     words = words_of(concept)
     if any(_says_breast_cancer(text, recognizer) for text in words):
         return False
-    return any(recognizer.has_words(WordList.OTHER_CANCER, text) for text in words)
+    return recognizer.has_words(WordList.OTHER_CANCER, *words)
 
 
 def _is_in_situ(concept: Concept, recognizer: Recognizer) -> bool:
-    return any(recognizer.has_words(WordList.IN_SITU, text) for text in words_of(concept))
+    return recognizer.has_words(WordList.IN_SITU, *words_of(concept))
 
 
 def _called(coding: Coding, concept: Concept, recognizer: Recognizer) -> _Words:

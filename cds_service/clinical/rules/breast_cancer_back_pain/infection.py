@@ -9,7 +9,7 @@ from datetime import timedelta
 from cds_service.chart.records import Chart, Observation, Value
 from cds_service.clinical.reading.asserted_concepts import AssertedConcept
 from cds_service.clinical.reading.findings import DateSource, Finding, coded_newest_first
-from cds_service.clinical.reading.observations import component_observations
+from cds_service.clinical.reading.observations import with_components
 from cds_service.clinical.reading.onset import Calendar
 from cds_service.clinical.reading.recognition import Recognizer
 from cds_service.clinical.rules.breast_cancer_back_pain.thresholds import Threshold
@@ -102,9 +102,8 @@ def _temperatures(
     chart: Chart, recognizer: Recognizer, calendar: Calendar, fever_from: int
 ) -> Iterator[AssertedConcept]:
     """Measured fever: temperatures from `fever_from` degrees Celsius on."""
-    reported = [item for item in chart.observations.items if item.is_reported]
-    parts = [part for item in reported if item.components for part in component_observations(item, recognizer)]
-    for observation in (*reported, *parts):
+    reported = (item for item in chart.observations.items if item.is_reported)
+    for observation in with_components(reported, recognizer):
         sets = recognizer.value_sets(observation.concept)
         if RuleValueSet.BODY_TEMPERATURE not in sets:
             continue

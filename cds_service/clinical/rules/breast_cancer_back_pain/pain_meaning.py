@@ -42,7 +42,7 @@ def pain_at_sites(
     """Pain that is at the spine because its sites are; nothing where none of them is."""
     if not (known := spine_sites(sites, recognizer)):
         return []
-    pain = next((label for coding in concept.codings if (label := recognizer.label(coding))), "Pain")
+    pain = next(iter(recognizer.labels(concept)), "Pain")
     name = ", ".join([pain, *dict.fromkeys(site.name for site in known)])
     quoted = any(site.quoted for site in known)
     coding = next(iter(concept.codings), None)

@@ -64,8 +64,7 @@ class PainRecord:
         chronic: recorded as chronic: never new by itself.
         worse: recorded as worse, or of a suspicious kind: new, whatever is older.
         acute: recorded as acute or new: it speaks of its own day.
-        imported: dated only by a day on which a whole list was recorded: not a date.
-        written_in_bulk: recorded on such a day, whatever else dates it.
+        written_in_bulk: recorded on a day on which a whole list was.
         treatment: a treatment of the back, which tells of earlier pain only; `procedure` if it is one of the spine.
         vague: the onset as written, where it was too vague to use.
         quality: the words that make the pain suspicious (at night, unremitting), if any.
@@ -82,7 +81,6 @@ class PainRecord:
     chronic: bool = False
     worse: bool = False
     acute: bool = False
-    imported: bool = False
     written_in_bulk: bool = False
     treatment: bool = False
     procedure: bool = False
@@ -93,6 +91,11 @@ class PainRecord:
     def onset_is_old(self, calendar: Calendar) -> bool:
         """Whether the record itself says that the pain began before the window."""
         return self.onset and self.start is not None and not calendar.in_window(self.start)
+
+    @property
+    def imported(self) -> bool:
+        """Whether it is dated only by a day on which a whole list was recorded, which is no date."""
+        return self.written_in_bulk and self.finding.date_source is DateSource.RECORDED
 
     @property
     def start(self) -> Span | None:
@@ -220,7 +223,6 @@ def _from_condition(condition: Condition, reading: _Reading) -> Iterator[PainRec
             chronic=(bool(course & CHRONIC) and not course & (WORSE | ACUTE)) or paired,
             worse=bool(course & WORSE),
             acute=bool(course & ACUTE),
-            imported=in_bulk and start.date_source is DateSource.RECORDED,
             written_in_bulk=in_bulk,
             vague=start.vague,
             quality=_quality(recognizer, condition.concept.text, condition.note),
@@ -340,7 +342,7 @@ def _treatments(reading: _Reading) -> Iterator[PainRecord]:
             if any(recognizer.has_words(WordList.NOT_FOR_THE_BACK, *words_of(concept)) for concept in study.concepts):
                 continue
             reached = regions_named(study.concepts, recognizer) or _regions_treated(study, where, recognizer)
-            yield replace(_treatment(where, day, reached or frozenset({UNSPECIFIED})), procedure=True)
+            yield replace(_treatment(where, day, reached), procedure=True)
         elif regions := _regions_treated(study, where, recognizer):
             yield _treatment(where, day, regions)
 
@@ -356,8 +358,10 @@ def _regions_treated(study: Study, where: Finding, recognizer: Recognizer) -> fr
     return regions - {UNSPECIFIED} or regions
 
 
-def _treatment(finding: Finding, day: Span | None, regions: frozenset[str] = frozenset({UNSPECIFIED})) -> PainRecord:
-    return PainRecord(finding=finding, regions=regions, day=day, point=True, present=False, treatment=True)
+def _treatment(finding: Finding, day: Span | None, regions: frozenset[str] = frozenset()) -> PainRecord:
+    """A treatment of some regions, or of the back wherever it hurts."""
+    anywhere = frozenset({UNSPECIFIED})
+    return PainRecord(finding=finding, regions=regions or anywhere, day=day, point=True, present=False, treatment=True)
 
 
 def _course_words(recognizer: Recognizer, *texts: str) -> str:

@@ -197,14 +197,17 @@ class SignTimes:
 
     def _side(self, sign: AssertedConcept) -> str:
         """The one side that a sign names."""
-        words = sign.finding.label or sign.finding.quote
-        named = [name for name in _SIDES if self.recognizer.has_words(name, words)]
+        named = self._words_in(sign, _SIDES)
         return named[0] if len(named) == 1 else ""
 
     def _function(self, sign: AssertedConcept) -> str:
-        """Which function a sign is about, by our own words for it or those of the chart; empty where they name none."""
+        """Which function a sign is about; empty where its words name none."""
+        return next(iter(self._words_in(sign, _FUNCTIONS)), "")
+
+    def _words_in(self, sign: AssertedConcept, lists: Sequence[WordList]) -> list[WordList]:
+        """The lists of which our own words for a sign, or else those of the chart, hold a word."""
         words = sign.finding.label or sign.finding.quote
-        return next((name for name in _FUNCTIONS if self.recognizer.has_words(name, words)), "")
+        return [name for name in lists if self.recognizer.has_words(name, words)]
 
     def _began_before(self, sign: AssertedConcept) -> bool:
         """Whether the onset that is recorded for a sign lies before the window."""

@@ -83,6 +83,6 @@ def _words(item: AssertedConcept, recognizer: Recognizer) -> Iterator[str]:
         yield item.finding.quote
         return
     yield from words_of(item.concept)
-    yield from (label for coding in item.concept.codings if (label := recognizer.label(coding)))
+    yield from recognizer.labels(item.concept)
     for site in item.sites:
         yield from words_of(site)

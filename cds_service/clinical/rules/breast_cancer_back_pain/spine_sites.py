@@ -36,8 +36,7 @@ def regions_of(sites: Iterable[SpineSite]) -> frozenset[str]:
 
 def regions_named(concepts: Iterable[Concept], recognizer: Recognizer) -> frozenset[str]:
     """The regions that the names of concepts hold ("lumbar microdiscectomy"); none where they name no single one."""
-    names = [name for concept in concepts for name in words_of(concept)]
-    names += [label for concept in concepts for coding in concept.codings if (label := recognizer.label(coding))]
+    names = (name for concept in concepts for name in (*words_of(concept), *recognizer.labels(concept)))
     named = {match.concept for name in names for match in recognizer.text(name, SPINE_IN_WORDS)}
     return regions_in(named, SPINE_SITE) - {UNSPECIFIED}
 
